@@ -1,0 +1,413 @@
+"""Everything that can go wrong, in one tree and one table.
+
+An error is raised anywhere, as plainly as ``raise error(Reason.CONTROLLER_NOT_FOUND, ...)``; one interceptor
+makes a gRPC status of it, and the client library makes the same class of that again::
+
+    NvmedError                 .reason .message .metadata and the details below
+    ├── InvalidArgument        the request is wrong, whatever the drive is like   (.fields)
+    ├── OutOfRange             the request is past an end that may move
+    ├── NotFound               no such controller, namespace, image, key
+    ├── AlreadyExists
+    ├── FailedPrecondition     the drive or the host must change first            (.gates)
+    ├── Aborted                somebody else changed it meanwhile: begin again
+    ├── PermissionDenied       this caller may not
+    ├── Unauthenticated        nobody knows this caller
+    ├── ResourceExhausted      a limit of nvmed or of the kernel
+    ├── Unimplemented          this drive, kernel or build cannot
+    ├── Unavailable            not now: try again                                 (.retry_delay_ms)
+    ├── DeadlineExceeded       the drive did not answer in time
+    ├── DataLoss               the medium failed
+    ├── Cancelled              the caller or an operator asked for it
+    └── Internal               a bug in nvmed
+
+`Reason` is the table: what each stable reason means, its class, and what to do about it. `docs/errors.md` is made
+of it. Reasons are append-only: clients branch on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import ClassVar
+
+DOMAIN = "nvmed.dev"
+"""`google.rpc.ErrorInfo.domain` of every error."""
+
+
+@dataclass(frozen=True, slots=True)
+class NvmeStatus:
+    """The completion of a command that a controller refused (NVMe Base 2.0, section 4.2.3).
+
+    `raw` is the 15-bit status field as Linux returns it; `result` is dword 0 and, above it, dword 1.
+    """
+
+    raw: int
+    mnemonic: str
+    opcode: int
+    nsid: int
+    result: int = 0
+
+    @property
+    def status_code(self) -> int:
+        return self.raw & 0xFF
+
+    @property
+    def status_code_type(self) -> int:
+        return self.raw >> 8 & 0x7
+
+    @property
+    def command_retry_delay(self) -> int:
+        return self.raw >> 11 & 0x3
+
+    @property
+    def more(self) -> bool:
+        return bool(self.raw & 0x2000)
+
+    @property
+    def do_not_retry(self) -> bool:
+        return bool(self.raw & 0x4000)
+
+
+@dataclass(frozen=True, slots=True)
+class OsFailure:
+    """A system call that failed: `symbol` is errno's name, `path` the file it was about, if any."""
+
+    errno: int
+    symbol: str
+    syscall: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One wrong field of a request: its path in the message, and the limit and the remedy in one sentence."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateViolation:
+    """One precondition that does not hold: a stable `kind`, what it is about, and what to do."""
+
+    kind: str
+    subject: str
+    description: str
+
+
+class NvmedError(Exception):
+    """Root of the tree. `code` is the gRPC status code's name; `str()` is the message alone."""
+
+    code: ClassVar[str] = "UNKNOWN"
+
+    def __init__(
+        self,
+        reason: Reason | str,
+        message: str,
+        *,
+        nvme: NvmeStatus | None = None,
+        os: OsFailure | None = None,
+        fields: Sequence[FieldViolation] = (),
+        gates: Sequence[GateViolation] = (),
+        retry_delay_ms: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason.name if isinstance(reason, Reason) else reason
+        self.message = message
+        self.nvme = nvme
+        self.os = os
+        self.fields = tuple(fields)
+        self.gates = tuple(gates)
+        self.retry_delay_ms = retry_delay_ms
+        self.metadata = dict(metadata or {})
+
+
+class InvalidArgument(NvmedError):
+    code = "INVALID_ARGUMENT"
+
+
+class OutOfRange(NvmedError):
+    code = "OUT_OF_RANGE"
+
+
+class NotFound(NvmedError):
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(NvmedError):
+    code = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(NvmedError):
+    code = "FAILED_PRECONDITION"
+
+
+class Aborted(NvmedError):
+    code = "ABORTED"
+
+
+class PermissionDenied(NvmedError):
+    code = "PERMISSION_DENIED"
+
+
+class Unauthenticated(NvmedError):
+    code = "UNAUTHENTICATED"
+
+
+class ResourceExhausted(NvmedError):
+    code = "RESOURCE_EXHAUSTED"
+
+
+class Unimplemented(NvmedError):
+    code = "UNIMPLEMENTED"
+
+
+class Unavailable(NvmedError):
+    code = "UNAVAILABLE"
+
+
+class DeadlineExceeded(NvmedError):
+    code = "DEADLINE_EXCEEDED"
+
+
+class DataLoss(NvmedError):
+    code = "DATA_LOSS"
+
+
+class Cancelled(NvmedError):
+    code = "CANCELLED"
+
+
+class Internal(NvmedError):
+    code = "INTERNAL"
+
+
+CLASSES: dict[str, type[NvmedError]] = {
+    cls.code: cls
+    for cls in (
+        InvalidArgument, OutOfRange, NotFound, AlreadyExists, FailedPrecondition, Aborted, PermissionDenied,
+        Unauthenticated, ResourceExhausted, Unimplemented, Unavailable, DeadlineExceeded, DataLoss, Cancelled, Internal,
+    )
+}  # fmt: skip
+"""The class of each gRPC status code's name."""
+
+
+@unique
+class Reason(Enum):
+    """`google.rpc.ErrorInfo.reason`: (class, what happened, what to do about it)."""
+
+    # the request
+    INVALID_FIELD = (
+        InvalidArgument,
+        "A field of the request is wrong.",
+        "Each violation names field and limit.",
+    )
+    OFFSET_OUT_OF_RANGE = (
+        OutOfRange,
+        "The offset is beyond the end of the data.",
+        "Ask for the size first.",
+    )
+    RESUME_TOKEN_INVALID = (
+        InvalidArgument,
+        "The resume token is damaged, or of another controller, log or area.",
+        "Start the stream again without a token.",
+    )
+    REQUEST_ID_REUSED = (
+        InvalidArgument,
+        "The request_id was used before with another request.",
+        "Use a new UUID for each new request; repeat one only to retry the very same request.",
+    )
+
+    # controllers and namespaces
+    CONTROLLER_NOT_FOUND = (
+        NotFound,
+        "No such controller on this host.",
+        "ListControllers shows those there are.",
+    )
+    NAMESPACE_NOT_FOUND = NotFound, "No such namespace.", "ListNamespaces shows those there are."
+    DEVICE_IDENTITY_CHANGED = (
+        Aborted,
+        "The device node no longer is the controller that was meant.",
+        "List controllers again: the kernel gives a freed node to the next drive.",
+    )
+    DEVICE_GONE = (
+        Unavailable,
+        "The drive disappeared or its connection is down.",
+        "Try again once it is back.",
+    )
+    DEVICE_STALLED = (
+        Unavailable,
+        "A command to this drive has not returned; only this drive is affected.",
+        "Wait: the lane opens again when the command returns. Other drives are served.",
+    )
+    DEVICE_BUSY = (
+        Unavailable,
+        "Too much waits for this drive already.",
+        "Try again after the delay given.",
+    )
+    COMMAND_TIMEOUT = (
+        DeadlineExceeded,
+        "The drive did not answer in time.",
+        "Raise the timeout or examine the drive.",
+    )
+    DAEMON_PRIVILEGE = (
+        FailedPrecondition,
+        "The daemon lacks a privilege that the kernel asks for.",
+        "Run it as its unit does: uid 0 with CAP_SYS_ADMIN, and access to the NVMe nodes.",
+    )
+    KERNEL_REFUSED = (
+        FailedPrecondition,
+        "The kernel refused a system call.",
+        "The attached OsError names call and errno.",
+    )
+    KERNEL_UNSUPPORTED = Unimplemented, "This kernel lacks the interface.", "Use a newer kernel."
+    DEVICE_IN_USE = (
+        FailedPrecondition,
+        "The device is in use by the kernel or another program.",
+        "Unmount or stop what uses it.",
+    )
+
+    # what controllers answer
+    NVME_INVALID_FIELD = (
+        InvalidArgument,
+        "The controller refused a field of the command.",
+        "The attached NvmeStatus names opcode and status; check what the drive supports.",
+    )
+    NVME_UNSUPPORTED = (
+        Unimplemented,
+        "The controller does not support this.",
+        "GetController shows capabilities.",
+    )
+    NVME_BUSY = (
+        Unavailable,
+        "The controller asks to try again later.",
+        "Try again after the delay given.",
+    )
+    NVME_REFUSED = (
+        FailedPrecondition,
+        "The controller's state does not allow the command.",
+        "The attached NvmeStatus says why.",
+    )
+    NVME_CONFLICT = Aborted, "Another command got in the way.", "Try again from the beginning."
+    NVME_PROHIBITED = (
+        PermissionDenied,
+        "The controller prohibits the command, whoever asks.",
+        "Lift the write protection, lock or prohibition at the drive.",
+    )
+    NVME_NOT_FOUND = NotFound, "The controller knows no such object.", "List what there is."
+    NVME_EXISTS = AlreadyExists, "It is as asked already.", "Nothing to do."
+    NVME_CAPACITY = (
+        ResourceExhausted,
+        "The controller has no room left for it.",
+        "Free resources on the drive.",
+    )
+    NVME_MEDIA = DataLoss, "The medium failed.", "Replace the drive or restore the data."
+    NVME_PATH = (
+        Unavailable,
+        "The path to the namespace is not usable now.",
+        "Use another path or try again.",
+    )
+    NVME_FAILED = Unavailable, "The controller reports an internal failure.", "Read its error log."
+    NVME_VENDOR = (
+        FailedPrecondition,
+        "The controller answered a vendor specific status.",
+        "Ask its vendor.",
+    )
+    NVME_ABORTED = Aborted, "The command was aborted.", "Try again."
+
+    # telemetry
+    TELEMETRY_UNSUPPORTED = (
+        Unimplemented,
+        "The controller has no such telemetry log or data area.",
+        "GetTelemetryCapabilities says which there are.",
+    )
+    TELEMETRY_AREA_EMPTY = (
+        FailedPrecondition,
+        "The data area holds no data.",
+        "Ask for a larger area, or create a host-initiated log first.",
+    )
+    TELEMETRY_NOT_AVAILABLE = (
+        FailedPrecondition,
+        "The controller has captured no controller-initiated data.",
+        "Wait for its event, or read the host-initiated log.",
+    )
+    TELEMETRY_GENERATION_CHANGED = (
+        Aborted,
+        "The log changed while it was read.",
+        "Discard what was received and start again without the token.",
+    )
+
+    # the daemon
+    POLICY_DENIED = (
+        PermissionDenied,
+        "The policy does not allow this caller to do that.",
+        "Ask for a role.",
+    )
+    UNKNOWN_PRINCIPAL = (
+        Unauthenticated,
+        "The connection proves no identity.",
+        "Use a socket or a certificate.",
+    )
+    METHOD_UNKNOWN = (
+        Unimplemented,
+        "This build has no such method.",
+        "GetServerInfo shows features and version.",
+    )
+    LIMIT_EXCEEDED = (
+        ResourceExhausted,
+        "A limit of this daemon is reached.",
+        "GetServerInfo shows the limits.",
+    )
+    SHUTTING_DOWN = Unavailable, "The daemon is stopping.", "Try again when it is back."
+    CALL_CANCELLED = Cancelled, "The call was cancelled.", "Nothing to do."
+    CONNECTION_FAILED = (
+        Unavailable,
+        "The daemon cannot be reached.",
+        "Check the address and whether it runs.",
+    )
+    BUG = (
+        Internal,
+        "A bug in nvmed.",
+        "Report it with the request id; the daemon's log has the details.",
+    )
+
+    def __init__(self, cls: type[NvmedError], meaning: str, remedy: str) -> None:
+        self.cls = cls
+        self.meaning = meaning
+        self.remedy = remedy
+
+
+def error(
+    reason: Reason,
+    message: str = "",
+    *,
+    nvme: NvmeStatus | None = None,
+    os: OsFailure | None = None,
+    fields: Sequence[FieldViolation] = (),
+    gates: Sequence[GateViolation] = (),
+    retry_delay_ms: int | None = None,
+    **metadata: object,
+) -> NvmedError:
+    """The error of `reason`, of the class that the table gives; `metadata` holds the dynamic parts of `message`."""
+    return reason.cls(
+        reason,
+        message or reason.meaning,
+        nvme=nvme,
+        os=os,
+        fields=fields,
+        gates=gates,
+        retry_delay_ms=retry_delay_ms,
+        metadata={key: str(value) for key, value in metadata.items()},
+    )
+
+
+def invalid_field(field: str, description: str) -> NvmedError:
+    """The error of one wrong field: `description` says what was given, the limit and the remedy."""
+    return error(
+        Reason.INVALID_FIELD,
+        f"{field}: {description}",
+        fields=[FieldViolation(field, description)],
+        field=field,
+    )

@@ -1,0 +1,1 @@
+"""What keys are: TLS pre-shared keys and DH-HMAC-CHAP secrets, computed and parsed, without I/O."""

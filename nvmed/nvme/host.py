@@ -1,0 +1,73 @@
+"""What a host shows of its NVMe controllers, and how to open one: fulfilled by `linux` (sysfs) and `simulator`.
+
+All values are what the kernel had read when the controller was last initialised; a fresh Identify is the truth
+about a drive, this is the truth about the host.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from nvmed.nvme.transport import Transport
+
+NODE_NAME = re.compile(r"nvme\d+(n\d+)?|ng\d+n\d+")
+"""Device node names that nvmed opens: a controller, a namespace's block device, its character device. Full match only:
+`nvme_open` scans prefixes and so lets `nvme0n1p1` and `nvme0/../x` through."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceNode:
+    """A namespace as the kernel shows it. `node` is the block device, `generic_node` the character device or ""."""
+
+    node: str
+    generic_node: str
+    nsid: int
+    size_bytes: int
+    logical_block_bytes: int
+    uuid: str = ""
+    nguid: str = ""
+    eui64: str = ""
+    ana_state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerNode:
+    """A controller as the kernel shows it; strings are stripped of padding, "" where the kernel shows none.
+
+    `max_transfer_bytes` is the queue's limit (`max_hw_sectors_kb`), None where unknown. `namespaces` are those this
+    controller gives a path to. With multipath their nodes belong to the subsystem (`nvme0n1` may be of `nvme1`).
+    """
+
+    node: str
+    serial: str
+    model: str
+    firmware_revision: str
+    controller_id: int
+    subsystem_nqn: str
+    subsystem_node: str
+    transport: str
+    address: str
+    state: str
+    controller_type: str = ""
+    host_nqn: str = ""
+    numa_node: int = -1
+    max_transfer_bytes: int | None = None
+    namespaces: tuple[NamespaceNode, ...] = ()
+
+
+class Host(Protocol):
+    """Where controllers are found and opened. Methods block: call them in a thread."""
+
+    def scan(self) -> tuple[ControllerNode, ...]:
+        """Every controller there is now, ordered by node number."""
+        ...
+
+    def open(self, controller: ControllerNode, node: str = "") -> Transport:
+        """Open `controller`'s own node, or `node`, a namespace of it.
+
+        Checks after opening that the node still is that controller (serial, controller id, device number), and raises
+        DEVICE_IDENTITY_CHANGED if it is not; `OSError` if it cannot be opened.
+        """
+        ...

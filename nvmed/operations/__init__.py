@@ -1,0 +1,1 @@
+"""What takes long or must survive: journal, manager, spool, firmware, guards."""

@@ -1,0 +1,1 @@
+"""The contract served: protobuf and gRPC stop here."""
