@@ -226,6 +226,7 @@ class Reason(Enum):
         "No such controller on this host.",
         "ListControllers shows those there are.",
     )
+    SUBSYSTEM_NOT_FOUND = NotFound, "No such NVM subsystem.", "ListSubsystems shows those there are."
     NAMESPACE_NOT_FOUND = NotFound, "No such namespace.", "ListNamespaces shows those there are."
     DEVICE_IDENTITY_CHANGED = (
         Aborted,

@@ -1,0 +1,156 @@
+from nvmed.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TelemetrySource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TELEMETRY_SOURCE_UNSPECIFIED: _ClassVar[TelemetrySource]
+    TELEMETRY_SOURCE_HOST: _ClassVar[TelemetrySource]
+    TELEMETRY_SOURCE_CONTROLLER: _ClassVar[TelemetrySource]
+
+class TelemetryDataArea(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TELEMETRY_DATA_AREA_UNSPECIFIED: _ClassVar[TelemetryDataArea]
+    TELEMETRY_DATA_AREA_1: _ClassVar[TelemetryDataArea]
+    TELEMETRY_DATA_AREA_2: _ClassVar[TelemetryDataArea]
+    TELEMETRY_DATA_AREA_3: _ClassVar[TelemetryDataArea]
+    TELEMETRY_DATA_AREA_4: _ClassVar[TelemetryDataArea]
+    TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: _ClassVar[TelemetryDataArea]
+TELEMETRY_SOURCE_UNSPECIFIED: TelemetrySource
+TELEMETRY_SOURCE_HOST: TelemetrySource
+TELEMETRY_SOURCE_CONTROLLER: TelemetrySource
+TELEMETRY_DATA_AREA_UNSPECIFIED: TelemetryDataArea
+TELEMETRY_DATA_AREA_1: TelemetryDataArea
+TELEMETRY_DATA_AREA_2: TelemetryDataArea
+TELEMETRY_DATA_AREA_3: TelemetryDataArea
+TELEMETRY_DATA_AREA_4: TelemetryDataArea
+TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: TelemetryDataArea
+
+class GetTelemetryCapabilitiesRequest(_message.Message):
+    __slots__ = ("controller",)
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    def __init__(self, controller: _Optional[str] = ...) -> None: ...
+
+class TelemetryCapabilities(_message.Message):
+    __slots__ = ("controller", "supported", "max_data_area", "max_transfer_bytes", "host_log", "controller_log")
+    class Log(_message.Message):
+        __slots__ = ("generation_number", "area_end_bytes", "available", "reason_identifier")
+        GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+        AREA_END_BYTES_FIELD_NUMBER: _ClassVar[int]
+        AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+        REASON_IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+        generation_number: int
+        area_end_bytes: _containers.RepeatedScalarFieldContainer[int]
+        available: bool
+        reason_identifier: bytes
+        def __init__(self, generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., available: _Optional[bool] = ..., reason_identifier: _Optional[bytes] = ...) -> None: ...
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    SUPPORTED_FIELD_NUMBER: _ClassVar[int]
+    MAX_DATA_AREA_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HOST_LOG_FIELD_NUMBER: _ClassVar[int]
+    CONTROLLER_LOG_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    supported: bool
+    max_data_area: int
+    max_transfer_bytes: int
+    host_log: TelemetryCapabilities.Log
+    controller_log: TelemetryCapabilities.Log
+    def __init__(self, controller: _Optional[str] = ..., supported: _Optional[bool] = ..., max_data_area: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., host_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ..., controller_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ...) -> None: ...
+
+class StreamTelemetryRequest(_message.Message):
+    __slots__ = ("controller", "source", "data_area", "create", "retain_async_event", "max_transfer_bytes", "chunk_bytes", "window", "resume_token", "offset")
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DATA_AREA_FIELD_NUMBER: _ClassVar[int]
+    CREATE_FIELD_NUMBER: _ClassVar[int]
+    RETAIN_ASYNC_EVENT_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    source: TelemetrySource
+    data_area: TelemetryDataArea
+    create: bool
+    retain_async_event: bool
+    max_transfer_bytes: int
+    chunk_bytes: int
+    window: int
+    resume_token: str
+    offset: int
+    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., create: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., resume_token: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class StreamTelemetryResponse(_message.Message):
+    __slots__ = ("header", "chunk", "trailer")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    TRAILER_FIELD_NUMBER: _ClassVar[int]
+    header: TelemetryHeader
+    chunk: _common_pb2.Chunk
+    trailer: TelemetryTrailer
+    def __init__(self, header: _Optional[_Union[TelemetryHeader, _Mapping]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping]] = ..., trailer: _Optional[_Union[TelemetryTrailer, _Mapping]] = ...) -> None: ...
+
+class TelemetryHeader(_message.Message):
+    __slots__ = ("controller", "source", "data_area", "total_bytes", "start_offset", "generation_number", "area_end_bytes", "reason_identifier", "resume_token", "chunk_bytes")
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DATA_AREA_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    AREA_END_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASON_IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    source: TelemetrySource
+    data_area: TelemetryDataArea
+    total_bytes: int
+    start_offset: int
+    generation_number: int
+    area_end_bytes: _containers.RepeatedScalarFieldContainer[int]
+    reason_identifier: bytes
+    resume_token: str
+    chunk_bytes: int
+    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., total_bytes: _Optional[int] = ..., start_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., reason_identifier: _Optional[bytes] = ..., resume_token: _Optional[str] = ..., chunk_bytes: _Optional[int] = ...) -> None: ...
+
+class TelemetryTrailer(_message.Message):
+    __slots__ = ("total_bytes", "sha256", "hash_covers_from_offset", "generation_number", "async_event_retained")
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    HASH_COVERS_FROM_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
+    total_bytes: int
+    sha256: bytes
+    hash_covers_from_offset: int
+    generation_number: int
+    async_event_retained: bool
+    def __init__(self, total_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., hash_covers_from_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., async_event_retained: _Optional[bool] = ...) -> None: ...
+
+class AcknowledgeTelemetryRequest(_message.Message):
+    __slots__ = ("controller", "generation_number", "validate_only")
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    generation_number: int
+    validate_only: bool
+    def __init__(self, controller: _Optional[str] = ..., generation_number: _Optional[int] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class AcknowledgeTelemetryResponse(_message.Message):
+    __slots__ = ("controller", "generation_number")
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    generation_number: int
+    def __init__(self, controller: _Optional[str] = ..., generation_number: _Optional[int] = ...) -> None: ...
