@@ -1,7 +1,8 @@
 """The numbers of NVMe: opcodes, log pages, Identify selectors, features, and the values of their fields.
 
-Names are those of the NVM Express Base Specification 2.0 (figures 138, 202, 274 and 317) and the NVM Command Set
-Specification 1.0, in Python's capitals. A number that is not here is not wrong: passthrough sends any.
+Names are those of the NVM Express Base Specification 2.0 (figures 138, 202, 274 and 317), of what 2.1 and 2.2 added, and
+of the NVM Command Set Specification, in Python's capitals. A number that is not here is not wrong: passthrough sends
+any.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class AdminOpcode(IntEnum):
     MANAGE_EXPORTED_NVM_SUBSYSTEM = 0x2D
     MANAGE_EXPORTED_NAMESPACE = 0x31
     MANAGE_EXPORTED_PORT = 0x35
+    CROSS_CONTROLLER_RESET = 0x38
     SEND_DISCOVERY_LOG_PAGE = 0x39
     TRACK_SEND = 0x3D
     TRACK_RECEIVE = 0x3E
@@ -73,6 +75,7 @@ class AdminOpcode(IntEnum):
     GET_LBA_STATUS = 0x86
     PROGRAM_ACTIVATION_MANAGEMENT = 0x88
     MEMORY_RANGE_SET_MANAGEMENT = 0x89
+    SANITIZE_NAMESPACE = 0x8C
 
 
 VENDOR_OPCODE_FIRST = 0xC0
