@@ -340,6 +340,71 @@ class Reason(Enum):
         "Discard what was received and start again without the token.",
     )
 
+    # keys
+    KEY_TEXT_STRUCTURE = (
+        InvalidArgument,
+        "The key text is not built as its format asks.",
+        "NVMeTLSkey-1:HH:BASE64: or DHHC-1:HH:BASE64: on one line, with nothing before or after.",
+    )
+    KEY_TEXT_VERSION = (
+        InvalidArgument,
+        "The key text has a version that does not exist.",
+        "Only NVMeTLSkey-1 exists. nvme-cli printed 0 for keys of identity version 0 (nvme-cli#3887): write 1.",
+    )
+    KEY_TEXT_HASH = (
+        InvalidArgument,
+        "The key text names a hash that does not exist.",
+        "00 is none, 01 SHA-256, 02 SHA-384 and, in DHHC-1 only, 03 SHA-512.",
+    )
+    KEY_TEXT_LENGTH = (
+        InvalidArgument,
+        "The key text holds a key of a length that does not fit.",
+        "SHA-256 goes with 32 bytes, SHA-384 with 48, SHA-512 with 64; copy the whole text.",
+    )
+    KEY_TEXT_BASE64 = (
+        InvalidArgument,
+        "The key text holds what is no canonical base64.",
+        "Copy the whole text; the alphabet is that with + and /, padded, without blanks.",
+    )
+    KEY_TEXT_CRC = (
+        InvalidArgument,
+        "The key text's checksum does not fit its key.",
+        "A character is wrong: copy the text again from its source.",
+    )
+    KEYRING_NOT_FOUND = (
+        NotFound,
+        "No such keyring that the daemon can see.",
+        "`.nvme` exists once the module nvme-keyring is loaded: modprobe nvme-keyring, or nvme-tcp.",
+    )
+    KEYRING_TYPE_MISSING = (
+        FailedPrecondition,
+        "The kernel has no such key type.",
+        "Type psk comes with the module nvme-keyring: modprobe nvme-keyring, or nvme-tcp.",
+    )
+    KEYRING_LINK_INVALID = (
+        InvalidArgument,
+        "The kernel cannot link that: it is no keyring, or would contain itself.",
+        "Name a keyring; DescribeKey tells what a serial is.",
+    )
+    KEY_NOT_FOUND = NotFound, "No such key.", "ScanTlsKeys shows those there are."
+    KEY_REVOKED = FailedPrecondition, "The key was revoked.", "Insert a new one."
+    KEY_EXPIRED = FailedPrecondition, "The key has expired.", "Insert a new one."
+    KEY_QUOTA = (
+        ResourceExhausted,
+        "The kernel has no room left for keys of this user.",
+        "Revoke keys that nobody uses, or raise root_maxkeys and root_maxbytes in /proc/sys/kernel/keys.",
+    )
+    KEY_PERMISSION = (
+        FailedPrecondition,
+        "The permissions of the key or keyring shut the daemon out.",
+        "DescribeKey shows owner and permissions; `.nvme` belongs to uid 0, and no capability opens it.",
+    )
+    KEY_OPERATION_UNSUPPORTED = (
+        Unimplemented,
+        "Keys of this type cannot do that.",
+        "DescribeKey shows the type.",
+    )
+
     # the daemon
     POLICY_DENIED = (
         PermissionDenied,
