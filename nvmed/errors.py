@@ -317,6 +317,11 @@ class Reason(Enum):
         "Ask its vendor.",
     )
     NVME_ABORTED = Aborted, "The command was aborted.", "Try again."
+    NVME_DATA_INVALID = (
+        FailedPrecondition,
+        "The controller returned data that contradict the specification.",
+        "Update its firmware, or report it to its vendor.",
+    )
 
     # telemetry
     TELEMETRY_UNSUPPORTED = (

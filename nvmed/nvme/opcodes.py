@@ -1,8 +1,8 @@
 """The numbers of NVMe: opcodes, log pages, Identify selectors, features, and the values of their fields.
 
-Names are those of the NVM Express Base Specification 2.0 (figures 138, 202, 274 and 317), of what 2.1 and 2.2 added, and
-of the NVM Command Set Specification, in Python's capitals. A number that is not here is not wrong: passthrough sends
-any.
+Names are those of the NVM Express Base Specification 2.0 (figures 138, 202, 274 and 317), of what 2.1 and 2.2 added,
+and of the NVM Command Set Specification, in Python's capitals. A number that is not here is not wrong: passthrough
+sends any.
 """
 
 from __future__ import annotations

@@ -1,0 +1,149 @@
+"""Data structures of fixed layout as frozen dataclasses: each field says once where it lies and what it is.
+
+    @dataclass(frozen=True, slots=True)
+    class FirmwareSlots(Structure):
+        SIZE = 512
+        afi: int = at(0, U8)
+        revisions: tuple[str, ...] = at(8, array(text(8), 7))
+
+`parse` and `build` are made of that one table. NVMe is little endian throughout. Reserved bytes are ignored when read
+and zero when built, so `parse(build(x)) == x`, while `build(parse(data))` keeps what has a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+from nvmed.errors import NvmedError, Reason, error
+
+T = TypeVar("T")
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[T]):
+    """How `size` bytes become a value and back; `zero` is the value of a field that nobody gave."""
+
+    size: int
+    zero: T
+    decode: Callable[[bytes], T]
+    encode: Callable[[T], bytes]
+
+
+def uint(size: int) -> Codec[int]:
+    """An unsigned integer. Building raises `OverflowError` when it does not fit."""
+    return Codec(size, 0, lambda raw: int.from_bytes(raw, "little"), lambda value: value.to_bytes(size, "little"))
+
+
+U8, U16, U24, U32, U64, U128 = (uint(size) for size in (1, 2, 3, 4, 8, 16))
+
+
+def raw(size: int) -> Codec[bytes]:
+    """Bytes as they are; shorter ones are filled up with zeros when built."""
+    return Codec(size, bytes(size), bytes, lambda value: _fill(value, size, b"\0"))
+
+
+def text(size: int) -> Codec[str]:
+    """ASCII, filled up with blanks (Base 2.0, section 1.4.2), without them here; other bytes are read as U+FFFD."""
+    return Codec(
+        size,
+        "",
+        lambda data: data.decode("ascii", "replace").strip(" \0"),
+        lambda value: _fill(value.encode("ascii"), size, b" "),
+    )
+
+
+def zero_terminated(size: int) -> Codec[str]:
+    """UTF-8 up to the first NUL, as NVMe qualified names are."""
+    return Codec(
+        size,
+        "",
+        lambda data: data.split(b"\0", 1)[0].decode("utf-8", "replace"),
+        lambda value: _fill(value.encode(), size, b"\0"),
+    )
+
+
+def array(item: Codec[T], count: int) -> Codec[tuple[T, ...]]:
+    """`count` items in a row; fewer are filled up with zero when built."""
+    size = item.size
+
+    def encode(values: tuple[T, ...]) -> bytes:
+        if len(values) > count:
+            raise ValueError(f"{len(values)} items where {count} fit")
+        return b"".join(item.encode(value) for value in values).ljust(size * count, b"\0")
+
+    def decode(data: bytes) -> tuple[T, ...]:
+        return tuple(item.decode(data[at : at + size]) for at in range(0, size * count, size))
+
+    return Codec(size * count, (item.zero,) * count, decode, encode)
+
+
+def _fill(value: bytes, size: int, filler: bytes) -> bytes:
+    if len(value) > size:
+        raise ValueError(f"{len(value)} bytes where {size} fit")
+    return value.ljust(size, filler)
+
+
+def at(offset: int, codec: Codec[T], default: T | None = None) -> T:
+    """Declare a field of a `Structure`: where it lies, what it is, and its value when it is not given (else zero)."""
+    value = codec.zero if default is None else default
+    return field(default=value, metadata={"offset": offset, "codec": codec})
+
+
+class Structure:
+    """Base of dataclasses whose fields are declared with `at`. `SIZE` is the structure's length in bytes."""
+
+    __slots__ = ()
+    SIZE: ClassVar[int]
+
+    @classmethod
+    def parse(cls, data: Buffer) -> Self:
+        """Read the structure from the beginning of `data`; longer is fine, shorter raises NVME_DATA_INVALID."""
+        if len(data) < cls.SIZE:
+            raise malformed(f"{cls.__name__} has {cls.SIZE} bytes, but only {len(data)} were read")
+        view = bytes(data[: cls.SIZE])
+        return cls(**{name: codec.decode(view[start : start + codec.size]) for name, start, codec in table(cls)})
+
+    def build(self) -> bytes:
+        """The structure's `SIZE` bytes. `ValueError` or `OverflowError` if a value does not fit its field."""
+        out = bytearray(self.SIZE)
+        for name, start, codec in table(type(self)):
+            out[start : start + codec.size] = codec.encode(getattr(self, name))
+        return bytes(out)
+
+
+def record(cls: type[S]) -> Codec[S]:
+    """A structure inside another."""
+    return Codec(cls.SIZE, cls(), cls.parse, lambda value: value.build())
+
+
+S = TypeVar("S", bound=Structure)
+
+
+_tables: dict[type[Structure], tuple[tuple[str, int, Codec[Any]], ...]] = {}
+
+
+def table(cls: type[Structure]) -> tuple[tuple[str, int, Codec[Any]], ...]:
+    """The layout of a structure: (name, offset, codec) of each field."""
+    if cls not in _tables:
+        _tables[cls] = tuple(
+            (item.name, item.metadata["offset"], item.metadata["codec"]) for item in fields(cast("Any", cls))
+        )
+    return _tables[cls]
+
+
+def malformed(what: str) -> NvmedError:
+    """The error of data that a controller cannot have meant; `what` is a sentence without its full stop."""
+    return error(Reason.NVME_DATA_INVALID, f"{what}.")
+
+
+def bit(value: int, number: int) -> bool:
+    """Whether a bit of a field is set."""
+    return bool(value >> number & 1)
+
+
+def bits(value: int, high: int, low: int) -> int:
+    """The bits `high`:`low` of a field, as the specification writes ranges."""
+    return value >> low & (1 << high - low + 1) - 1
