@@ -6,12 +6,13 @@ The generator's version is pinned in pyproject.toml: generated code refuses a pr
 from __future__ import annotations
 
 import filecmp
+import shutil
 import sys
 import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from grpc_tools import protoc
+from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path("nvmed/v1")
@@ -24,6 +25,7 @@ def generate(out: Path) -> None:
     code = protoc.main(
         [
             "protoc",
+            f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).with_name('protoc-gen-mypy_grpc')}",
             f"--proto_path={ROOT / 'proto'}",
             f"--proto_path={ROOT / 'third_party'}",
             f"--proto_path={files('grpc_tools') / '_proto'}",
@@ -41,16 +43,21 @@ def generate(out: Path) -> None:
 
 def main() -> None:
     """Write into the tree, or compare with it."""
-    if "--check" not in sys.argv:
-        generate(ROOT)
-        return
+    committed = ROOT / PACKAGE
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))
         fresh = Path(scratch) / PACKAGE
-        names = {p.name for p in fresh.iterdir()} | {p.name for p in (ROOT / PACKAGE).glob("*.py*")}
-        _, differing, missing = filecmp.cmpfiles(fresh, ROOT / PACKAGE, sorted(names), shallow=False)
-        if differing or missing:
-            sys.exit(f"nvmed/v1 is not what proto/ generates, run `make proto`: {', '.join(differing + missing)}")
+        names = sorted({path.name for folder in (fresh, committed) for path in folder.glob("*.py*")})
+        _, differing, missing = filecmp.cmpfiles(fresh, committed, names, shallow=False)
+        if "--check" in sys.argv:
+            if differing or missing:
+                sys.exit(f"nvmed/v1 is not what proto/ generates, run `make proto`: {', '.join(differing + missing)}")
+            return
+        for name in differing + missing:
+            if (fresh / name).exists():
+                shutil.copyfile(fresh / name, committed / name)
+            else:
+                (committed / name).unlink()
 
 
 if __name__ == "__main__":

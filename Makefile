@@ -1,0 +1,118 @@
+# Everything that a developer or a packager types. `make` alone lists it. Needs git, make, python3 and python3-venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The version of uv that writes the lock: another one may sort or mark it differently.
+UV_VERSION := 0.13.9
+# The environment is current while this file exists: its name is a hash of all that decides what is in it.
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c 1-16)
+
+PROTO_BASELINE := proto/baseline.binpb
+
+##@ To see and to check
+
+.PHONY: help
+help: ## List what there is to make
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
+	    $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Start a daemon with two simulated drives, list them, save a telemetry log
+	@scripts/demo
+
+.PHONY: test
+test: setup ## Unit, rpc and process tests: no root, no hardware (PYTEST_ARGS="-k telemetry -x")
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: vm-test
+vm-test: setup ## The same code on a real kernel in QEMU: root, no KVM needed
+	tests/vm/run $(VM_ARGS)
+
+.PHONY: bench
+bench: setup ## Speed and memory, as ratios
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Property tests with many more examples (EXAMPLES=2000 SEED=1)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/unit tests/fuzz -m hypothesis --timeout 240 \
+	    --hypothesis-profile fuzz --hypothesis-seed $(or $(SEED),$$RANDOM) $(PYTEST_ARGS)
+
+.PHONY: clients
+clients: setup ## Build the clients in other languages and run each against a daemon
+	clients/run $(CLIENTS_ARGS)
+
+.PHONY: packages
+packages: setup ## Build the packages and install them where they belong
+	packaging/run $(PACKAGES_ARGS)
+
+##@ To work on it
+
+.PHONY: setup
+setup: $(INSTALLED) ## Make .venv as requirements.lock says (nothing to do while it is current)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"nvmed needs Python 3.11 or later: {sys.executable} is {sys.version}")'
+	@echo "Making $(VENV) from requirements.lock: a minute or two, once."
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(INSTALLED): $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+.PHONY: format
+format: setup ## Format the code and the contract, mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/buf format --write proto
+
+LINTS := lint-code lint-types lint-proto lint-docs lint-shell
+
+.PHONY: lint $(LINTS)
+lint: $(LINTS) ## Everything that can be checked without running it
+
+lint-code: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+lint-types: setup
+	$(BIN)/mypy
+
+lint-proto: setup
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code proto
+	$(if $(wildcard $(PROTO_BASELINE)),$(BIN)/buf breaking --against $(PROTO_BASELINE))
+	$(BIN)/python scripts/generate_proto.py --check
+
+lint-docs: setup
+	$(BIN)/python scripts/generate_error_docs.py --check
+
+lint-shell: setup
+	scripts/lint_shell
+
+.PHONY: proto
+proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md from the tables of errors
+	$(BIN)/python scripts/generate_proto.py
+	$(BIN)/python scripts/generate_error_docs.py
+
+.PHONY: proto-baseline
+proto-baseline: setup ## At a release: keep the contract as the one that later ones must not break
+	$(BIN)/buf build --output $(PROTO_BASELINE) --path proto
+
+.PHONY: lock
+lock: ## Write requirements.lock anew from pyproject.toml (LOCK_ARGS=--upgrade takes what is newest)
+	@test -x .cache/uv-$(UV_VERSION)/bin/uv || { $(PYTHON) -m venv .cache/uv-$(UV_VERSION) && \
+	    .cache/uv-$(UV_VERSION)/bin/pip install --quiet uv==$(UV_VERSION); }
+	scripts/lock .cache/uv-$(UV_VERSION)/bin/uv $(LOCK_ARGS)
+
+.PHONY: clean
+clean: ## Remove what was made here: .venv, caches, build results
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
