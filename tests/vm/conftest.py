@@ -1,0 +1,41 @@
+"""One guest for the whole session, and what every test in here is given."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.vm.guest import Guest
+from tests.vm.lab import build, cache
+
+TEST_TIMEOUT_S = 120
+GUEST = pytest.StashKey[Guest]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Emulation is slow; and booting, which has its own limit, is not a test's time."""
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
+    """The running guest, shared by all tests: leave it as it was found."""
+    lab = build.build(build.requirements())
+    with Guest.boot(lab) as guest:
+        cache.report(f"guest booted in {guest.boot_seconds:.1f} s")
+        request.config.stash[GUEST] = guest
+        yield guest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the kernel's last words with every failure."""
+    report = yield
+    guest = item.config.stash.get(GUEST, None)
+    if guest and report.failed:
+        report.sections.append(("guest console", guest.serial_log()))
+        report.sections.append(("guest journal", guest.journal()))
+    return report
