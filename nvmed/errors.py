@@ -433,6 +433,16 @@ class Reason(Enum):
     )
     SHUTTING_DOWN = Unavailable, "The daemon is stopping.", "Try again when it is back."
     CALL_CANCELLED = Cancelled, "The call was cancelled.", "Nothing to do."
+    CALL_TIMEOUT = (
+        DeadlineExceeded,
+        "The call did not finish within the time that the caller gave it.",
+        "Give it more time.",
+    )
+    TRANSFER_CORRUPTED = (
+        DataLoss,
+        "What arrived is not what was sent.",
+        "Start again; if it repeats, examine memory and network.",
+    )
     CONNECTION_FAILED = (
         Unavailable,
         "The daemon cannot be reached.",
