@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
     """The running guest, shared by all tests: leave it as it was found."""
-    lab = build.build(build.requirements())
+    lab = build.build()
     with Guest.boot(lab) as guest:
         cache.report(f"guest booted in {guest.boot_seconds:.1f} s")
         request.config.stash[GUEST] = guest

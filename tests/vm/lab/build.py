@@ -1,8 +1,7 @@
-"""Build what the lab boots, or find it in the cache:  python -m tests.vm.lab.build [--requirements FILE]"""
+"""Build what the lab boots, or find it in the cache:  python -m tests.vm.lab.build"""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -30,25 +29,22 @@ class Lab:
     payload: Path
 
 
-def requirements(explicit: Path | None = None) -> str:
-    """What the guest's environment holds beside nvmed: a lock file, or what pyproject.toml asks for."""
-    lock = explicit or PROJECT / "requirements.lock"
-    if explicit or lock.exists():
-        return lock.read_text()
+def requirements() -> list[str]:
+    """What the guest's environment holds beside nvmed: what a host needs whose drives are managed."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    return "\n".join([*project["dependencies"], *project["optional-dependencies"]["daemon"]]) + "\n"
+    return [*project["dependencies"], *project["optional-dependencies"]["daemon"]]
 
 
-def build(requirements_text: str, python: str = sys.executable) -> Lab:
+def build(python: str = sys.executable) -> Lab:
     """Everything, in parallel where it does not wait for another; what is in the cache already costs nothing."""
+    if lacks := missing():
+        raise RuntimeError(f"the VM lab needs {', '.join(lacks)}")
     with cache.lock("build"), tempfile.TemporaryDirectory(dir=cache.directory()) as temporary:
         scratch = Path(temporary)
         bookworm = Root(scratch / "bookworm", "bookworm", "bookworm-updates", "bookworm-backports")
         trixie = Root(scratch / "trixie", "trixie")
-        wanted = scratch / "requirements.txt"
-        wanted.write_text(requirements_text)
         with ThreadPoolExecutor() as pool:
-            wheels = pool.submit(build_wheels, python, wanted)
+            wheels = pool.submit(build_wheels, python, requirements(), PROJECT / "requirements.lock")
             debian = pool.submit(lambda: build_debian(build_mmdebstrap(bookworm)))
             tools = build_tools(bookworm)
             kernel = build_kernel(trixie, tools)
@@ -63,15 +59,6 @@ def missing() -> list[str]:
     return lacks if os.geteuid() == 0 else ["root", *lacks]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="build what the VM lab boots")
-    parser.add_argument("--requirements", type=Path, help="what to install beside nvmed (default: requirements.lock)")
-    options = parser.parse_args()
-    if lacks := missing():
-        sys.exit(f"the VM lab needs: {', '.join(lacks)}")
-    lab = build(requirements(options.requirements))
-    cache.report(f"ready: Linux {lab.kernel.version}, {lab.image.folder.name}, {lab.payload.parent.name}")
-
-
 if __name__ == "__main__":
-    main()
+    lab = build()
+    cache.report(f"ready: Linux {lab.kernel.version}, {lab.image.folder.name}, {lab.payload.parent.name}")

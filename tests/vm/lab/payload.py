@@ -21,7 +21,7 @@ def build_payload(python: str, image: Image) -> Path:
 
     def build(folder: Path) -> None:
         wheels = folder / "wheels"
-        run([python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", wheels, PROJECT])
+        run([python, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, PROJECT])
         (wheel,) = wheels.glob("nvmed-*.whl")
         inside = image.tree / "tmp" / folder.name
         shutil.rmtree(inside, ignore_errors=True)

@@ -10,6 +10,7 @@ import lzma
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,13 +79,19 @@ def build_debian(mmdebstrap: Path) -> Path:
     return artifact("debian", digest(repr((PACKAGES, OMITTED))), build) / "rootfs"
 
 
-def build_wheels(python: str, requirements: Path) -> Path:
-    """The wheels of `requirements` for the guest's Python 3.11, fetched with the host's pip and its configuration."""
+def build_wheels(python: str, requirements: Sequence[str], lock: Path) -> Path:
+    """The wheels of `requirements` for the guest's Python 3.11, in the versions and with the hashes of `lock`.
+
+    The host's pip fetches them, with its configuration: the guest has no network but this host.
+    """
 
     def build(folder: Path) -> None:
-        run([python, "-m", "pip", "download", "-q", "--dest", folder, *WHEEL_OPTIONS, "-r", requirements])
+        wanted = folder / "requirements.txt"
+        wanted.write_text("\n".join(requirements))
+        run([python, "-m", "pip", "download", "-q", "--dest", folder, *WHEEL_OPTIONS, "-r", wanted, "-c", lock])
+        wanted.unlink()
 
-    return artifact("wheels", digest(repr(WHEEL_OPTIONS), requirements), build)
+    return artifact("wheels", digest(repr((WHEEL_OPTIONS, requirements)), lock), build)
 
 
 def build_image(debian: Path, wheels: Path, kernel: Kernel, tools: Tools) -> Image:
@@ -102,7 +109,9 @@ def build_image(debian: Path, wheels: Path, kernel: Kernel, tools: Tools) -> Ima
             file.truncate(2 << 30)
         run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", "-d", tree, disk])
 
-    key = digest(Path(__file__), HERE / "guest", debian.parent.name, wheels.name, kernel.folder.name, tools.root.name)
+    names = [path.name for path in sorted(wheels.iterdir())]
+    inputs = (debian.parent.name, *names, kernel.folder.name, tools.root.name)
+    key = digest(Path(__file__), HERE / "guest", *inputs)
     return Image(artifact("image", key, build))
 
 
