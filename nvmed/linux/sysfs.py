@@ -1,0 +1,249 @@
+"""NVMe controllers as sysfs shows them, and opening one: `LinuxHost`, the kernel's side of the host seam.
+
+Where the kernel (6.12) puts things, under /sys:
+
+    class/nvme/nvme0                    a controller, wherever it is attached: PCIe or fabrics
+        nvme0n1, ng0n1                  its namespaces, without native multipath or for those that are private
+        nvme3c0n1                       its path to head nvme3n1: hidden, but with queue limits and ana_state
+    class/nvme-subsystem/nvme-subsys3   a subsystem
+        nvme0, nvme1                    links to its controllers
+        nvme3n1, ng3n1                  heads: what can be opened
+    class/block, class/nvme-generic     every nvme0n1 and every ng0n1
+
+Numbers mean nothing: head nvme3n1 may be reached through nvme0 and nvme1 alone, and its nsid may be 7. Any attribute
+may be missing (older kernels, other transports), and any file may vanish while it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.linux.ioctl import LinuxTransport
+from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode
+from nvmed.nvme.transport import Transport
+
+_CONTROLLER: Final = re.compile(r"nvme(\d+)", re.ASCII)
+_NAMESPACE: Final = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
+"""A namespace's directory in its controller's: the namespace itself, or (`c`) a path to a multipath head."""
+
+_ATTRIBUTE_BYTES: Final = 4096
+"""An attribute is at most a page."""
+
+_SECTOR_BYTES: Final = 512
+"""The unit of a block device's `size`, whatever its logical blocks are."""
+
+
+def scan(sysfs_root: str | Path = "/sys") -> tuple[ControllerNode, ...]:
+    """Every controller there is, ordered by number; none if the kernel has no NVMe driver."""
+    root = Path(sysfs_root)
+    names = [name for name in _names(root / "class/nvme") if _CONTROLLER.fullmatch(name)]
+    subsystems = _subsystems(root)
+    found = (_controller(root, name, subsystems.get(name, "")) for name in sorted(names, key=_number))
+    return tuple(controller for controller in found if controller)
+
+
+class LinuxHost:
+    """`Host` of this machine, or of whatever the two directories show."""
+
+    def __init__(self, sysfs_root: str | Path = "/sys", dev_root: str | Path = "/dev") -> None:
+        self._sysfs_root = Path(sysfs_root)
+        self._dev_root = Path(dev_root)
+
+    def scan(self) -> tuple[ControllerNode, ...]:
+        return scan(self._sysfs_root)
+
+    def open(self, controller: ControllerNode, node: str = "") -> Transport:
+        """Open read-only: enough for every command of a daemon that has CAP_SYS_ADMIN, and no writer to the kernel.
+
+        The checks hold for as long as the transport is open: a file keeps its device's numbers from being given away.
+        """
+        name = node or controller.node
+        if not NODE_NAME.fullmatch(name):
+            raise invalid_field(
+                "node", f"{name!r} is no node of a controller or namespace; give nvme0, nvme0n1 or ng0n1"
+            )
+        path = self._dev_root / name
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._check(fd, controller, name)
+        except BaseException:
+            os.close(fd)
+            raise
+        return LinuxTransport(fd, str(path))
+
+    def _check(self, fd: int, expected: ControllerNode, name: str) -> None:
+        """Raise unless `fd` is the device that sysfs calls `name`, and that one still is, or belongs to, `expected`."""
+        if not _is_device(os.fstat(fd), self._sysfs_root, name):
+            raise _changed(expected, name, f"{self._dev_root / name} is not the device that the kernel calls {name}")
+        subsystem = _subsystems(self._sysfs_root).get(expected.node, "")
+        now = _controller(self._sysfs_root, expected.node, subsystem)
+        if now is None:
+            raise _changed(expected, name, f"{expected.node} (serial {expected.serial}) is gone")
+        if (now.serial, now.controller_id) != (expected.serial, expected.controller_id):
+            raise _changed(
+                expected,
+                name,
+                f"{expected.node} was serial {expected.serial}, controller id {expected.controller_id}, and is serial "
+                f"{now.serial}, controller id {now.controller_id} now",
+            )
+        if name != now.node and not any(name in (ns.node, ns.generic_node) for ns in now.namespaces):
+            raise error(
+                Reason.NAMESPACE_NOT_FOUND,
+                f"{name} is no namespace that {now.node} gives a path to; list its namespaces",
+                node=name,
+                controller_node=now.node,
+            )
+
+
+def _changed(expected: ControllerNode, name: str, what: str) -> NvmedError:
+    return error(
+        Reason.DEVICE_IDENTITY_CHANGED,
+        f"{what}; list the controllers again",
+        node=name,
+        serial=expected.serial,
+        controller_id=expected.controller_id,
+    )
+
+
+def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
+    """Whether an opened file has the kind and the numbers that sysfs gives the node `name`."""
+    if name.startswith("ng"):
+        kind, is_kind = "nvme-generic", stat.S_ISCHR(status.st_mode)
+    elif _CONTROLLER.fullmatch(name):
+        kind, is_kind = "nvme", stat.S_ISCHR(status.st_mode)
+    else:
+        kind, is_kind = "block", stat.S_ISBLK(status.st_mode)
+    try:
+        with _directory(root / "class" / kind / name) as directory:
+            numbers = _read(directory, "dev")
+    except OSError:
+        return False
+    return is_kind and numbers == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+
+
+def _controller(root: Path, name: str, subsystem: str) -> ControllerNode | None:
+    """The controller `name`, or None if it is gone, or went while it was read."""
+    try:
+        with _directory(root / "class/nvme" / name) as directory:
+            controller = _read_controller(root, directory, name, subsystem)
+            return controller if _read(directory, "dev") else None
+    except OSError:
+        return None
+
+
+def _read_controller(root: Path, directory: int, name: str, subsystem: str) -> ControllerNode:
+    entries = _names(directory)
+    queues = [f"{entry}/queue/max_hw_sectors_kb" for entry in entries if _NAMESPACE.fullmatch(entry)]
+    limits = [limit for queue in queues if (limit := _number_in(directory, queue, 0))]
+    return ControllerNode(
+        node=name,
+        serial=_read(directory, "serial"),
+        model=_read(directory, "model"),
+        firmware_revision=_read(directory, "firmware_rev"),
+        controller_id=_number_in(directory, "cntlid", -1),
+        subsystem_nqn=_read(directory, "subsysnqn"),
+        subsystem_node=subsystem,
+        transport=_read(directory, "transport"),
+        address=_read(directory, "address"),
+        state=_read(directory, "state"),
+        controller_type=_read(directory, "cntrltype"),
+        host_nqn=_read(directory, "hostnqn"),
+        numa_node=_number_in(directory, "numa_node", _number_in(directory, "device/numa_node", -1)),
+        max_transfer_bytes=min(limits) * 1024 if limits else None,
+        namespaces=tuple(_namespaces(root, directory, entries)),
+    )
+
+
+def _namespaces(root: Path, directory: int, entries: list[str]) -> list[NamespaceNode]:
+    """The namespaces whose paths or selves are among `entries` of a controller's directory, ordered by nsid."""
+    generic = set(_names(root / "class/nvme-generic"))
+    found = []
+    for entry in entries:
+        match = _NAMESPACE.fullmatch(entry)
+        nsid = _number_in(directory, f"{entry}/nsid", 0) if match else 0
+        if not match or not nsid:
+            continue
+        suffix = f"{match[1]}n{match[2]}"
+        nguid = _identifier(_read(directory, f"{entry}/nguid"))
+        uuid = _read(directory, f"{entry}/uuid")
+        found.append(
+            NamespaceNode(
+                node=f"nvme{suffix}",
+                generic_node=f"ng{suffix}" if f"ng{suffix}" in generic else "",
+                nsid=nsid,
+                size_bytes=_number_in(directory, f"{entry}/size", 0) * _SECTOR_BYTES,
+                logical_block_bytes=_number_in(directory, f"{entry}/queue/logical_block_size", 0),
+                # uuid_show repeats the NGUID for a namespace that has no UUID.
+                uuid="" if _identifier(uuid) == nguid else uuid,
+                nguid=nguid,
+                eui64=_identifier(_read(directory, f"{entry}/eui")),
+                ana_state=_read(directory, f"{entry}/ana_state"),
+            )
+        )
+    return sorted(found, key=lambda namespace: (namespace.nsid, namespace.node))
+
+
+def _subsystems(root: Path) -> dict[str, str]:
+    """The subsystem's node of each controller's: only the subsystem links to its controllers, not they to it."""
+    directory = root / "class/nvme-subsystem"
+    return {
+        controller: subsystem
+        for subsystem in _names(directory)
+        for controller in _names(directory / subsystem)
+        if _CONTROLLER.fullmatch(controller)
+    }
+
+
+@contextmanager
+def _directory(path: Path) -> Iterator[int]:
+    """A descriptor of the directory. It stays that of the device it was opened for, even if the kernel gives the name
+    to another one meanwhile: attributes of two drives are never mixed."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _names(directory: Path | int) -> list[str]:
+    """The names in a directory, none if it is missing or vanishes."""
+    try:
+        return os.listdir(directory)  # noqa: PTH208  (pathlib takes no descriptors)
+    except OSError:
+        return []
+
+
+def _read(directory: int, name: str) -> str:
+    """An attribute stripped of padding, "" if it is missing, unreadable, or of a device that is going."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, _ATTRIBUTE_BYTES).decode("utf-8", "replace").strip(" \t\n\0")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+
+
+def _number_in(directory: int, name: str, default: int) -> int:
+    """A decimal attribute, or `default`."""
+    text = _read(directory, name)
+    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else default
+
+
+def _identifier(text: str) -> str:
+    """An NGUID or EUI-64 as hexadecimal digits alone: the kernel writes one with dashes and the other with blanks."""
+    return text.replace("-", "").replace(" ", "").lower()
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("nvme"))
