@@ -12,7 +12,7 @@ from typing import Protocol
 
 from nvmed.nvme.transport import Transport
 
-NODE_NAME = re.compile(r"nvme\d+(n\d+)?|ng\d+n\d+")
+NODE_NAME = re.compile(r"nvme\d+(n\d+)?|ng\d+n\d+", re.ASCII)
 """Device node names that nvmed opens: a controller, a namespace's block device, its character device. Full match only:
 `nvme_open` scans prefixes and so lets `nvme0n1p1` and `nvme0/../x` through."""
 
