@@ -1,4 +1,7 @@
-"""Write docs/errors.md from the tables of errors; with --check, fail if what is committed differs."""
+"""Write docs/errors.md and the list of reasons that clients know; with --check, fail if what is committed differs.
+
+Both come from the tables of errors.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import FABRICS_STATUSES, OPCODE_STATUSES, STATUSES, StatusEntry, required_reset
 from nvmed.os_errors import BY_CALL, MEANINGS, Meaning
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs/errors.md"
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs/errors.md"
+KNOWN = ROOT / "tests/unit/reasons.txt"
 
 HEAD = """\
 # Errors
@@ -115,12 +120,20 @@ def document() -> str:
     )
 
 
+def known_reasons() -> str:
+    """tests/unit/reasons.txt: what it has, and then what is new. Nothing leaves it: clients branch on reasons."""
+    known = KNOWN.read_text().splitlines() if KNOWN.exists() else []
+    new = [line for reason in Reason if (line := f"{reason.name} {reason.cls.code}") not in known]
+    return "\n".join([*known, *new, ""])
+
+
 def main() -> None:
-    """Write the document, or compare it."""
-    if "--check" not in sys.argv:
-        DOCUMENT.write_text(document())
-    elif not DOCUMENT.exists() or DOCUMENT.read_text() != document():
-        sys.exit("docs/errors.md is not what the tables of errors say, run `make proto`")
+    """Write both files, or compare them."""
+    for path, text in ((DOCUMENT, document()), (KNOWN, known_reasons())):
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path.relative_to(ROOT)} is not what the tables of errors say, run `make proto`")
 
 
 if __name__ == "__main__":
