@@ -32,7 +32,7 @@ def generate(out: Path) -> None:
             f"--python_out={out}",
             f"--pyi_out={out}",
             f"--grpc_python_out={out}",
-            f"--mypy_grpc_out={out}",
+            f"--mypy_grpc_out=quiet:{out}",
             *protos,
         ]
     )
