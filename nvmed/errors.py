@@ -431,6 +431,7 @@ class Reason(Enum):
         "A limit of this daemon is reached.",
         "GetServerInfo shows the limits.",
     )
+    ADDRESS_IN_USE = AlreadyExists, "Something else has the daemon's address.", "Stop it, or choose another address."
     SHUTTING_DOWN = Unavailable, "The daemon is stopping.", "Try again when it is back."
     CALL_CANCELLED = Cancelled, "The call was cancelled.", "Nothing to do."
     CALL_TIMEOUT = (

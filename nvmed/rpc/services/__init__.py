@@ -1,1 +1,36 @@
-"""One servicer per service of the contract."""
+"""One servicer per service of the contract, and the table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nvmed.devices.extended_telemetry import ExtendedTelemetry
+from nvmed.devices.inventory import Inventory
+from nvmed.rpc.services.admin import AdminService
+from nvmed.rpc.services.inventory import InventoryService
+from nvmed.rpc.services.telemetry import TelemetryService
+from nvmed.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
+from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
+from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What the services stand on, made by the daemon."""
+
+    inventory: Inventory
+    extended_telemetry: ExtendedTelemetry
+    simulated: bool
+
+
+Add = Callable[[Any, Any], None]
+Make = Callable[[Foundation], Any]
+
+SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
+    (add_AdminServiceServicer_to_server, lambda on: AdminService(simulated=on.simulated)),
+    (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory)),
+    (add_TelemetryServiceServicer_to_server, lambda on: TelemetryService(on.inventory, on.extended_telemetry)),
+)
+"""How each service is made and added to a server."""

@@ -1,0 +1,121 @@
+"""Data area 4 is shown only while ETDAS is set in Host Behavior Support: set for a reader, restored after the last.
+
+libnvme leaves the bit to its caller, nvme-cli sets it and loses it when it is killed. Here what was found is written to
+a file before the bit is set, and the next start restores what a crash left behind (nvme-cli#2894).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from nvmed.devices.controller import Device, Session
+from nvmed.devices.inventory import Inventory
+from nvmed.errors import NvmedError
+from nvmed.nvme.opcodes import AdminOpcode, FeatureId
+from nvmed.nvme.transport import Command
+
+FEATURE_BYTES: Final = 512
+ETDAS_BYTE: Final = 1
+"""Extended Telemetry Data Area 4 Supported, in the Host Behavior Support data structure (Base 2.0, figure 340)."""
+
+log: Final = structlog.get_logger("nvmed.devices")
+
+
+@dataclass(slots=True)
+class _Holders:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    count: int = 0
+
+
+class ExtendedTelemetry:
+    """Counts the readers of each controller's area 4. `markers` is the directory of what has to be restored."""
+
+    def __init__(self, markers: Path) -> None:
+        self._markers = markers
+        self._holders: dict[str, _Holders] = {}
+        self._restoring: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def enabled(self, session: Session) -> AsyncIterator[None]:
+        """Area 4 is shown inside. A bit that was set before stays set."""
+        holders = self._holders.setdefault(session.device.name, _Holders())
+        async with holders.lock:
+            if holders.count == 0:
+                await self._set(session)
+            holders.count += 1
+        try:
+            yield
+        finally:
+            # Restoring must survive the cancellation that may be what ends the stream.
+            task = asyncio.create_task(self._leave(session.device, holders))
+            self._restoring.add(task)
+            task.add_done_callback(self._restoring.discard)
+            await asyncio.shield(task)
+
+    async def recover(self, inventory: Inventory) -> None:
+        """Restore what a crash left set. A controller that is not there keeps its marker for the next start."""
+        for device in await inventory.controllers():
+            if self._marker(device).exists():
+                await self._restore(device)
+
+    async def settle(self) -> None:
+        """Wait until everything is restored; for a daemon that stops."""
+        while self._restoring:
+            await asyncio.wait(self._restoring)
+
+    async def _leave(self, device: Device, holders: _Holders) -> None:
+        async with holders.lock:
+            holders.count -= 1
+            if holders.count == 0 and self._marker(device).exists():
+                await self._restore(device)
+
+    async def _set(self, session: Session) -> None:
+        behavior = await _get(session)
+        if behavior[ETDAS_BYTE]:
+            return
+        await session.run(lambda: _write_durably(self._marker(session.device)))
+        behavior[ETDAS_BYTE] = 1
+        await session.mutate(_SET, behavior)
+
+    async def _restore(self, device: Device) -> None:
+        """Clear the bit and forget the marker; keep the marker where the drive does not answer."""
+        try:
+            async with device.open() as session:
+                behavior = await _get(session)
+                if behavior[ETDAS_BYTE]:
+                    behavior[ETDAS_BYTE] = 0
+                    await session.mutate(_SET, behavior)
+                await session.run(self._marker(device).unlink)
+        except NvmedError as exc:
+            log.warning("etdas_not_restored", controller=device.name, reason=exc.reason, message=exc.message)
+
+    def _marker(self, device: Device) -> Path:
+        return self._markers / f"etdas-{device.name}"
+
+
+_GET: Final = Command(AdminOpcode.GET_FEATURES, cdw10=FeatureId.HOST_BEHAVIOR_SUPPORT)
+_SET: Final = Command(AdminOpcode.SET_FEATURES, cdw10=FeatureId.HOST_BEHAVIOR_SUPPORT)
+
+
+async def _get(session: Session) -> bytearray:
+    behavior = bytearray(FEATURE_BYTES)
+    await session.admin(_GET, behavior)
+    return behavior
+
+
+def _write_durably(path: Path) -> None:
+    """An empty file that is there after a power loss."""
+    for name, flags in ((path, os.O_WRONLY | os.O_CREAT), (path.parent, os.O_RDONLY)):
+        descriptor = os.open(name, flags | os.O_CLOEXEC, 0o600)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,167 @@
+"""The host's controllers by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nvmed.devices.controller import Device, controller_id, short_hash, subsystem_id
+from nvmed.devices.lane import Lane
+from nvmed.errors import Reason, error, invalid_field
+from nvmed.nvme.host import NODE_NAME, ControllerNode, Host, NamespaceNode
+
+CONTROLLERS = "controllers/"
+SUBSYSTEMS = "subsystems/"
+
+
+@dataclass(frozen=True, slots=True)
+class Subsystem:
+    """An NVM subsystem: its controllers, and each of its namespaces with the devices that lead to it."""
+
+    name: str
+    nqn: str
+    serial: str
+    model: str
+    devices: tuple[Device, ...]
+    namespaces: tuple[Namespace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace of a subsystem with the paths to it."""
+
+    name: str
+    node: NamespaceNode
+    paths: tuple[tuple[Device, str], ...]
+    """Each controller that reaches it, with its ANA state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request named: a controller, and the namespace node if it was one that was named."""
+
+    device: Device
+    namespace_node: str = ""
+
+
+def _default_lane(name: str) -> Lane:
+    return Lane(name)
+
+
+class Inventory:
+    """Finds controllers; keeps one `Device`, and so one lane, for each as long as it is there."""
+
+    def __init__(self, host: Host, make_lane: Callable[[str], Lane] = _default_lane) -> None:
+        self._host = host
+        self._make_lane = make_lane
+        self._scanner = Lane("inventory", threads=1)
+        self._devices: dict[str, Device] = {}
+
+    async def controllers(self) -> tuple[Device, ...]:
+        """Every controller there is now, ordered by name."""
+        nodes = await self._scanner.run(self._host.scan)
+        names = _names(nodes)
+        for name in self._devices.keys() - names.keys():
+            self._devices.pop(name).lane.close()
+        for name, node in names.items():
+            if name in self._devices:
+                self._devices[name].node = node
+            else:
+                self._devices[name] = Device(name, node, self._host, self._make_lane(name))
+        return tuple(self._devices[name] for name in sorted(names))
+
+    @property
+    def known(self) -> tuple[Device, ...]:
+        """The controllers of the last scan, without another."""
+        return tuple(self._devices.values())
+
+    async def find(self, name: str, field: str = "name") -> Target:
+        """The controller that `name` names: `controllers/{controller}`, or a device node as of now.
+
+        Raises INVALID_FIELD for what cannot be a name, CONTROLLER_NOT_FOUND. A resource name is answered from the last
+        scan, as opening checks the identity again; a node is always looked up anew, as the kernel recycles nodes.
+        """
+        if name.startswith(CONTROLLERS):
+            key = name.removeprefix(CONTROLLERS)
+            if key not in self._devices:
+                await self.controllers()
+            if key in self._devices:
+                return Target(self._devices[key])
+        elif NODE_NAME.fullmatch(name):
+            for device in await self.controllers():
+                if device.node.node == name:
+                    return Target(device)
+            for device in sorted(self.known, key=lambda device: device.node.state != "live"):
+                if any(name in (ns.node, ns.generic_node) for ns in device.node.namespaces):
+                    return Target(device, name)
+        else:
+            raise invalid_field(
+                field,
+                f"{name!r} is neither controllers/{{controller}} nor a device node (nvme0, nvme0n1, ng0n1); "
+                "ListControllers shows both",
+            )
+        raise error(Reason.CONTROLLER_NOT_FOUND, f"no controller {name!r} on this host", name=name)
+
+    async def subsystems(self) -> tuple[Subsystem, ...]:
+        """Every NVM subsystem there is now, ordered by name."""
+        grouped: dict[str, list[Device]] = {}
+        for device in await self.controllers():
+            grouped.setdefault(subsystem_id(device.node), []).append(device)
+        return tuple(_subsystem(SUBSYSTEMS + key, devices) for key, devices in sorted(grouped.items()))
+
+    async def find_subsystem(self, name: str) -> Subsystem:
+        """The subsystem `subsystems/{subsystem}`; raises SUBSYSTEM_NOT_FOUND."""
+        for subsystem in await self.subsystems():
+            if subsystem.name == name:
+                return subsystem
+        raise error(Reason.SUBSYSTEM_NOT_FOUND, f"no NVM subsystem {name!r} on this host", name=name)
+
+    async def find_namespace(self, name: str) -> Namespace:
+        """The namespace of a resource name or of a device node as of now; raises NAMESPACE_NOT_FOUND."""
+        for subsystem in await self.subsystems():
+            for namespace in subsystem.namespaces:
+                if name in (namespace.name, namespace.node.node, namespace.node.generic_node):
+                    return namespace
+        raise error(Reason.NAMESPACE_NOT_FOUND, f"no namespace {name!r} on this host", name=name)
+
+    def close(self) -> None:
+        """Let go of every lane."""
+        for device in self._devices.values():
+            device.lane.close()
+        self._scanner.close()
+
+
+def _names(nodes: tuple[ControllerNode, ...]) -> dict[str, ControllerNode]:
+    """A name for each controller; those whose serial and id collide are told apart by a hash of NQN and model."""
+    count = Counter(controller_id(node) for node in nodes)
+    names: dict[str, ControllerNode] = {}
+    for node in nodes:
+        name = controller_id(node)
+        if count[name] > 1:
+            name = f"{name}-{short_hash(node.subsystem_nqn, node.model, node.transport, node.address)}"
+        names[name] = node
+    return names
+
+
+def _subsystem(name: str, devices: list[Device]) -> Subsystem:
+    paths: dict[str, list[tuple[Device, str]]] = {}
+    nodes: dict[str, NamespaceNode] = {}
+    for device in devices:
+        for node in device.node.namespaces:
+            nodes.setdefault(node.node, node)
+            paths.setdefault(node.node, []).append((device, node.ana_state))
+    # Without multipath, one namespace has a node for each path: the first of a NSID stands for it.
+    chosen: dict[int, str] = {}
+    for node_name in sorted(nodes, key=lambda key: (nodes[key].nsid, key)):
+        chosen.setdefault(nodes[node_name].nsid, node_name)
+    namespaces = tuple(
+        Namespace(
+            f"{name}/namespaces/{nsid}",
+            nodes[key],
+            tuple(path for other in nodes if nodes[other].nsid == nsid for path in paths[other]),
+        )
+        for nsid, key in chosen.items()
+    )
+    first = devices[0].node
+    return Subsystem(name, first.subsystem_nqn, first.serial, first.model, tuple(devices), namespaces)

@@ -1,0 +1,167 @@
+"""Reading long logs: several commands in flight, a bounded number of bytes in memory, results in order.
+
+A chunk is one message to a client. Each chunk is filled by one of the lane's threads with as many commands as the
+transfer limit makes necessary, and `window` chunks are under way at a time: so a chunk costs one wake-up of the loop,
+however small the drive's transfers are. Nothing is read further ahead than the window, which advances when the
+consumer asks for the next chunk: a client that stops reading stops the drive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from nvmed.devices.controller import Session, TransferLimit
+from nvmed.errors import NvmedError, Reason, error
+from nvmed.nvme.status import CODE_MASK
+from nvmed.nvme.transport import Command
+
+T = TypeVar("T")
+
+INVALID_FIELD: Final = 0x002
+"""What controllers answer to a transfer that is too large for them (SCT 0, SC 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRange(Generic[T]):
+    """What to read and what to make of it.
+
+    `command` makes the Get Log Page for (offset, length) of a piece; `start` to `end` is read in chunks of
+    `chunk_bytes`, each with at most `transfer_bytes` a command. `encode` gets (buffer, size, offset) in the thread that
+    read them, with the data behind `headroom` free bytes, and must copy what it keeps: the buffer is used again.
+    """
+
+    command: Callable[[int, int], Command]
+    start: int
+    end: int
+    chunk_bytes: int
+    window: int
+    transfer_bytes: int
+    headroom: int
+    encode: Callable[[bytearray, int, int], T]
+
+
+class OrderedDigest:
+    """SHA-256 of chunks that several threads read: each waits for its turn.
+
+    In the reading threads rather than on the loop, which hashing would hold up, and rather than in a thread of its own,
+    to which each chunk would cost a hop.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._turn = threading.Condition()
+        self._next = 0
+        self._abandoned = False
+
+    def update(self, index: int, data: memoryview) -> None:
+        """Add chunk `index` once all before it have been added."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._abandoned or self._next == index)
+            if not self._abandoned:
+                self._hash.update(data)
+                self._next += 1
+                self._turn.notify_all()
+
+    def abandon(self) -> None:
+        """Let everyone go who waits for a chunk that will not come."""
+        with self._turn:
+            self._abandoned = True
+            self._turn.notify_all()
+
+    def digest(self) -> bytes:
+        """The hash of all chunks added."""
+        return self._hash.digest()
+
+
+class _Reading(Generic[T]):
+    """The state that the threads of one `read_chunks` share."""
+
+    def __init__(self, session: Session, what: LogRange[T], limit: TransferLimit, digest: OrderedDigest | None) -> None:
+        self.session = session
+        self.what = what
+        self.limit = limit
+        self.digest = digest
+        self.stopped = False
+        self.free: list[bytearray] = []
+
+    def chunk(self, index: int) -> T:
+        """Read, hash and encode chunk `index`; runs in a lane's thread."""
+        what = self.what
+        offset = what.start + index * what.chunk_bytes
+        size = min(what.chunk_bytes, what.end - offset)
+        try:
+            buffer = self.free.pop()
+        except IndexError:
+            buffer = bytearray(what.headroom + what.chunk_bytes)
+        payload = memoryview(buffer)[what.headroom : what.headroom + size]
+        self._fill(payload, offset)
+        if self.digest is not None:
+            self.digest.update(index, payload)
+        encoded = what.encode(buffer, size, offset)
+        payload.release()
+        self.free.append(buffer)
+        return encoded
+
+    def _fill(self, payload: memoryview, offset: int) -> None:
+        done = 0
+        transfer = min(self.limit.bytes, self.what.transfer_bytes)
+        shrunk = False
+        while done < len(payload):
+            if self.stopped:
+                raise error(Reason.CALL_CANCELLED, "the reader went away")
+            size = min(transfer, len(payload) - done)
+            try:
+                self.session.submit(self.what.command(offset + done, size), payload[done : done + size])
+            except NvmedError as exc:
+                smaller = self.limit.smaller(size) if _too_large(exc) else None
+                if smaller is None:
+                    raise
+                transfer, shrunk = smaller, True
+                continue
+            if shrunk and size == transfer:
+                # Only now is it known that the size was what the drive refused, and not the page or the offset.
+                self.limit.learn(transfer)
+            done += size
+
+
+def _too_large(exc: NvmedError) -> bool:
+    """Whether a smaller transfer may succeed: Invalid Field from the drive, EINVAL from the kernel's queue."""
+    if exc.nvme is not None:
+        return exc.nvme.raw & CODE_MASK == INVALID_FIELD
+    return exc.os is not None and exc.os.symbol == "EINVAL"
+
+
+async def read_chunks(
+    session: Session, what: LogRange[T], limit: TransferLimit, digest: OrderedDigest | None = None
+) -> AsyncGenerator[T, None]:
+    """Yield what `encode` makes of each chunk, in order. Close it (`aclosing`) to stop the drive at once.
+
+    Raises what the first chunk that failed raised; commands already with the drive then still complete, unheard.
+    """
+    count = -(-(what.end - what.start) // what.chunk_bytes)
+    reading = _Reading(session, what, limit, digest)
+    under_way: deque[asyncio.Task[T]] = deque()
+    started = 0
+    try:
+        while started < count or under_way:
+            while started < count and len(under_way) < what.window:
+                under_way.append(asyncio.create_task(_one(reading, started)))
+                started += 1
+            yield await under_way.popleft()
+    finally:
+        reading.stopped = True
+        if digest is not None:
+            digest.abandon()
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _one(reading: _Reading[T], index: int) -> T:
+    return await reading.session.run(lambda: reading.chunk(index))

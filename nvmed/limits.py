@@ -1,0 +1,36 @@
+"""Every limit of the daemon, in one table: enforced from here, shown by GetServerInfo."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MESSAGE_BYTES_MAX: Final = 4 * MIB
+METADATA_BYTES_MAX: Final = 8 * KIB
+CHUNK_BYTES_MIN: Final = 4 * KIB
+CHUNK_BYTES_DEFAULT: Final = 256 * KIB
+CHUNK_BYTES_MAX: Final = MIB
+WINDOW_DEFAULT: Final = 4
+WINDOW_MAX: Final = 8
+TRANSFER_BYTES_MIN: Final = 512
+PAGE_SIZE_DEFAULT: Final = 50
+PAGE_SIZE_MAX: Final = 500
+NAME_BYTES_MAX: Final = 512
+FILTER_BYTES_MAX: Final = 4 * KIB
+TOKEN_BYTES_MAX: Final = 4 * KIB
+
+PUBLISHED: Final = {
+    "message_bytes_max": MESSAGE_BYTES_MAX,
+    "metadata_bytes_max": METADATA_BYTES_MAX,
+    "chunk_bytes_min": CHUNK_BYTES_MIN,
+    "chunk_bytes_default": CHUNK_BYTES_DEFAULT,
+    "chunk_bytes_max": CHUNK_BYTES_MAX,
+    "window_default": WINDOW_DEFAULT,
+    "window_max": WINDOW_MAX,
+    "page_size_default": PAGE_SIZE_DEFAULT,
+    "page_size_max": PAGE_SIZE_MAX,
+    "filter_bytes_max": FILTER_BYTES_MAX,
+}
+"""What a client may want to know, by the name that GetServerInfo gives it."""

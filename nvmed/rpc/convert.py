@@ -1,0 +1,82 @@
+"""What `devices` knows, as the messages of the contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nvmed.devices.controller import Device, subsystem_id
+from nvmed.devices.inventory import SUBSYSTEMS, Namespace, Subsystem
+from nvmed.v1 import resources_pb2
+
+_STATES: Final = {
+    "new": resources_pb2.Controller.STATE_NEW,
+    "live": resources_pb2.Controller.STATE_LIVE,
+    "resetting": resources_pb2.Controller.STATE_RESETTING,
+    "connecting": resources_pb2.Controller.STATE_CONNECTING,
+    "deleting": resources_pb2.Controller.STATE_DELETING,
+    "deleting (no IO)": resources_pb2.Controller.STATE_DELETING,
+    "dead": resources_pb2.Controller.STATE_DEAD,
+}
+"""By what sysfs says (`nvme_sysfs_show_state`)."""
+
+
+def controller(device: Device) -> resources_pb2.Controller:
+    """The resource of a controller."""
+    node = device.node
+    subsystem = SUBSYSTEMS + subsystem_id(node)
+    lane = (
+        resources_pb2.Controller.LANE_STATE_STALLED
+        if device.lane.stalled
+        else (resources_pb2.Controller.LANE_STATE_SERVING)
+    )
+    return resources_pb2.Controller(
+        name=device.resource_name,
+        device_node=node.node,
+        serial_number=node.serial,
+        model_number=node.model,
+        firmware_revision=node.firmware_revision,
+        controller_id=node.controller_id,
+        subsystem=subsystem,
+        subsystem_nqn=node.subsystem_nqn,
+        transport=node.transport,
+        address=node.address,
+        state=_STATES.get(node.state, resources_pb2.Controller.STATE_UNSPECIFIED),
+        lane_state=lane,
+        controller_type=node.controller_type,
+        numa_node=node.numa_node,
+        queue_max_transfer_bytes=node.max_transfer_bytes or 0,
+        host_nqn=node.host_nqn,
+        namespaces=sorted({f"{subsystem}/namespaces/{namespace.nsid}" for namespace in node.namespaces}),
+    )
+
+
+def subsystem(found: Subsystem) -> resources_pb2.Subsystem:
+    """The resource of an NVM subsystem."""
+    return resources_pb2.Subsystem(
+        name=found.name,
+        nqn=found.nqn,
+        serial_number=found.serial,
+        model_number=found.model,
+        controllers=[device.resource_name for device in found.devices],
+        namespaces=[namespace.name for namespace in found.namespaces],
+    )
+
+
+def namespace(found: Namespace) -> resources_pb2.Namespace:
+    """The resource of a namespace."""
+    node = found.node
+    return resources_pb2.Namespace(
+        name=found.name,
+        nsid=node.nsid,
+        device_node=node.node,
+        generic_device_node=node.generic_node,
+        size_bytes=node.size_bytes,
+        logical_block_bytes=node.logical_block_bytes,
+        uuid=node.uuid,
+        nguid=node.nguid,
+        eui64=node.eui64,
+        paths=[
+            resources_pb2.Namespace.Path(controller=device.resource_name, ana_state=state)
+            for device, state in found.paths
+        ],
+    )

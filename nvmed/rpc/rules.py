@@ -1,0 +1,121 @@
+"""Every rule about a field of a request, in one table: `RULES`, by full message name and field name.
+
+Messages that requests are made of have their rows too. A rule speaks of one field alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from nvmed import limits
+from nvmed.v1 import telemetry_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a field must be.
+
+    `check` gets its value (each item's, of a repeated field) and says what is wrong, or "". `required` refuses a field
+    that is not set: for one without presence, empty or zero.
+    """
+
+    check: Callable[[Any], str]
+    required: bool = False
+    items_max: int = 0
+
+
+def text(max_bytes: int = limits.NAME_BYTES_MAX, *, required: bool = False) -> Rule:
+    """A string of at most `max_bytes` in UTF-8, without NUL."""
+
+    def check(value: str) -> str:
+        if (size := len(value.encode())) > max_bytes:
+            return f"has {size} bytes; at most {max_bytes} are allowed"
+        return "must not contain NUL" if "\0" in value else ""
+
+    return Rule(check, required)
+
+
+def number(low: int, high: int, *, multiple_of: int = 1, zero: bool = False) -> Rule:
+    """An integer from `low` to `high`, a multiple of `multiple_of`; `zero` allows 0 for a default as well."""
+
+    def check(value: int) -> str:
+        if (zero and value == 0) or (low <= value <= high and value % multiple_of == 0):
+            return ""
+        step = f" and a multiple of {multiple_of}" if multiple_of > 1 else ""
+        return f"is {value}; it must be {low} to {high}{step}" + (", or 0 for the default" if zero else "")
+
+    return Rule(check)
+
+
+def choice(enum: Any, *, required: bool = False) -> Rule:
+    """A value that the enum has; `required` refuses its 0, UNSPECIFIED."""
+
+    def check(value: int) -> str:
+        if value not in enum.values():
+            return f"is {value}, which this version does not know"
+        return ""
+
+    return Rule(check, required)
+
+
+def items(rule: Rule, at_most: int) -> Rule:
+    """A repeated field of at most `at_most` items, each of which obeys `rule`."""
+    return replace(rule, items_max=at_most)
+
+
+def nested(*, required: bool = False) -> Rule:
+    """A message, whose fields have rules of their own."""
+    return Rule(lambda _: "", required)
+
+
+def data(max_bytes: int) -> Rule:
+    """At most `max_bytes` bytes."""
+    return Rule(
+        lambda value: f"has {len(value)} bytes; at most {max_bytes} are allowed" if len(value) > max_bytes else ""
+    )
+
+
+def anything() -> Rule:
+    """Every value is fine: booleans, and numbers that use their whole range."""
+    return Rule(lambda _: "")
+
+
+_PAGE: Final = {
+    "page_size": number(0, 2**31 - 1),  # AIP-158: too large is lowered, not refused
+    "page_token": text(limits.TOKEN_BYTES_MAX),
+    "filter": text(limits.FILTER_BYTES_MAX),
+}
+_NAME: Final = text(required=True)
+
+_BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
+    "GetServerInfoRequest": {},
+    "ListControllersRequest": _PAGE,
+    "GetControllerRequest": {"name": _NAME},
+    "GetControllerCapabilitiesRequest": {"name": _NAME},
+    "ListSubsystemsRequest": _PAGE,
+    "GetSubsystemRequest": {"name": _NAME},
+    "ListNamespacesRequest": {"parent": text(), **_PAGE},
+    "GetNamespaceRequest": {"name": _NAME},
+    "GetTelemetryCapabilitiesRequest": {"controller": _NAME},
+    "StreamTelemetryRequest": {
+        "controller": _NAME,
+        "source": choice(telemetry_pb2.TelemetrySource, required=True),
+        "data_area": choice(telemetry_pb2.TelemetryDataArea),
+        "create": anything(),
+        "retain_async_event": anything(),
+        "max_transfer_bytes": number(limits.TRANSFER_BYTES_MIN, 2**32 - 1, multiple_of=512, zero=True),
+        "chunk_bytes": number(limits.CHUNK_BYTES_MIN, limits.CHUNK_BYTES_MAX, multiple_of=512, zero=True),
+        "window": number(1, limits.WINDOW_MAX, zero=True),
+        "resume_token": text(limits.TOKEN_BYTES_MAX),
+        "offset": anything(),
+    },
+    "AcknowledgeTelemetryRequest": {
+        "controller": _NAME,
+        "generation_number": Rule(lambda value: "" if value <= 0xFF else f"is {value}; generations are 0 to 255", True),
+        "validate_only": anything(),
+    },
+}
+
+RULES: Final = {f"nvmed.v1.{message}": rules for message, rules in _BY_MESSAGE.items()}

@@ -1,0 +1,65 @@
+"""One gRPC server per way in, all with the same services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from nvmed import limits
+from nvmed.rpc.interceptor import Authenticator, Interceptor
+from nvmed.rpc.services import SERVICES, Foundation
+from nvmed.rpc.wire import serialize
+
+OPTIONS: Final[Sequence[tuple[str, Any]]] = (
+    ("grpc.max_receive_message_length", limits.MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", limits.MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
+    ("grpc.so_reuseport", 0),  # a second daemon on the same port is a mistake, not a helper
+    ("grpc.http2.bdp_probe", 0),  # or a slow drive lets 25 MiB of each upload pile up instead of 3
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+BULK_METHODS: Final = frozenset({"/nvmed.v1.TelemetryService/StreamTelemetry"})
+"""Methods whose servicers hand over wire bytes for their chunks."""
+
+
+class _Registry:
+    """Takes handlers from generated code to a server; those of bulk methods get the serializer that lets bytes by."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+        self.names: list[str] = []
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        """Left out: the generated code registers the same handlers by method as well."""
+
+    def add_registered_method_handlers(self, service_name: str, handlers: dict[str, Any]) -> None:
+        served = {
+            name: handler._replace(response_serializer=serialize)
+            if f"/{service_name}/{name}" in BULK_METHODS
+            else handler
+            for name, handler in handlers.items()
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, served),))
+        self.names.append(service_name)
+
+
+def make_server(
+    foundation: Foundation, authenticate: Authenticator
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer, Sequence[str]]:
+    """A server without ports, its health and the names of its services; clients are who `authenticate` says."""
+    server = grpc.aio.server(interceptors=[Interceptor(authenticate)], options=OPTIONS)
+    registry = _Registry(server)
+    target = cast("grpc.aio.Server", registry)
+    for add, make in SERVICES:
+        add(make(foundation), target)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, target)
+    reflection.enable_server_reflection([*registry.names, reflection.SERVICE_NAME], server)
+    return server, checks, tuple(registry.names)

@@ -1,0 +1,142 @@
+"""nvmed.v1.TelemetryService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, Final
+
+from nvmed import limits
+from nvmed.devices import telemetry
+from nvmed.devices.extended_telemetry import ExtendedTelemetry
+from nvmed.devices.inventory import Inventory
+from nvmed.devices.telemetry import TelemetryEnd, TelemetryRequest, TelemetryStart
+from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryDataArea, TelemetryHeader, TelemetryLog
+from nvmed.rpc.call import current_call
+from nvmed.rpc.wire import HEADROOM, chunk_message
+from nvmed.security.policy import CREATE_TELEMETRY, authorise
+from nvmed.v1 import telemetry_pb2, telemetry_pb2_grpc
+
+_LOGS: Final = {
+    telemetry_pb2.TELEMETRY_SOURCE_HOST: TelemetryLog.HOST_INITIATED,
+    telemetry_pb2.TELEMETRY_SOURCE_CONTROLLER: TelemetryLog.CONTROLLER_INITIATED,
+}
+_AREAS: Final = {
+    telemetry_pb2.TELEMETRY_DATA_AREA_UNSPECIFIED: TelemetryDataArea.AREA_3,
+    telemetry_pb2.TELEMETRY_DATA_AREA_1: TelemetryDataArea.AREA_1,
+    telemetry_pb2.TELEMETRY_DATA_AREA_2: TelemetryDataArea.AREA_2,
+    telemetry_pb2.TELEMETRY_DATA_AREA_3: TelemetryDataArea.AREA_3,
+    telemetry_pb2.TELEMETRY_DATA_AREA_4: TelemetryDataArea.AREA_4,
+    telemetry_pb2.TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: TelemetryDataArea.CONTROLLER_DETERMINED,
+}
+_CHUNK_FIELD: Final = telemetry_pb2.StreamTelemetryResponse.CHUNK_FIELD_NUMBER
+
+
+class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
+    """Streams telemetry logs; chunks are encoded by the threads that read them."""
+
+    def __init__(self, inventory: Inventory, extended: ExtendedTelemetry) -> None:
+        self._inventory = inventory
+        self._extended = extended
+
+    async def GetTelemetryCapabilities(
+        self, request: telemetry_pb2.GetTelemetryCapabilitiesRequest, context: Any
+    ) -> telemetry_pb2.TelemetryCapabilities:
+        device = (await self._inventory.find(request.controller, "controller")).device
+        state = await telemetry.read_state(device)
+        return telemetry_pb2.TelemetryCapabilities(
+            controller=device.resource_name,
+            supported=state.max_area > 0,
+            max_data_area=state.max_area,
+            max_transfer_bytes=state.transfer_bytes,
+            host_log=_log_message(state.host),
+            controller_log=_log_message(state.controller),
+        )
+
+    async def StreamTelemetry(  # type: ignore[override]  # chunks are bytes already, see rpc.wire
+        self, request: telemetry_pb2.StreamTelemetryRequest, context: Any
+    ) -> AsyncIterator[telemetry_pb2.StreamTelemetryResponse | bytes]:
+        if request.create:
+            call = current_call.get()
+            authorise(call.principal, CREATE_TELEMETRY, request.controller)
+        device = (await self._inventory.find(request.controller, "controller")).device
+        chunk_bytes = request.chunk_bytes or limits.CHUNK_BYTES_DEFAULT
+        wanted = TelemetryRequest(
+            log=_LOGS[request.source],
+            area=_AREAS[request.data_area],
+            create=request.create,
+            retain_async_event=request.retain_async_event or not request.HasField("retain_async_event"),
+            chunk_bytes=chunk_bytes,
+            window=request.window or limits.WINDOW_DEFAULT,
+            transfer_bytes=request.max_transfer_bytes,
+            resume_token=request.resume_token,
+            offset=request.offset,
+            headroom=HEADROOM,
+            encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),
+        )
+        async with aclosing(telemetry.stream(device, wanted, self._extended)) as parts:
+            total = 0
+            async for part in parts:
+                if isinstance(part, TelemetryStart):
+                    total = part.total_bytes
+                    yield _header_message(device.resource_name, request, part, chunk_bytes)
+                elif isinstance(part, TelemetryEnd):
+                    yield _trailer_message(request.offset, total, part)
+                else:
+                    yield part
+
+    async def AcknowledgeTelemetry(
+        self, request: telemetry_pb2.AcknowledgeTelemetryRequest, context: Any
+    ) -> telemetry_pb2.AcknowledgeTelemetryResponse:
+        device = (await self._inventory.find(request.controller, "controller")).device
+        await telemetry.acknowledge(device, request.generation_number, validate_only=request.validate_only)
+        return telemetry_pb2.AcknowledgeTelemetryResponse(
+            controller=device.resource_name, generation_number=request.generation_number
+        )
+
+
+def _area_ends(header: TelemetryHeader) -> list[int]:
+    return [(last + 1) * BLOCK_BYTES if last else 0 for last in header.last_blocks]
+
+
+def _log_message(header: TelemetryHeader | None) -> telemetry_pb2.TelemetryCapabilities.Log | None:
+    if header is None:
+        return None
+    controllers = header.log is TelemetryLog.CONTROLLER_INITIATED
+    return telemetry_pb2.TelemetryCapabilities.Log(
+        generation_number=header.generation,
+        area_end_bytes=_area_ends(header),
+        available=header.is_available if controllers else any(header.last_blocks),
+        reason_identifier=header.reason_identifier,
+    )
+
+
+def _header_message(
+    name: str, request: telemetry_pb2.StreamTelemetryRequest, start: TelemetryStart, chunk_bytes: int
+) -> telemetry_pb2.StreamTelemetryResponse:
+    return telemetry_pb2.StreamTelemetryResponse(
+        header=telemetry_pb2.TelemetryHeader(
+            controller=name,
+            source=request.source,
+            data_area=telemetry_pb2.TelemetryDataArea.Name(int(start.area)),  # areas 1 to 4 have their own numbers
+            total_bytes=start.total_bytes,
+            start_offset=start.offset,
+            generation_number=start.header.generation,
+            area_end_bytes=_area_ends(start.header),
+            reason_identifier=start.header.reason_identifier,
+            resume_token=start.resume_token,
+            chunk_bytes=chunk_bytes,
+        )
+    )
+
+
+def _trailer_message(offset: int, total: int, end: TelemetryEnd) -> telemetry_pb2.StreamTelemetryResponse:
+    return telemetry_pb2.StreamTelemetryResponse(
+        trailer=telemetry_pb2.TelemetryTrailer(
+            total_bytes=total,
+            sha256=end.sha256,
+            hash_covers_from_offset=offset,
+            generation_number=end.header.generation,
+            async_event_retained=end.async_event_retained,
+        )
+    )

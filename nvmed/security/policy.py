@@ -1,0 +1,84 @@
+"""What each method needs, and who has it: deny by default.
+
+A method is a permission (`{area}.{verb}`) over a resource that its request names; a role is a set of permissions. A
+method without a row here is refused, and a test refuses to let one be served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from nvmed.errors import NvmedError, Reason, error
+from nvmed.security.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a method needs: `permission`, over the resource in the request's `resource_field` ("" for the host)."""
+
+    permission: str
+    resource_field: str = ""
+
+
+METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
+    {
+        "/nvmed.v1.AdminService/GetServerInfo": Rule("server.read"),
+        "/nvmed.v1.InventoryService/ListControllers": Rule("inventory.read"),
+        "/nvmed.v1.InventoryService/GetController": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/GetControllerCapabilities": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/ListSubsystems": Rule("inventory.read"),
+        "/nvmed.v1.InventoryService/GetSubsystem": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/ListNamespaces": Rule("inventory.read", "parent"),
+        "/nvmed.v1.InventoryService/GetNamespace": Rule("inventory.read", "name"),
+        "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule("telemetry.read", "controller"),
+        "/nvmed.v1.TelemetryService/StreamTelemetry": Rule("telemetry.read", "controller"),
+        "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller"),
+        "/grpc.health.v1.Health/Check": Rule("server.health"),
+        "/grpc.health.v1.Health/List": Rule("server.health"),
+        "/grpc.health.v1.Health/Watch": Rule("server.health"),
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Rule("server.reflect"),
+    }
+)
+"""Every method that is served, by its full name."""
+
+CREATE_TELEMETRY: Final = "telemetry.create"
+"""Beside `telemetry.read`, for a StreamTelemetry that captures: it replaces the host-initiated log there was."""
+
+PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {CREATE_TELEMETRY}
+
+ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "admin": PERMISSIONS,
+        "viewer": frozenset({"server.read", "server.health", "inventory.read", "telemetry.read"}),
+    }
+)
+"""The roles that ship."""
+
+
+def rule_of(method: str) -> Rule:
+    """The rule of a method; raises POLICY_DENIED for one that has none."""
+    rule = METHODS.get(method)
+    if rule is None:
+        raise error(Reason.POLICY_DENIED, f"no rule allows {method} to anyone", method=method, rule="default")
+    return rule
+
+
+def authorise(principal: Principal, permission: str, resource: str) -> None:
+    """Raise POLICY_DENIED unless one of the principal's roles has `permission`."""
+    if not any(permission in ROLES.get(role, frozenset()) for role in principal.roles):
+        raise denied(principal, permission, resource)
+
+
+def denied(principal: Principal, permission: str, resource: str) -> NvmedError:
+    """The denial, which says who lacks what over what."""
+    return error(
+        Reason.POLICY_DENIED,
+        f"{principal.name} lacks permission {permission}" + (f" on {resource}" if resource else ""),
+        principal=principal.name,
+        permission=permission,
+        resource=resource,
+        rule="default",
+    )
