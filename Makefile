@@ -1,4 +1,4 @@
-# Everything that a developer or a packager types. `make` alone lists it. Needs git, make, python3 and python3-venv.
+# Everything that a developer or a packager types; `make` alone lists it. Needs git, make, python3 and python3-venv.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -19,11 +19,13 @@ PROTO_BASELINE := proto/baseline.binpb
 
 .PHONY: help
 help: ## List what there is to make
-	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
+	@awk '/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	    /^[a-z-]+:.*## / {name = $$1; for (i = 2; $$i != "##"; i++) if ($$i ~ /\// && (getline line < $$i) < 0) next; \
+	        text = $$0; sub(/.*## /, "", text); printf "  make %-15s %s\n", substr(name, 1, length(name) - 1), text}' \
 	    $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup ## Start a daemon with two simulated drives, list them, save a telemetry log
+demo: setup scripts/demo ## Start a daemon with two simulated drives, list them, save a telemetry log
 	@scripts/demo
 
 .PHONY: test
@@ -31,11 +33,11 @@ test: setup ## Unit, rpc and process tests: no root, no hardware (PYTEST_ARGS="-
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: vm-test
-vm-test: setup ## The same code on a real kernel in QEMU: root, no KVM needed
+vm-test: setup tests/vm/run ## The same code on a real kernel in QEMU: root, no KVM needed
 	tests/vm/run $(VM_ARGS)
 
 .PHONY: bench
-bench: setup ## Speed and memory, as ratios
+bench: setup bench/__main__.py ## Speed and memory, as ratios
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 .PHONY: fuzz
@@ -44,11 +46,11 @@ fuzz: setup ## Property tests with many more examples (EXAMPLES=2000 SEED=1)
 	    --hypothesis-profile fuzz --hypothesis-seed $(or $(SEED),$$RANDOM) $(PYTEST_ARGS)
 
 .PHONY: clients
-clients: setup ## Build the clients in other languages and run each against a daemon
+clients: setup clients/run ## Build the clients in other languages and run each against a daemon
 	clients/run $(CLIENTS_ARGS)
 
 .PHONY: packages
-packages: setup ## Build the packages and install them where they belong
+packages: setup packaging/run ## Build the packages and install them where they belong
 	packaging/run $(PACKAGES_ARGS)
 
 ##@ To work on it
