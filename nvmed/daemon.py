@@ -90,11 +90,11 @@ async def run(host: Host, options: Options, ready: Callable[[tuple[str, ...]], N
         loop.add_signal_handler(number, stop.set)
     async with serving(host, options) as addresses:
         log.info("ready", addresses=addresses, simulated=options.simulated)
-        systemd.notify(systemd.READY)
+        systemd.ready()
         ready(addresses)
         await stop.wait()
         log.info("stopping")
-        systemd.notify(systemd.STOPPING)
+        systemd.stopping()
 
 
 def make_host(simulate: int | None, sysfs_root: Path, dev_root: Path) -> Host:
