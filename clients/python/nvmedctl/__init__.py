@@ -1,0 +1,22 @@
+"""The client library of nvmed: `async with Client() as client`, and errors as the daemon knows them."""
+
+from nvmedctl.malloc import tune as _tune
+
+_tune()  # before grpc: see nvmedctl.malloc
+
+from nvmedctl.address import Address, Tls  # noqa: E402
+from nvmedctl.client import Client, pages  # noqa: E402
+from nvmedctl.retry import RetryPolicy  # noqa: E402
+from nvmedctl.telemetry import Sink, TelemetryLog, receive_telemetry, save_telemetry  # noqa: E402
+
+__all__ = [
+    "Address",
+    "Client",
+    "RetryPolicy",
+    "Sink",
+    "TelemetryLog",
+    "Tls",
+    "pages",
+    "receive_telemetry",
+    "save_telemetry",
+]

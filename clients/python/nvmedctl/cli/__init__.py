@@ -1,0 +1,36 @@
+"""The command line: one file per group of commands, and this registry of them.
+
+A new group is a file beside `controllers.py` and a row of `GROUPS`. It has a `click.Group`, and its commands are async
+functions under `@command(group, "name")`, which get a `Session`, call its client, and end with `session.show(message,
+view)`, where `view` is `render.table` or `render.details`. Everything else (options, connection, errors, exit codes,
+JSON) comes with that.
+"""
+
+from __future__ import annotations
+
+import click
+
+import nvmed
+from nvmedctl.cli.command import common_options
+from nvmedctl.cli.controllers import controllers
+from nvmedctl.cli.failures import EXIT_HELP
+from nvmedctl.cli.namespaces import namespaces
+from nvmedctl.cli.server import server
+from nvmedctl.cli.subsystems import subsystems
+from nvmedctl.cli.telemetry import telemetry
+
+GROUPS = (controllers, subsystems, namespaces, telemetry, server)
+
+
+@click.group(epilog=EXIT_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(nvmed.__version__, prog_name="nvmedctl")
+def nvmedctl() -> None:
+    """Manage the NVMe drives of a storage host through its nvmed.
+
+    CONTROLLER is a resource name (controllers/...) as the lists show it, or a device node such as nvme0.
+    """
+
+
+nvmedctl.params += common_options()
+for group in GROUPS:
+    nvmedctl.add_command(group)

@@ -1,0 +1,53 @@
+"""nvmedctl controllers: what is attached, and what it can do."""
+
+from __future__ import annotations
+
+import click
+
+from nvmed.v1.inventory_pb2 import GetControllerCapabilitiesRequest, GetControllerRequest, ListControllersResponse
+from nvmed.v1.resources_pb2 import Controller
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import controller_argument, filter_option
+
+COLUMNS: render.Columns[Controller] = (
+    ("NAME", lambda c: c.name),
+    ("NODE", lambda c: c.device_node),
+    ("MODEL", lambda c: c.model_number),
+    ("SERIAL", lambda c: c.serial_number),
+    ("FIRMWARE", lambda c: c.firmware_revision),
+    ("TRANSPORT", lambda c: c.transport),
+    ("ADDRESS", lambda c: c.address),
+    ("STATE", lambda c: render.enum(c, "state")),
+    ("LANE", lambda c: render.enum(c, "lane_state")),
+)
+
+
+@click.group()
+def controllers() -> None:
+    """NVMe controllers of the host."""
+
+
+@command(controllers, "list")
+@filter_option
+async def list_controllers(session: Session, filter_text: str) -> None:
+    """List controllers.  JSON: nvmed.v1.ListControllersResponse, all pages as one."""
+    found = [item async for item in session.client.list_controllers(filter_text)]
+    session.show(ListControllersResponse(controllers=found), lambda: render.table(COLUMNS, found))
+
+
+@command(controllers, "show")
+@controller_argument
+async def show(session: Session, controller: str) -> None:
+    """Show one controller.  JSON: nvmed.v1.Controller."""
+    found = await session.client.inventory.GetController(GetControllerRequest(name=controller))
+    session.show(found, lambda: render.details(found))
+
+
+@command(controllers, "capabilities")
+@controller_argument
+async def capabilities(session: Session, controller: str) -> None:
+    """Ask a controller what it can do.  JSON: nvmed.v1.ControllerCapabilities."""
+    request = GetControllerCapabilitiesRequest(name=controller)
+    found = await session.client.inventory.GetControllerCapabilities(request)
+    session.show(found, lambda: render.details(found))

@@ -1,0 +1,41 @@
+"""nvmedctl subsystems: NVM subsystems, their controllers and namespaces."""
+
+from __future__ import annotations
+
+import click
+
+from nvmed.v1.inventory_pb2 import GetSubsystemRequest, ListSubsystemsResponse
+from nvmed.v1.resources_pb2 import Subsystem
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import filter_option
+
+COLUMNS: render.Columns[Subsystem] = (
+    ("NAME", lambda s: s.name),
+    ("MODEL", lambda s: s.model_number),
+    ("SERIAL", lambda s: s.serial_number),
+    ("CONTROLLERS", lambda s: len(s.controllers)),
+    ("NAMESPACES", lambda s: len(s.namespaces)),
+    ("NQN", lambda s: s.nqn),
+)
+
+
+@click.group()
+def subsystems() -> None:
+    """NVM subsystems of the host."""
+
+
+@command(subsystems, "list")
+@filter_option
+async def list_subsystems(session: Session, filter_text: str) -> None:
+    """List NVM subsystems.  JSON: nvmed.v1.ListSubsystemsResponse, all pages as one."""
+    found = [item async for item in session.client.list_subsystems(filter_text)]
+    session.show(ListSubsystemsResponse(subsystems=found), lambda: render.table(COLUMNS, found))
+
+
+@command(subsystems, "show")
+@click.argument("subsystem")
+async def show(session: Session, subsystem: str) -> None:
+    """Show one NVM subsystem.  JSON: nvmed.v1.Subsystem."""
+    found = await session.client.inventory.GetSubsystem(GetSubsystemRequest(name=subsystem))
+    session.show(found, lambda: render.details(found))

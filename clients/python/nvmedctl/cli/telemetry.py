@@ -1,0 +1,125 @@
+"""nvmedctl telemetry: a controller's telemetry logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nvmed.v1.telemetry_pb2 import (
+    AcknowledgeTelemetryRequest,
+    GetTelemetryCapabilitiesRequest,
+    StreamTelemetryRequest,
+    TelemetryDataArea,
+    TelemetrySource,
+)
+from nvmedctl.cli import progress, render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import controller_argument
+from nvmedctl.cli.text import label, size
+from nvmedctl.telemetry import TelemetryLog
+
+SOURCES = {"host": TelemetrySource.TELEMETRY_SOURCE_HOST, "controller": TelemetrySource.TELEMETRY_SOURCE_CONTROLLER}
+
+AREAS = {
+    "1": TelemetryDataArea.TELEMETRY_DATA_AREA_1,
+    "2": TelemetryDataArea.TELEMETRY_DATA_AREA_2,
+    "3": TelemetryDataArea.TELEMETRY_DATA_AREA_3,
+    "4": TelemetryDataArea.TELEMETRY_DATA_AREA_4,
+    "auto": TelemetryDataArea.TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED,
+}
+
+
+@click.group()
+def telemetry() -> None:
+    """Telemetry logs of a controller."""
+
+
+@command(telemetry, "save")
+@controller_argument
+@click.option("-o", "--file", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@click.option("--source", type=click.Choice(list(SOURCES)), default="host", show_default=True, help="Which log.")
+@click.option("--area", type=click.Choice(list(AREAS)), default="3", show_default=True,
+              help="How much of it: areas are cumulative, auto is the largest that is filled.")  # fmt: skip
+@click.option("--create", is_flag=True, help="Capture a new host log first, which replaces the one there was.")
+@click.option("--ack", is_flag=True, help="Acknowledge the controller log once it is safely in FILE.")
+async def save(session: Session, controller: str, file: Path, source: str, area: str, create: bool, ack: bool) -> None:
+    """Save a telemetry log.
+
+    FILE appears, or is replaced, only when the log is complete, checked (CRC-32, SHA-256) and on disk. A transfer that
+    breaks is resumed by itself; a log that changes meanwhile is read again from its beginning.
+
+    JSON: controller, source, data_area, path, size_bytes, sha256 (hexadecimal), generation_number,
+    async_event_retained, acknowledged, attempts, restarts.
+    """
+    if create and source != "host":
+        raise click.UsageError("--create is for --source host: a controller log is captured by the controller.")
+    if ack and source != "controller":
+        raise click.UsageError("--ack is for --source controller: a host log has no event.")
+    request = StreamTelemetryRequest(
+        controller=controller, source=SOURCES[source], data_area=AREAS[area], create=create
+    )
+    with progress.transfer(controller) as report:
+        log = await session.client.save_telemetry(request, file, progress=report)
+    acknowledged = False
+    try:
+        if ack:
+            name, generation = log.header.controller, log.generation_number
+            request_ack = AcknowledgeTelemetryRequest(controller=name, generation_number=generation)
+            await session.client.telemetry.AcknowledgeTelemetry(request_ack)
+            acknowledged = True
+    finally:  # the file is there, whatever became of the event
+        session.show(_summary(log, file, acknowledged), lambda: _sentence(log, file))
+
+
+def _summary(log: TelemetryLog, file: Path, acknowledged: bool) -> dict[str, object]:
+    return {
+        "controller": log.header.controller,
+        "source": TelemetrySource.Name(log.header.source),
+        "data_area": TelemetryDataArea.Name(log.header.data_area),
+        "path": str(file),
+        "size_bytes": log.size_bytes,
+        "sha256": log.sha256.hex(),
+        "generation_number": log.generation_number,
+        "async_event_retained": log.async_event_retained and not acknowledged,
+        "acknowledged": acknowledged,
+        "attempts": log.attempts,
+        "restarts": log.restarts,
+    }
+
+
+def _sentence(log: TelemetryLog, file: Path) -> str:
+    area = label(TelemetryDataArea.Name(log.header.data_area), "TELEMETRY_DATA_AREA_")
+    lines = [
+        f"{file}: {log.size_bytes} bytes ({size(log.size_bytes)}), area {area}, generation {log.generation_number}",
+        f"sha256 {log.sha256.hex()}",
+    ]
+    if log.attempts > 1:
+        lines.append(f"in {log.attempts} attempts, {log.restarts} of them from the beginning")
+    return "\n".join(lines)
+
+
+@command(telemetry, "info")
+@controller_argument
+async def info(session: Session, controller: str) -> None:
+    """Show which logs and areas there are and what they hold.  JSON: nvmed.v1.TelemetryCapabilities."""
+    request = GetTelemetryCapabilitiesRequest(controller=controller)
+    found = await session.client.telemetry.GetTelemetryCapabilities(request)
+    session.show(found, lambda: render.details(found))
+
+
+@command(telemetry, "ack")
+@controller_argument
+@click.option("--generation", type=click.IntRange(0, 255), required=True, help="Generation that was saved.")
+@click.option("--validate-only", is_flag=True, help="Check everything, change nothing.")
+async def acknowledge(session: Session, controller: str, generation: int, validate_only: bool) -> None:
+    """Acknowledge the controller log, so that the controller may report the next one.
+
+    JSON: nvmed.v1.AcknowledgeTelemetryResponse.
+    """
+    request = AcknowledgeTelemetryRequest(
+        controller=controller, generation_number=generation, validate_only=validate_only
+    )
+    answer = await session.client.telemetry.AcknowledgeTelemetry(request)
+    done = "would be acknowledged" if validate_only else "acknowledged"
+    session.show(answer, lambda: f"{answer.controller}: generation {answer.generation_number} {done}")

@@ -1,0 +1,125 @@
+"""The client: one connection to one daemon."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+from nvmed.v1.admin_pb2_grpc import AdminServiceStub
+from nvmed.v1.inventory_pb2 import ListControllersRequest, ListNamespacesRequest, ListSubsystemsRequest
+from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
+from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
+from nvmedctl import address as addresses
+from nvmedctl.channel import TranslatingChannel
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy
+from nvmedctl.telemetry import Progress, TelemetryLog, save_telemetry
+
+if TYPE_CHECKING:
+    from nvmed.v1.admin_pb2_grpc import AdminServiceAsyncStub
+    from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
+    from nvmed.v1.resources_pb2 import Controller, Namespace, Subsystem
+    from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest
+    from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceAsyncStub
+
+
+class _PagedRequest(Protocol):
+    page_token: str
+
+
+class _PagedResponse(Protocol):
+    @property
+    def next_page_token(self) -> str: ...
+
+
+Request = TypeVar("Request", bound=_PagedRequest)
+Response = TypeVar("Response", bound=_PagedResponse)
+Item = TypeVar("Item")
+
+
+async def pages(
+    method: Callable[[Request], Awaitable[Response]],
+    request: Request,
+    items: Callable[[Response], Iterable[Item]],
+) -> AsyncIterator[Item]:
+    """Every item of every page of a list method (AIP-158). Changes `request.page_token` as it goes."""
+    while True:
+        response = await method(request)
+        for item in items(response):
+            yield item
+        if not response.next_page_token:
+            return
+        request.page_token = response.next_page_token
+
+
+class Client:
+    """A connection to a daemon. Its stubs are the contract; every failed call raises an error of `nvmed.errors`::
+
+        async with Client("unix:/run/nvmed/nvmed.sock") as client:
+            async for controller in client.list_controllers(filter='transport = "pcie"'):
+                print(controller.name, controller.model_number)
+            request = StreamTelemetryRequest(controller="nvme0", source=TELEMETRY_SOURCE_HOST)
+            log = await client.save_telemetry(request, "nvme0.bin")
+
+    `address` is `unix:/path`, `/path` or `host:port`; without it NVMED_ADDRESS, else this host's own daemon.
+    `timeout` is the deadline in seconds of each unary call that sets none; streams have none. Make it inside a running
+    event loop: it belongs to that loop. It connects with the first call, and again whenever the connection broke.
+    """
+
+    inventory: InventoryServiceAsyncStub
+    telemetry: TelemetryServiceAsyncStub
+    admin: AdminServiceAsyncStub
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        tls: addresses.Tls | None = None,
+        timeout: float | None = 60.0,
+    ) -> None:
+        self.address = addresses.resolve(address)
+        self.channel = TranslatingChannel(self.address, tls, timeout)
+        """For stubs that have no attribute here, for example `google.longrunning.OperationsStub(client.channel)`."""
+        self.inventory = InventoryServiceStub(self.channel)
+        self.telemetry = TelemetryServiceStub(self.channel)
+        self.admin = AdminServiceStub(self.channel)
+
+    async def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        await self.channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def list_controllers(self, filter: str = "") -> AsyncIterator[Controller]:  # noqa: A002  # the field's name
+        """Every controller that `filter` (AIP-160) lets through, ordered by name."""
+        return pages(self.inventory.ListControllers, ListControllersRequest(filter=filter), lambda r: r.controllers)
+
+    def list_subsystems(self, filter: str = "") -> AsyncIterator[Subsystem]:  # noqa: A002
+        """Every NVM subsystem that `filter` lets through, ordered by name."""
+        return pages(self.inventory.ListSubsystems, ListSubsystemsRequest(filter=filter), lambda r: r.subsystems)
+
+    def list_namespaces(self, parent: str = "", filter: str = "") -> AsyncIterator[Namespace]:  # noqa: A002
+        """Every namespace of the subsystem `parent`, of all if empty, that `filter` lets through, ordered by name."""
+        request = ListNamespacesRequest(parent=parent, filter=filter)
+        return pages(self.inventory.ListNamespaces, request, lambda r: r.namespaces)
+
+    async def save_telemetry(
+        self,
+        request: StreamTelemetryRequest,
+        path: str | os.PathLike[str],
+        *,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        progress: Progress | None = None,
+    ) -> TelemetryLog:
+        """The log that `request` names in the file `path`: see `nvmedctl.telemetry.save_telemetry`."""
+        return await save_telemetry(self.telemetry, request, path, retry=retry, progress=progress)

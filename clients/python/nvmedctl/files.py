@@ -1,0 +1,67 @@
+"""A file that is there complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from nvmed.errors import invalid_field
+
+
+class AtomicFile:
+    """Bytes on their way to `target`: written beside it, and renamed over it by `commit`, after fsync.
+
+    Blocks, and is used by one thread at a time: `open`, then the rest, and `discard` always. Only its owner may read
+    the file, as telemetry may hold what users wrote. Raises `OSError`.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._temporary: Path | None = None
+        self._descriptor = -1
+
+    def open(self) -> None:
+        """Make the file beside the target.
+
+        INVALID_FIELD if the target exists and is not a regular file: renaming over /dev/null would replace it.
+        """
+        if self.target.exists() and not self.target.is_file():
+            raise invalid_field("path", f"{self.target} exists and is not a regular file; name a file.")
+        self._descriptor, name = tempfile.mkstemp(
+            prefix=f".{self.target.name}.", suffix=".part", dir=self.target.parent
+        )
+        self._temporary = Path(name)
+
+    def write(self, data: bytes) -> None:
+        """Append all of `data`."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def restart(self) -> None:
+        """Forget everything written."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        os.ftruncate(self._descriptor, 0)
+
+    def commit(self) -> None:
+        """Make the bytes durable under the target's name, and the name durable in its directory."""
+        if self._temporary is None:
+            raise ValueError("commit needs an open file")
+        os.fsync(self._descriptor)
+        self._temporary.replace(self.target)
+        self._temporary = None
+        directory = os.open(self.target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def discard(self) -> None:
+        """Close, and remove what was not committed."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None

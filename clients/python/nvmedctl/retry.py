@@ -1,0 +1,37 @@
+"""When a broken stream is taken up again, and after how long."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from nvmed.errors import Cancelled, NvmedError, Unavailable
+
+TRANSIENT = (Unavailable, Cancelled)
+"""Errors that say nothing about the request: the way there broke, the daemon restarts, the drive is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patient a client is. Delays are in seconds and grow from `first_delay` to `max_delay` by doubling.
+
+    `attempts` counts failures without a byte in between, so a long transfer over a bad line ends too, but only when it
+    stands still. `restarts` counts how often a transfer may begin again because its source changed.
+    """
+
+    attempts: int = 8
+    restarts: int = 3
+    first_delay: float = 0.2
+    max_delay: float = 5.0
+
+    def delay(self, failures: int, error: NvmedError) -> float:
+        """Seconds to wait after the `failures`-th failure in a row (from 1), never less than the daemon asks for.
+
+        Half of it is random, so that many clients of one daemon do not come back at once.
+        """
+        backoff = min(self.max_delay, self.first_delay * 2.0 ** (failures - 1))
+        jittered = backoff * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
+        return max(jittered, (error.retry_delay_ms or 0) / 1000)
+
+
+DEFAULT_RETRY = RetryPolicy()
