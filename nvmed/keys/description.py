@@ -35,13 +35,13 @@ class KeyDescription:
         return f"{self.type};{self.uid};{self.gid};{self.permissions:08x};{self.description}"
 
     @property
-    def is_tls_key(self) -> bool:
-        """Whether this is what `nvme_scan_tls_keys` takes for a TLS PSK: type psk, `NVMe<digit><letter><2 digits> `."""
-        return self.type == "psk" and _TLS_KEY.match(self.description) is not None
+    def names_tls_key(self) -> bool:
+        """Whether `nvme_scan_tls_keys` takes this for a TLS PSK's: `NVMe<digit><letter><2 digits> `, then anything."""
+        return _TLS_KEY.match(self.description) is not None
 
     @property
     def identity(self) -> TlsIdentity | None:
-        """The identity that the description is, or None: what `is_tls_key` takes need not be a valid one."""
+        """The identity that the description is, or None: what `names_tls_key` takes need not be a valid one."""
         return try_parse_identity(self.description)
 
 
