@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -103,3 +105,15 @@ def test_what_is_committed_is_what_the_contract_generates() -> None:
     check: list[str | Path] = [sys.executable, ROOT / "scripts/generate_proto.py", "--check"]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_lower_bounds_are_what_generated_code_asks_for() -> None:
+    """grpcio and protobuf refuse code of a newer generator when it is imported."""
+    generated = "".join(path.read_text() for path in (ROOT / "nvmed/v1").glob("*_pb2*.py"))
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    grpcio = set(re.findall(r"GRPC_GENERATED_VERSION = '([\d.]+)'", generated))
+    protobuf = {".".join(numbers) for numbers in re.findall(r"Domain\.PUBLIC,\s+(\d+),\s+(\d+),\s+(\d+),", generated)}
+    assert [f"grpcio>={version}" for version in grpcio] == [name for name in dependencies if name.startswith("grpcio>")]
+    assert [f"protobuf>={version}" for version in protobuf] == [
+        name for name in dependencies if name.startswith("protobuf")
+    ]
