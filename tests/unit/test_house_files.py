@@ -17,7 +17,9 @@ FILE_LINES = 500
 FUNCTION_LINES = 50
 """The limits of CONTRIBUTING.md; a function's docstring does not count."""
 
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {
+    "nvmed/errors.py": "the tree is read with its table of reasons, which only grows",
+}
 """What may be longer, `file` or `file:function`, and why."""
 
 HOSTS = re.compile(
