@@ -10,6 +10,7 @@ waits for a time: it waits for a condition, with a limit far above what is ever 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -17,17 +18,18 @@ import shlex
 import shutil
 import socket
 import subprocess
+import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.vm.lab import cache
 from tests.vm.lab.build import Lab
 from tests.vm.lab.rootfs import HOST_ID, HOST_NQN
 from tests.vm.qemu import Controller, command_line
-from tests.vm.qmp import Qmp
+from tests.vm.qmp import Qmp, QmpError
 
 __all__ = ["BOOT_TIMEOUT_S", "HOST_ADDRESS", "HOST_ID", "HOST_NQN", "Guest", "GuestError", "Result", "Unit"]
 
@@ -36,6 +38,7 @@ HOST_ADDRESS = "10.0.2.2"
 """How the guest names the host's 127.0.0.1."""
 READY = "nvmed-lab: the agent is ready"
 PYTHON = "/opt/nvmed/bin/python"
+T = TypeVar("T")
 
 
 class GuestError(Exception):
@@ -116,6 +119,7 @@ class Guest:
             time.sleep(0.1)
         self.boot_seconds = time.monotonic() - self.started
         self.qmp = Qmp(self.folder / "qmp.sock")
+        self.put("/run/tests/vm/inside.py", Path(__file__).with_name("inside.py").read_bytes())
 
     def close(self) -> None:
         """Pull the plug; what the guest wrote to its disks is gone, logs stay in the folder until the next boot."""
@@ -166,19 +170,23 @@ class Guest:
         """What a shell script prints, as JSON."""
         return json.loads(self.sh(script, timeout_s=timeout_s))
 
-    def python(self, source: str, *arguments: object, timeout_s: float = 60) -> Any:
-        """Run Python with nvmed and its dependencies; `arguments` is a list there, the variable `result` is returned.
+    def call(self, function: Callable[..., T], *arguments: object, timeout_s: float = 60) -> T:
+        """Run a function of the test there, with nvmed and its dependencies, and return what it returned.
 
-        Both go as JSON; bytes in `result` come back as hex strings.
+        Its source travels, not its surroundings: it imports what it needs in its body, of the tests only `inside`.
+        Arguments and result go as JSON, so a tuple comes back as a list.
         """
-        program = (
-            f"import json, sys\narguments = json.loads(sys.argv[1])\n{source}\n"
-            "print(json.dumps(result, default=bytes.hex))"
-        )
-        done = self.run(PYTHON, "-c", program, json.dumps(arguments), timeout_s=timeout_s)
+        done = self.run(*python(function, arguments), timeout_s=timeout_s)
         if done.returncode:
-            raise GuestError(f"{source}\nreturned {done.returncode}:\n{done.text}{done.errors}")
-        return json.loads(done.stdout.splitlines()[-1])
+            raise GuestError(f"{function.__name__} returned {done.returncode}:\n{done.text}{done.errors}")
+        result: T = json.loads(done.stdout.splitlines()[-1])
+        return result
+
+    @contextlib.contextmanager
+    def running(self, function: Callable[..., object], *arguments: object) -> Iterator[Unit]:
+        """Run a function as `call` does, as a service, while the block lasts."""
+        with self.unit(f"running-{function.__name__}", *python(function, arguments)) as unit:
+            yield unit
 
     def put(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Write a file, and the folders above it."""
@@ -231,14 +239,25 @@ class Guest:
         slot = int(controller.slot.removeprefix("rp")) + 1
         return self.sh(f"ls /sys/bus/pci/devices/0000:{slot:02x}:00.0/nvme").strip()
 
-    def plug(self, controller: Controller) -> None:
-        """Put a new drive without namespaces into a spare slot; the kernel sees it a little later."""
+    @contextlib.contextmanager
+    def plugged(self, controller: Controller) -> Iterator[str]:
+        """A drive without namespaces in a spare slot while the block lasts, unless it is pulled earlier: its node."""
         self.qmp("device_add", driver="nvme", id=controller.device, serial=controller.serial, bus=controller.slot)
 
+        self.wait(f"cat /sys/class/nvme/*/serial | grep -qx '{controller.serial} *'")
+        try:
+            yield self.node(controller)
+        finally:
+            self.pull(controller)
+
     def pull(self, controller: Controller) -> None:
-        """Ask the kernel to let go of a drive, as the slot's button does, and wait until it is out."""
-        self.qmp("device_del", id=controller.device)
+        """Ask the kernel to let go of a drive, as the slot's button does, and wait until it is out; idempotent."""
+        try:
+            self.qmp("device_del", id=controller.device)
+        except QmpError:  # no such device
+            return
         self.qmp.wait_event("DEVICE_DELETED", device=controller.device, timeout_s=60)
+        self.wait(f"! cat /sys/class/nvme/*/serial | grep -qx '{controller.serial} *'")
 
     def critical_warning(self, controller: Controller, bits: int) -> None:
         """Set the SMART critical warning of one of QEMU's drives: newly set bits raise its event."""
@@ -271,6 +290,16 @@ class Unit:
         """Stop it and forget that it failed, if it did."""
         self.guest.run("systemctl", "stop", self.name)
         self.guest.run("systemctl", "reset-failed", self.name)
+
+
+def python(function: Callable[..., object], arguments: Sequence[object]) -> list[str]:
+    """The command that runs a function of a test in the guest and prints its result as JSON."""
+    program = (
+        "from __future__ import annotations\nimport json, sys\nfrom typing import Any\nsys.path.append('/run')\n"
+        f"{textwrap.dedent(inspect.getsource(function))}\n"
+        f"print(json.dumps({function.__name__}(*json.loads(sys.argv[1]))))"
+    )
+    return [PYTHON, "-c", program, json.dumps(arguments)]
 
 
 def free_port() -> int:

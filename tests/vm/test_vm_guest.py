@@ -33,8 +33,17 @@ def test_modules_for_later_tests_load(guest: Guest) -> None:
 
 
 def test_nvmed_is_installed(guest: Guest) -> None:
-    path = guest.python("import nvmed, cryptography, grpc; result = nvmed.__file__")
-    assert path.startswith("/opt/nvmed/payload/")
+    def origin() -> str:
+        import cryptography
+        import grpc
+
+        import nvmed
+
+        assert cryptography.__version__
+        assert grpc.__version__
+        return str(nvmed.__file__)
+
+    assert guest.call(origin).startswith("/opt/nvmed/payload/")
 
 
 def test_files_travel_whole(guest: Guest) -> None:
@@ -68,11 +77,9 @@ def test_services_and_ports(guest: Guest) -> None:
 
 def test_a_drive_is_pulled_and_plugged(guest: Guest) -> None:
     plugged = qemu.Controller("plugged", "NVMED-PLUGGED", qemu.SPARE_SLOTS[0])
-    guest.plug(plugged)
-    guest.wait(f"grep -q {plugged.serial} /sys/class/nvme/*/serial")
-    assert guest.nodes(plugged.serial) == [guest.node(plugged)]
-    guest.pull(plugged)
-    guest.wait(f"! grep -q {plugged.serial} /sys/class/nvme/*/serial")
+    with guest.plugged(plugged) as node:
+        assert guest.nodes(plugged.serial) == [node]
+    assert guest.nodes(plugged.serial) == []
 
 
 def test_smart_warning(guest: Guest) -> None:
