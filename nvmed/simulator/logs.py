@@ -1,0 +1,258 @@
+"""Get Log Page: which logs there are, and the rules they share (Base 2.0, section 5.16)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nvmed.nvme import logpage
+from nvmed.nvme.ana import RETURN_GROUPS_ONLY
+from nvmed.nvme.effects import EffectsLog, SupportedLogPages, table
+from nvmed.nvme.firmware import FirmwareSlots
+from nvmed.nvme.health import (
+    NOT_REPORTED,
+    SanitizeStatus,
+    SelfTestLog,
+    SelfTestResult,
+    self_test_results,
+)
+from nvmed.nvme.identify import NAMESPACE_LIST_MAX, build_namespace_list
+from nvmed.nvme.layout import bits
+from nvmed.nvme.logpage import LogPageRequest
+from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage
+from nvmed.nvme.persistent_event import EventAction
+from nvmed.nvme.status import Queue
+from nvmed.nvme.telemetry import TelemetryLog
+from nvmed.simulator import features, lba_status
+from nvmed.simulator.refusal import Refused, Sc
+from nvmed.simulator.request import Request
+from nvmed.simulator.spec import DriveSpec
+
+if TYPE_CHECKING:
+    from nvmed.simulator.controller import Controller
+
+LPA_SMART_PER_NAMESPACE, LPA_EFFECTS, LPA_EXTENDED, LPA_TELEMETRY, LPA_PERSISTENT, LPA_SUPPORTED_PAGES = range(6)
+"""Bits of LPA (Base 2.0, figure 275)."""
+
+CREATE_TELEMETRY = 1
+
+FEATURE_SUPPORTED, FEATURE_NAMESPACE_SCOPE, FEATURE_CONTROLLER_SCOPE = 1 << 0, 1 << 20, 1 << 21
+
+Reader = Callable[["Controller", LogPageRequest], bytes]
+Filler = Callable[["Controller", LogPageRequest, memoryview], None]
+Support = Callable[["Controller"], bool]
+
+
+@dataclass(slots=True)
+class LogState:
+    """What logs remember between commands; a reset forgets it."""
+
+    changed_namespaces: set[int] = field(default_factory=set)
+    persistent_context: bytes | None = None
+    lba_status_generation: int = 0
+
+    def reset(self) -> None:
+        self.changed_namespaces.clear()
+        self.persistent_context = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A log page: `fill` gives the part that is asked for, `supported` says whether this drive has it.
+
+    `acknowledge` is what reading it with RAE clear does, besides letting its events be told again.
+    """
+
+    fill: Filler
+    supported: Support = lambda controller: True
+    acknowledge: Callable[[Controller], None] | None = None
+
+
+def _whole(read: Reader) -> Filler:
+    """The filler of a log that `read` makes as a whole: beyond its end are zeros, but a read must not begin there."""
+
+    def fill(controller: Controller, request: LogPageRequest, into: memoryview) -> None:
+        part = read(controller, request)
+        if request.offset_bytes > len(part):
+            raise Refused(Sc.INVALID_FIELD)
+        part = part[request.offset_bytes : request.offset_bytes + len(into)]
+        into[: len(part)] = part
+        into[len(part) :] = bytes(len(into) - len(part))
+
+    return fill
+
+
+def _attribute(bit: int) -> Support:
+    return lambda controller: bool(controller.subsystem.spec.log_attributes >> bit & 1)
+
+
+def _capability(bit: int) -> Support:
+    return lambda controller: bool(controller.subsystem.spec.optional_admin_commands >> bit & 1)
+
+
+def _has_ana(controller: Controller) -> bool:
+    return controller.subsystem.spec.ana_groups > 0
+
+
+def _can_sanitize(controller: Controller) -> bool:
+    return controller.supports(Queue.ADMIN, AdminOpcode.SANITIZE)
+
+
+def _supported_pages(controller: Controller, request: LogPageRequest) -> bytes:
+    return SupportedLogPages(table({lid: 1 for lid, page in PAGES.items() if page.supported(controller)})).build()
+
+
+def _errors(controller: Controller, request: LogPageRequest) -> bytes:
+    return controller.health.error_log()
+
+
+def _smart(controller: Controller, request: LogPageRequest) -> bytes:
+    return controller.health.smart_log().build()
+
+
+def _firmware_slots(controller: Controller, request: LogPageRequest) -> bytes:
+    firmware = controller.subsystem.firmware
+    return FirmwareSlots(firmware.active | firmware.pending << 4, tuple(firmware.slots)).build()
+
+
+def _changed_namespaces(controller: Controller, request: LogPageRequest) -> bytes:
+    """More than 1024 are told as FFFFFFFFh alone."""
+    changed = controller.log_state.changed_namespaces
+    return build_namespace_list([NSID_ALL] if len(changed) > NAMESPACE_LIST_MAX else changed)
+
+
+def _effects(controller: Controller, request: LogPageRequest) -> bytes:
+    admin, io = controller.effects()
+    return EffectsLog(table(admin), table(io)).build()
+
+
+def _self_tests(controller: Controller, request: LogPageRequest) -> bytes:
+    test = controller.self_test
+    running = test.running or 0
+    results = [
+        SelfTestResult(
+            dsts=result.outcome | result.code << 4, segment=1 if result.failing_lba is not None else 0,
+            valid=bool(result.nsid) | (result.failing_lba is not None) << 1,
+            power_on_hours=result.power_on_hours, nsid=result.nsid, failing_lba=result.failing_lba or 0,
+        )
+        for result in test.results
+    ]  # fmt: skip
+    return SelfTestLog(running, test.percent, self_test_results(*results)).build()
+
+
+def _ana(controller: Controller, request: LogPageRequest) -> bytes:
+    attached = controller.subsystem.namespaces.attached(controller.controller_id)
+    return controller.ana.log(attached, groups_only=bool(request.lsp & RETURN_GROUPS_ONLY))
+
+
+def _persistent_events(controller: Controller, request: LogPageRequest) -> bytes:
+    """A snapshot, the context, is made and released on demand; without one there is nothing to read."""
+    state, action = controller.log_state, bits(request.lsp, 1, 0)
+    if action == EventAction.RELEASE_CONTEXT:
+        state.persistent_context = None
+        return b""
+    if (action == EventAction.ESTABLISH_CONTEXT_AND_READ) is (state.persistent_context is not None):
+        raise Refused(Sc.COMMAND_SEQUENCE_ERROR)
+    if state.persistent_context is None:
+        state.persistent_context = controller.persistent_events.log(controller)
+    return state.persistent_context
+
+
+def _lba_status(controller: Controller, request: LogPageRequest) -> bytes:
+    return lba_status.log(controller, controller.log_state.lba_status_generation)
+
+
+def _telemetry(controller: Controller, request: LogPageRequest, into: memoryview) -> None:
+    log = TelemetryLog(request.lid)
+    if log is TelemetryLog.HOST_INITIATED and request.lsp & CREATE_TELEMETRY:
+        controller.create_host_telemetry(bits(request.lsp, 3, 1))
+    controller.telemetry.read(log, request.offset_bytes, into, controller.extended_telemetry)
+
+
+def _telemetry_acknowledged(controller: Controller) -> None:
+    controller.telemetry.acknowledge()
+
+
+def _changed_namespaces_read(controller: Controller) -> None:
+    controller.log_state.changed_namespaces.clear()
+
+
+def _features(controller: Controller, request: LogPageRequest) -> bytes:
+    entries = {
+        number: FEATURE_SUPPORTED | (FEATURE_NAMESPACE_SCOPE if one.per_namespace else FEATURE_CONTROLLER_SCOPE)
+        for number, one in features.FEATURES.items()
+    }
+    return SupportedLogPages(table(entries)).build()
+
+
+def _management_commands(controller: Controller, request: LogPageRequest) -> bytes:
+    """No NVMe-MI commands by way of NVMe-MI Send and Receive."""
+    return bytes(4096)
+
+
+def _sanitize(controller: Controller, request: LogPageRequest) -> bytes:
+    sanitizer = controller.subsystem.sanitizer
+    estimate = int(controller.subsystem.spec.sanitize_s)
+    capable = controller.subsystem.spec.sanitize_capabilities
+    crypto, block, overwrite = (estimate if capable >> bit & 1 else NOT_REPORTED for bit in range(3))
+    return SanitizeStatus(
+        sprog=sanitizer.progress, sstat=sanitizer.status, scdw10=sanitizer.command, overwrite_seconds=overwrite,
+        block_erase_seconds=block, crypto_erase_seconds=crypto,
+    ).build()  # fmt: skip
+
+
+def _ocp(controller: Controller, request: LogPageRequest) -> bytes:
+    return controller.health.ocp_log().build()
+
+
+PAGES: Mapping[int, Page] = {
+    LogPage.SUPPORTED_LOG_PAGES: Page(_whole(_supported_pages), _attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.ERROR_INFORMATION: Page(_whole(_errors)),
+    LogPage.SMART_HEALTH_INFORMATION: Page(_whole(_smart)),
+    LogPage.FIRMWARE_SLOT_INFORMATION: Page(_whole(_firmware_slots)),
+    LogPage.CHANGED_ATTACHED_NAMESPACE_LIST: Page(_whole(_changed_namespaces), acknowledge=_changed_namespaces_read),
+    LogPage.COMMANDS_SUPPORTED_AND_EFFECTS: Page(_whole(_effects), _attribute(LPA_EFFECTS)),
+    LogPage.DEVICE_SELF_TEST: Page(_whole(_self_tests), _capability(4)),
+    LogPage.TELEMETRY_HOST_INITIATED: Page(_telemetry, _attribute(LPA_TELEMETRY)),
+    LogPage.TELEMETRY_CONTROLLER_INITIATED: Page(_telemetry, _attribute(LPA_TELEMETRY), _telemetry_acknowledged),
+    LogPage.ASYMMETRIC_NAMESPACE_ACCESS: Page(_whole(_ana), _has_ana),
+    LogPage.PERSISTENT_EVENT: Page(_whole(_persistent_events), _attribute(LPA_PERSISTENT)),
+    LogPage.LBA_STATUS_INFORMATION: Page(_whole(_lba_status), _capability(9)),
+    LogPage.FEATURE_IDENTIFIERS_SUPPORTED_AND_EFFECTS: Page(_whole(_features), _attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.NVME_MI_COMMANDS_SUPPORTED_AND_EFFECTS: Page(_whole(_management_commands), _attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.SANITIZE_STATUS: Page(_whole(_sanitize), _can_sanitize),
+    LogPage.OCP_SMART_EXTENDED: Page(_whole(_ocp)),
+}
+"""By log page identifier; any other is an Invalid Log Page."""
+
+
+def get_log_page(controller: Controller, request: Request) -> int:
+    """Get Log Page of any length that MDTS allows, at any dword."""
+    asked, spec = logpage.decode(request.command), controller.subsystem.spec
+    page = PAGES.get(asked.lid)
+    if page is None or not page.supported(controller):
+        raise Refused(Sc.INVALID_LOG_PAGE)
+    _check(asked, spec)
+    request.need(asked.length_bytes)
+    page.fill(controller, asked, request.data[: asked.length_bytes])
+    if not asked.rae:
+        controller.events.log_read(asked.lid)
+        if page.acknowledge is not None:
+            page.acknowledge(controller)
+    return 0
+
+
+def _check(asked: LogPageRequest, spec: DriveSpec) -> None:
+    """Refuse what no log allows: too much, a crooked offset, an index, a namespace that has no log of its own."""
+    extended = spec.log_attributes >> LPA_EXTENDED & 1
+    limit = spec.maximum_transfer_bytes
+    smart = asked.lid == LogPage.SMART_HEALTH_INFORMATION and spec.log_attributes >> LPA_SMART_PER_NAMESPACE & 1
+    if (
+        asked.ot
+        or asked.offset_bytes % 4
+        or (limit is not None and asked.length_bytes > limit)
+        or (not extended and (asked.offset_bytes or asked.length_bytes > 4 << 12))
+        or (asked.nsid not in (0, NSID_ALL) and not smart)
+    ):
+        raise Refused(Sc.INVALID_FIELD)

@@ -1,0 +1,152 @@
+"""What a simulated drive is like: everything about it that does not change by itself.
+
+A `DriveSpec` describes one NVM subsystem with its controllers and namespaces. The defaults make a believable
+enterprise drive; each field is one thing that a test or an operator may want different.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from typing import Self
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+BLOCK_BYTES = 512
+"""A telemetry data block."""
+
+PAGE_BYTES = 4096
+"""The controller's minimum memory page (CAP.MPSMIN 0): the unit of MDTS, FWUG and firmware portions."""
+
+
+@dataclass(frozen=True, slots=True)
+class LbaFormat:
+    """One row of a namespace's LBA format table. `data_bytes` is a power of two from 512 on."""
+
+    data_bytes: int = 512
+    metadata_bytes: int = 0
+    relative_performance: int = 0
+
+
+DEFAULT_FORMATS = (LbaFormat(512, 0, 2), LbaFormat(4096, 0, 0), LbaFormat(512, 8, 3), LbaFormat(4096, 8, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSpec:
+    """A namespace that exists when the drive is first powered. `controllers` None attaches all of them."""
+
+    size_bytes: int = GIB
+    capacity_bytes: int | None = None
+    format_index: int = 0
+    extended_metadata: bool = False
+    shared: bool = True
+    controllers: tuple[int, ...] | None = None
+    ana_group: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySpec:
+    """The two telemetry logs.
+
+    `last_blocks` are DALB1 to DALB4 as a full capture has them: cumulative, in blocks of 512 bytes, also values that
+    make no sense. Without `host_log_present` no host-initiated log was created yet: all of its areas are empty.
+    """
+
+    last_blocks: tuple[int, int, int, int] = (64, 256, 1024, 4096)
+    host_log_present: bool = False
+    seed: int = 0
+    reason: bytes = b"simulated capture"
+    subsystem_scope: bool = False
+
+    @classmethod
+    def of_sizes(cls, *area_bytes: int, host_log_present: bool = True, seed: int = 0) -> Self:
+        """Areas of the given sizes, each rounded up to blocks; fewer than four leave the rest empty."""
+        last, ends = 0, []
+        for size in (*area_bytes, 0, 0, 0, 0)[:4]:
+            last += -(-size // BLOCK_BYTES)
+            ends.append(last)
+        return cls(last_blocks=(ends[0], ends[1], ends[2], ends[3]), host_log_present=host_log_present, seed=seed)
+
+
+@unique
+class Activation(Enum):
+    """Which reset activates firmware that was committed for the next one."""
+
+    CONTROLLER_RESET = "controller"
+    SUBSYSTEM_RESET = "subsystem"
+    CONVENTIONAL_RESET = "conventional"
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareSpec:
+    """Slots and rules of firmware update.
+
+    `slots` names the revision in each slot, "" for an empty one. `granularity_pages` is FWUG: 0 for no information,
+    255 for no restriction; `granularity_enforced` false makes a drive that reports one and takes anything.
+    `immediate` false refuses commit action 3 with "requires controller reset". `activation_time_ms` above
+    `maximum_time_ms` (MTFA) refuses it with "maximum time violation". `restart_at_zero` false refuses also a portion
+    at offset 0 that was sent before, instead of beginning anew.
+    """
+
+    slots: tuple[str, ...] = ("1.0.0", "", "")
+    active_slot: int = 1
+    slot_1_read_only: bool = False
+    granularity_pages: int = 1
+    granularity_enforced: bool = True
+    activation: Activation = Activation.CONTROLLER_RESET
+    immediate: bool = True
+    activation_time_ms: int = 0
+    maximum_time_ms: int = 10_000
+    maximum_image_bytes: int = 64 * MIB
+    restart_at_zero: bool = True
+    prohibited_revisions: frozenset[str] = frozenset()
+    any_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DriveSpec:
+    """One NVM subsystem. Units stand in the names; `mdts` is a power of two of 4 KiB pages, 0 for no limit."""
+
+    serial: str = "NVMED00000001"
+    model: str = "nvmed simulated drive"
+    nqn: str = ""
+    vendor_id: int = 0x1B36
+    oui: int = 0x52_54_00
+    controllers: int = 1
+    first_controller_id: int = 1
+    mdts: int = 5
+    latency_ms: float = 0.0
+    maximum_namespaces: int = 32
+    capacity_bytes: int = 16 * GIB
+    namespaces: tuple[NamespaceSpec, ...] = (NamespaceSpec(),)
+    lba_formats: tuple[LbaFormat, ...] = DEFAULT_FORMATS
+    ana_groups: int = 2
+    """0 for a drive without Asymmetric Namespace Access."""
+    log_attributes: int = 0x7E
+    """LPA: effects, extended data, telemetry, persistent events, supported log pages, telemetry area 4."""
+    optional_admin_commands: int = 0x21E
+    """OACS: format, firmware, namespace management, self-test, Get LBA Status."""
+    sanitize_capabilities: int = 0x7
+    """SANICAP: crypto erase, block erase, overwrite."""
+    error_log_entries: int = 64
+    firmware: FirmwareSpec = field(default_factory=FirmwareSpec)
+    telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)
+    short_self_test_s: float = 120.0
+    extended_self_test_min: int = 30
+    format_s: float = 0.0
+    sanitize_s: float = 60.0
+    composite_temperature_kelvin: int = 311
+
+    @property
+    def subsystem_nqn(self) -> str:
+        """`nqn`, or the UUID form of one made of serial and model."""
+        if self.nqn:
+            return self.nqn
+        return f"nqn.2014-08.org.nvmexpress:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.serial}/{self.model}')}"
+
+    @property
+    def maximum_transfer_bytes(self) -> int | None:
+        """What MDTS allows in one command, None for no limit."""
+        return PAGE_BYTES << self.mdts if self.mdts else None
