@@ -410,6 +410,30 @@ class Reason(Enum):
         "DescribeKey shows the type.",
     )
 
+    # operations
+    OPERATION_NOT_FOUND = NotFound, "No such operation.", "ListOperations shows those that are remembered."
+    OPERATION_INTERRUPTED = (
+        Aborted,
+        "The daemon stopped while it did this, and found the drive as it was before.",
+        "Make the request again, with a new request_id.",
+    )
+    OPERATION_UNCERTAIN = (
+        FailedPrecondition,
+        "The daemon stopped while it did this, and what became of the drive has to be looked at.",
+        "The operation's metadata says what was found; examine the drive before anything else is done to it.",
+    )
+    OPERATION_CANCELLED = Cancelled, "The operation was cancelled before it changed anything more.", "Nothing to do."
+    SUBSYSTEM_BUSY = (
+        Unavailable,
+        "Another operation works on the same NVM subsystem.",
+        "Wait for the operation that the message names.",
+    )
+    STATE_NOT_WRITABLE = (
+        ResourceExhausted,
+        "The daemon cannot write its state, so it changes no drive.",
+        "Make room or repair the file system of the state directory.",
+    )
+
     # the daemon
     POLICY_DENIED = (
         PermissionDenied,
