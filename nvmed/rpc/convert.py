@@ -6,7 +6,10 @@ from typing import Final
 
 from nvmed.devices.controller import Device, subsystem_id
 from nvmed.devices.inventory import SUBSYSTEMS, Namespace, Subsystem
-from nvmed.v1 import resources_pb2
+from nvmed.nvme import firmware
+from nvmed.nvme.capabilities import CAPABILITIES, Capabilities
+from nvmed.nvme.identify import IdentifyController
+from nvmed.v1 import inventory_pb2, resources_pb2
 
 _STATES: Final = {
     "new": resources_pb2.Controller.STATE_NEW,
@@ -79,4 +82,25 @@ def namespace(found: Namespace) -> resources_pb2.Namespace:
             resources_pb2.Namespace.Path(controller=device.resource_name, ana_state=state)
             for device, state in found.paths
         ],
+    )
+
+
+def capabilities(
+    device: Device, identity: IdentifyController, found: Capabilities
+) -> inventory_pb2.ControllerCapabilities:
+    """What a controller can do."""
+    updates = firmware.FirmwareUpdates.of(identity)
+    return inventory_pb2.ControllerCapabilities(
+        controller=device.resource_name,
+        capabilities=[
+            inventory_pb2.ControllerCapabilities.Capability(
+                capability=name, supported=found.has(name), source=CAPABILITIES[name].source
+            )
+            for name in sorted(CAPABILITIES)
+        ],
+        nvme_version=identity.version,
+        max_transfer_bytes=identity.max_transfer_bytes or 0,
+        firmware_slots=updates.slots,
+        firmware_slot1_read_only=updates.slot_1_read_only,
+        firmware_update_granularity_bytes=firmware.granularity_bytes(identity.fwug),
     )
