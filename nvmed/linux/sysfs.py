@@ -16,6 +16,7 @@ may be missing (older kernels, other transports), and any file may vanish while 
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import stat
@@ -140,8 +141,7 @@ def _controller(root: Path, name: str, subsystem: str) -> ControllerNode | None:
 
 def _read_controller(root: Path, directory: int, name: str, subsystem: str) -> ControllerNode:
     entries = _names(directory)
-    queues = [f"{entry}/queue/max_hw_sectors_kb" for entry in entries if _NAMESPACE.fullmatch(entry)]
-    limits = [limit for queue in queues if (limit := _number_in(directory, queue, 0))]
+    limits = [limit for entry in entries if _NAMESPACE.fullmatch(entry) and (limit := _limit(directory, entry))]
     return ControllerNode(
         node=name,
         serial=_read(directory, "serial"),
@@ -156,9 +156,21 @@ def _read_controller(root: Path, directory: int, name: str, subsystem: str) -> C
         controller_type=_read(directory, "cntrltype"),
         host_nqn=_read(directory, "hostnqn"),
         numa_node=_number_in(directory, "numa_node", _number_in(directory, "device/numa_node", -1)),
-        max_transfer_bytes=min(limits) * 1024 if limits else None,
+        max_transfer_bytes=min(limits, default=None),
         namespaces=tuple(_namespaces(root, directory, entries)),
     )
+
+
+def _limit(directory: int, namespace: str) -> int:
+    """What every command may transfer, 0 if unknown; the admin queue has the limits of the namespaces' queues.
+
+    `max_hw_sectors_kb` alone is not it: pages that are not contiguous take a segment each, and one more where the
+    buffer does not begin on a page, so that the same command fails with EINVAL on some memory (seen on Linux 6.12 with
+    512 KiB and 128 segments: 7 of 15 times; nvme-cli#2526, nvme-cli#3507).
+    """
+    hardware = _number_in(directory, f"{namespace}/queue/max_hw_sectors_kb", 0) * 1024
+    segments = _number_in(directory, f"{namespace}/queue/max_segments", 0)
+    return min(hardware, (segments - 1) * mmap.PAGESIZE) if segments > 1 else hardware
 
 
 def _namespaces(root: Path, directory: int, entries: list[str]) -> list[NamespaceNode]:

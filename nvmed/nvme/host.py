@@ -36,8 +36,9 @@ class NamespaceNode:
 class ControllerNode:
     """A controller as the kernel shows it; strings are stripped of padding, "" where the kernel shows none.
 
-    `max_transfer_bytes` is the queue's limit (`max_hw_sectors_kb`), None where unknown. `namespaces` are those this
-    controller gives a path to. With multipath their nodes belong to the subsystem (`nvme0n1` may be of `nvme1`).
+    `max_transfer_bytes` is what the kernel's queue takes in one command, wherever the buffer lies; None where unknown.
+    `namespaces` are those this controller gives a path to. With multipath their nodes belong to the subsystem
+    (`nvme0n1` may be of `nvme1`).
     """
 
     node: str

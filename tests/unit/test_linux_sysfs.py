@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import mmap
 import os
 import shutil
 import stat
@@ -62,7 +63,7 @@ QEMU_0 = ControllerNode(
     address="0000:01:00.0",
     state="live",
     controller_type="io",
-    max_transfer_bytes=512 * 1024,
+    max_transfer_bytes=min(512 * 1024, 127 * mmap.PAGESIZE),
     namespaces=(NamespaceNode("nvme0n1", "ng0n1", 1, 64 << 20, 512),),
 )
 FABRICS_4 = ControllerNode(
@@ -78,7 +79,7 @@ FABRICS_4 = ControllerNode(
     state="live",
     controller_type="io",
     host_nqn=HOST_NQN,
-    max_transfer_bytes=2147483647 * 1024,
+    max_transfer_bytes=65534 * mmap.PAGESIZE,
     namespaces=(
         NamespaceNode(
             "nvme3n1",
@@ -138,6 +139,25 @@ def test_older_kernels_lack_attributes(plain: Path) -> None:
     first = scan(plain)[0]
     assert (first.controller_id, first.controller_type, first.state, first.numa_node) == (-1, "", "", 1)
     assert [ns.generic_node for ns in first.namespaces] == [""]
+
+
+@pytest.mark.parametrize(
+    ("sectors_kb", "segments", "expected"),
+    [
+        ("128", "128", 128 << 10),
+        ("2048", "33", 32 * mmap.PAGESIZE),
+        ("2048", "", 2048 << 10),
+        ("", "33", None),
+        ("garbage", "", None),
+    ],
+)
+def test_the_limit_holds_for_memory_in_scattered_pages(
+    plain: Path, sectors_kb: str, segments: str, expected: int | None
+) -> None:
+    queue = plain / "class/block/nvme0n1/queue"
+    (queue / "max_hw_sectors_kb").write_text(sectors_kb)
+    (queue / "max_segments").write_text(segments)
+    assert scan(plain)[0].max_transfer_bytes == expected
 
 
 def test_identifiers(plain: Path) -> None:
