@@ -1,10 +1,9 @@
 """The kernel's own NVMe target, in the guest, as peer for what a simulator cannot prove: ANA, authentication and TLS.
 
-    with nvmet.target(guest, Target(NQN, ports=[Port("tcp", 4420)])) as target, nvmet.connected(guest, target) as node:
+    with nvmet.serving(guest, Target(NQN, ports=[Port("tcp", 4420)])) as target, nvmet.connected(guest, target) as node:
         guest.sh(f"nvme id-ctrl /dev/{node}")
 
-The target is made by writing into configfs, a connection by writing into /dev/nvme-fabrics: nvme-cli 2.3 refuses a
-second connection to the same address and knows no TLS keys.
+The target is made by writing into configfs, each connection by `fabrics`.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.vm.guest import HOST_ID, HOST_NQN, Guest
+from tests.vm import fabrics
+from tests.vm.guest import HOST_NQN, Guest
 
 CONFIG = "/sys/kernel/config"
 HOST_DEVICES = f"{CONFIG}/nullb"
-ANA_STATES = ("optimized", "non-optimized", "inaccessible", "persistent-loss", "change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,32 +169,16 @@ def set_ana_state(guest: Guest, target: Target, port: Port, group: int, state: s
     guest.sh(write(f"{target.port_path(port)}/ana_groups/{group}/ana_state", state))
 
 
-def connect(guest: Guest, target: Target, port: Port | None = None, **options: str | bool) -> str:
-    """Connect the guest to its own target, and return the controller's name, such as "nvme3".
-
-    `options` are those of /dev/nvme-fabrics (dhchap_secret, dhchap_ctrl_secret, tls_key, hostnqn, ctrl_loss_tmo..); one
-    that is True stands by itself (tls). GuestError, with what the kernel logged, if the kernel refuses.
-    """
-    words = {"nqn": target.nqn, "hostnqn": HOST_NQN, "hostid": HOST_ID, **(port or target.ports[0]).address, **options}
-    line = ",".join(name if value is True else f"{name}={value}" for name, value in words.items())
-    script = f"""
-        exec 3<>/dev/nvme-fabrics
-        printf %s {shlex.quote(line)} >&3 || {{ dmesg | tail -5 >&2; exit 1; }}
-        cat <&3
-    """
-    found = re.search(r"instance=(\d+)", guest.sh(script, timeout_s=100))
-    assert found, "the kernel connected without saying what"
-    return f"nvme{found[1]}"
+def connect(guest: Guest, target: Target, port: Port | None = None, **options: str | int) -> str:
+    """Connect the guest to its own target; options, result and errors as those of `fabrics.connect`."""
+    return fabrics.connect(guest, target.nqn, **(port or target.ports[0]).address, **options)
 
 
-@contextlib.contextmanager
-def connected(guest: Guest, target: Target, port: Port | None = None, **options: str | bool) -> Iterator[str]:
-    """A connection while the block lasts: see `connect`."""
-    node = connect(guest, target, port, **options)
-    try:
-        yield node
-    finally:
-        guest.run("nvme", "disconnect", "-d", node)
+def connected(
+    guest: Guest, target: Target, port: Port | None = None, **options: str | int
+) -> contextlib.AbstractContextManager[str]:
+    """The same while the block lasts."""
+    return fabrics.connected(guest, target.nqn, **(port or target.ports[0]).address, **options)
 
 
 def keyring(guest: Guest, script: str, stdin: bytes = b"") -> str:

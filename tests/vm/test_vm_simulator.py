@@ -1,0 +1,60 @@
+"""The simulator as the kernel sees it over NVMe/TCP: nvme-cli finds what was simulated, and so does nvmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec, TelemetrySpec
+from nvmed.simulator.subsystem import Subsystem
+from tests.vm import simulated
+from tests.vm.guest import Guest
+from tests.vm.test_vm_linux import identify, named
+
+
+def drive(**changes: object) -> Subsystem:
+    """A small drive with a telemetry log in each area."""
+    telemetry = TelemetrySpec.of_sizes(8192, 65536, 0, 1 * MIB, seed=7)
+    spec = {"serial": "NVMED-SIM", "namespaces": (NamespaceSpec(size_bytes=64 * MIB),), "telemetry": telemetry}
+    return Subsystem(DriveSpec(**{**spec, **changes}))  # type: ignore[arg-type]
+
+
+def test_the_kernel_finds_the_drive(guest: Guest) -> None:
+    subsystem = drive()
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        guest.wait(f"[ -b /dev/{node}n1 ]")
+        identified = guest.json(f"nvme id-ctrl /dev/{node} -o json")
+        assert (identified["sn"].strip(), identified["mn"].strip()) == ("NVMED-SIM", subsystem.spec.model)
+        assert bytes.fromhex(guest.call(identify, node)) == guest.run("nvme", "id-ctrl", f"/dev/{node}", "-b").stdout
+        seen = named(guest, node)
+        assert (seen["serial"], seen["transport"], seen["state"]) == ("NVMED-SIM", "tcp", "live")
+        assert [namespace["size_bytes"] for namespace in seen["namespaces"]] == [64 * MIB]
+
+
+def test_blocks_come_back(guest: Guest) -> None:
+    subsystem = drive()
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        guest.wait(f"[ -b /dev/{node}n1 ]")
+        guest.sh(f"head -c 1M /dev/urandom > /tmp/blocks; dd if=/tmp/blocks of=/dev/{node}n1 bs=128k oflag=direct")
+        guest.sh(f"dd if=/dev/{node}n1 bs=128k count=8 iflag=direct | cmp - /tmp/blocks; rm /tmp/blocks")
+
+
+def test_a_target_that_dies_and_comes_back(guest: Guest) -> None:
+    subsystem = drive()
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        state = f"/sys/class/nvme/{node}/state"
+        target.stop()
+        guest.wait(f"grep -q connecting {state}")
+        assert guest.run("nvme", "id-ctrl", f"/dev/{node}").returncode != 0
+        target.start()
+        guest.wait(f"grep -q live {state}")
+        assert guest.run("nvme", "id-ctrl", f"/dev/{node}").returncode == 0
+
+
+@pytest.mark.parametrize("area", [1, 2, 3, 4])
+def test_nvme_cli_saves_telemetry(guest: Guest, area: int) -> None:
+    subsystem = drive()
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        guest.sh(f"nvme telemetry-log /dev/{node} --output-file=/tmp/log --host-generate=0 --data-area={area}")
+        saved = guest.get("/tmp/log")
+    last_block = subsystem.spec.telemetry.last_blocks[area - 1]
+    assert len(saved) == (last_block + 1) * 512
