@@ -23,6 +23,8 @@ from nvmed.devices.inventory import Inventory
 from nvmed.errors import Reason, error
 from nvmed.linux import systemd
 from nvmed.nvme.host import Host
+from nvmed.operations.journal import Journal
+from nvmed.operations.manager import Manager
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Foundation
 from nvmed.security.principal import ADMIN_SOCKET, LOOPBACK, Principal
@@ -50,7 +52,9 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     inventory = Inventory(host)
     extended = ExtendedTelemetry(options.state_dir)
     await extended.recover(inventory)
-    foundation = Foundation(inventory, extended, options.simulated)
+    operations = Manager(Journal(options.state_dir / "journal.sqlite"), reconcilers={})
+    await operations.recover()
+    foundation = Foundation(inventory, extended, operations, options.simulated)
     doors: list[tuple[str, Principal]] = []
     if options.socket is not None:
         _make_room(options.socket)
@@ -60,6 +64,7 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(inventory.close)
         stack.push_async_callback(extended.settle)
+        stack.push_async_callback(operations.close)
         addresses = [await stack.enter_async_context(_door(foundation, *door)) for door in doors]
         yield tuple(addresses)
 

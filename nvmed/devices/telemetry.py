@@ -11,7 +11,7 @@ import base64
 import binascii
 import struct
 import zlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +22,9 @@ from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.nvme import telemetry
 from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryHeader, TelemetryLog
+
+Journalled = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
+"""Does a change to the drive as a step of that name, with its journal entry before and after; given by the caller."""
 
 _TOKEN: Final = struct.Struct("<BBBBQ8s32s")  # version, log, area, generation, total bytes, controller, fingerprint
 _TOKEN_VERSION: Final = 1
@@ -39,7 +42,10 @@ class TelemetryState:
 
 @dataclass(frozen=True, slots=True)
 class TelemetryRequest:
-    """What to stream; `resume_token` is "" for a new stream. `encode` and `headroom` are those of `LogRange`."""
+    """What to stream; `resume_token` is "" for a new stream. `encode` and `headroom` are those of `LogRange`.
+
+    `journalled` is how the log is created and the event cleared, where that is asked for.
+    """
 
     log: TelemetryLog
     area: TelemetryDataArea
@@ -52,6 +58,7 @@ class TelemetryRequest:
     offset: int
     headroom: int
     encode: Callable[[bytearray, int, int], bytes]
+    journalled: Journalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +129,12 @@ async def stream(
             yield chunk
         await _require_same_generation(session, request.log, header)
         if not request.retain_async_event:
-            await _clear_event(session, request.log)
+            await request.journalled("clear_event", lambda: _clear_event(session, request.log))
         yield TelemetryEnd(digest.digest(), header, request.retain_async_event)
 
 
-async def acknowledge(device: Device, generation: int, *, validate_only: bool) -> None:
-    """Let the controller report its next event, if its log still is of `generation`.
+async def acknowledge(device: Device, generation: int, journalled: Journalled | None) -> None:
+    """Let the controller report its next event, if its log still is of `generation`; only ask whether with None.
 
     Raises TELEMETRY_UNSUPPORTED, TELEMETRY_NOT_AVAILABLE, TELEMETRY_GENERATION_CHANGED; the event then stays pending.
     """
@@ -137,8 +144,8 @@ async def acknowledge(device: Device, generation: int, *, validate_only: bool) -
         _require_available(header)
         if header.generation != generation:
             raise _generation_changed(generation, header.generation)
-        if not validate_only:
-            await _clear_event(session, TelemetryLog.CONTROLLER_INITIATED)
+        if journalled is not None:
+            await journalled("clear_event", lambda: _clear_event(session, TelemetryLog.CONTROLLER_INITIATED))
 
 
 def _refuse_contradictions(request: TelemetryRequest) -> None:
@@ -159,9 +166,16 @@ def _needs_area_4(area: TelemetryDataArea, lpa: int) -> bool:
 
 async def _begin(session: Session, request: TelemetryRequest) -> TelemetryHeader:
     if request.create:
-        data = bytearray(telemetry.HEADER_BYTES)
-        await session.mutate(telemetry.create_host_log(request.area), data)
-        return telemetry.parse_header(bytes(data), request.log)
+        created = bytearray()
+
+        async def create() -> None:
+            created.extend(bytes(telemetry.HEADER_BYTES))
+            await session.mutate(telemetry.create_host_log(request.area), created)
+
+        await request.journalled("create", create)
+        if created:
+            return telemetry.parse_header(bytes(created), request.log)
+        # A request that was repeated: the log was created then, and is the one to read.
     header = await _read_header(session, request.log)
     if request.log is TelemetryLog.CONTROLLER_INITIATED:
         _require_available(header)

@@ -5,6 +5,7 @@ Messages that requests are made of have their rows too. A rule speaks of one fie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -35,6 +36,12 @@ def text(max_bytes: int = limits.NAME_BYTES_MAX, *, required: bool = False) -> R
         return "must not contain NUL" if "\0" in value else ""
 
     return Rule(check, required)
+
+
+def pattern(expression: str, wanted: str, *, required: bool = False) -> Rule:
+    """A string that is a full match of `expression`; `wanted` says so in words."""
+    compiled = re.compile(expression)
+    return Rule(lambda value: "" if compiled.fullmatch(value) else wanted, required)
 
 
 def number(low: int, high: int, *, multiple_of: int = 1, zero: bool = False) -> Rule:
@@ -88,6 +95,11 @@ _PAGE: Final = {
     "filter": text(limits.FILTER_BYTES_MAX),
 }
 _NAME: Final = text(required=True)
+_REQUEST_ID: Final = pattern(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|", "must be a UUID, or empty"
+)
+_MUTATION: Final = {"request_id": _REQUEST_ID, "validate_only": anything()}
+"""The fields of every request that changes something."""
 
 _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "GetServerInfoRequest": {},
@@ -110,11 +122,12 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "window": number(1, limits.WINDOW_MAX, zero=True),
         "resume_token": text(limits.TOKEN_BYTES_MAX),
         "offset": anything(),
+        "request_id": _REQUEST_ID,
     },
     "AcknowledgeTelemetryRequest": {
         "controller": _NAME,
         "generation_number": Rule(lambda value: "" if value <= 0xFF else f"is {value}; generations are 0 to 255", True),
-        "validate_only": anything(),
+        **_MUTATION,
     },
 }
 

@@ -66,7 +66,7 @@ class TelemetryCapabilities(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., supported: _Optional[bool] = ..., max_data_area: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., host_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ..., controller_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ...) -> None: ...
 
 class StreamTelemetryRequest(_message.Message):
-    __slots__ = ("controller", "source", "data_area", "create", "retain_async_event", "max_transfer_bytes", "chunk_bytes", "window", "resume_token", "offset")
+    __slots__ = ("controller", "source", "data_area", "create", "retain_async_event", "max_transfer_bytes", "chunk_bytes", "window", "resume_token", "offset", "request_id")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATA_AREA_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,7 @@ class StreamTelemetryRequest(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     controller: str
     source: TelemetrySource
     data_area: TelemetryDataArea
@@ -87,7 +88,8 @@ class StreamTelemetryRequest(_message.Message):
     window: int
     resume_token: str
     offset: int
-    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., create: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., resume_token: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., create: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., resume_token: _Optional[str] = ..., offset: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StreamTelemetryResponse(_message.Message):
     __slots__ = ("header", "chunk", "trailer")
@@ -138,14 +140,16 @@ class TelemetryTrailer(_message.Message):
     def __init__(self, total_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., hash_covers_from_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., async_event_retained: _Optional[bool] = ...) -> None: ...
 
 class AcknowledgeTelemetryRequest(_message.Message):
-    __slots__ = ("controller", "generation_number", "validate_only")
+    __slots__ = ("controller", "generation_number", "validate_only", "request_id")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     controller: str
     generation_number: int
     validate_only: bool
-    def __init__(self, controller: _Optional[str] = ..., generation_number: _Optional[int] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, controller: _Optional[str] = ..., generation_number: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AcknowledgeTelemetryResponse(_message.Message):
     __slots__ = ("controller", "generation_number")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.operations.manager import Manager
 from nvmed.rpc.services.admin import AdminService
 from nvmed.rpc.services.inventory import InventoryService
 from nvmed.rpc.services.telemetry import TelemetryService
@@ -22,6 +23,7 @@ class Foundation:
 
     inventory: Inventory
     extended_telemetry: ExtendedTelemetry
+    operations: Manager
     simulated: bool
 
 
@@ -31,6 +33,9 @@ Make = Callable[[Foundation], Any]
 SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
     (add_AdminServiceServicer_to_server, lambda on: AdminService(simulated=on.simulated)),
     (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory)),
-    (add_TelemetryServiceServicer_to_server, lambda on: TelemetryService(on.inventory, on.extended_telemetry)),
+    (
+        add_TelemetryServiceServicer_to_server,
+        lambda on: TelemetryService(on.inventory, on.extended_telemetry, on.operations),
+    ),
 )
 """How each service is made and added to a server."""

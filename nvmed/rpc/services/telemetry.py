@@ -12,7 +12,9 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.telemetry import TelemetryEnd, TelemetryRequest, TelemetryStart
 from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryDataArea, TelemetryHeader, TelemetryLog
+from nvmed.operations.manager import Manager
 from nvmed.rpc.call import current_call
+from nvmed.rpc.mutation import journalled
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CREATE_TELEMETRY, authorise
 from nvmed.v1 import telemetry_pb2, telemetry_pb2_grpc
@@ -35,9 +37,10 @@ _CHUNK_FIELD: Final = telemetry_pb2.StreamTelemetryResponse.CHUNK_FIELD_NUMBER
 class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
     """Streams telemetry logs; chunks are encoded by the threads that read them."""
 
-    def __init__(self, inventory: Inventory, extended: ExtendedTelemetry) -> None:
+    def __init__(self, inventory: Inventory, extended: ExtendedTelemetry, operations: Manager) -> None:
         self._inventory = inventory
         self._extended = extended
+        self._operations = operations
 
     async def GetTelemetryCapabilities(
         self, request: telemetry_pb2.GetTelemetryCapabilitiesRequest, context: Any
@@ -73,6 +76,7 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
             offset=request.offset,
             headroom=HEADROOM,
             encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),
+            journalled=journalled(self._operations, request, device.resource_name, replayed="create"),
         )
         async with aclosing(telemetry.stream(device, wanted, self._extended)) as parts:
             total = 0
@@ -89,7 +93,10 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
         self, request: telemetry_pb2.AcknowledgeTelemetryRequest, context: Any
     ) -> telemetry_pb2.AcknowledgeTelemetryResponse:
         device = (await self._inventory.find(request.controller, "controller")).device
-        await telemetry.acknowledge(device, request.generation_number, validate_only=request.validate_only)
+        change = None
+        if not request.validate_only:
+            change = journalled(self._operations, request, device.resource_name, replayed="clear_event")
+        await telemetry.acknowledge(device, request.generation_number, change)
         return telemetry_pb2.AcknowledgeTelemetryResponse(
             controller=device.resource_name, generation_number=request.generation_number
         )

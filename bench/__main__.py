@@ -1,0 +1,130 @@
+"""Measures and prints: ratios of two things in one run, and the few absolute bounds that mean something.
+
+Runs alternate (A B A B ...) and the median of the pairwise ratios is printed, so that a machine that changes its speed
+changes both. Nothing here gates anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import grpc
+
+from nvmed.rpc.server import OPTIONS
+from nvmed.v1 import telemetry_pb2
+
+STREAM = "/nvmed.v1.TelemetryService/StreamTelemetry"
+MIB = 1 << 20
+
+
+@contextmanager
+def server(kind: str, socket: Path, *arguments: str) -> Iterator[int]:
+    """A server process that is ready; gives its pid."""
+    command = [sys.executable, "-m", "bench.servers", kind, str(socket), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+
+
+async def receive(socket: Path, method: str, request: bytes) -> tuple[int, float, float]:
+    """Read a stream as raw bytes: how many came, in how long, and after how long the second message, the first data."""
+    async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
+        await channel.channel_ready()
+        call = channel.unary_stream(method)(request)
+        started = time.perf_counter()
+        received, messages, first = 0, 0, 0.0
+        async for message in call:
+            received += len(message)
+            messages += 1
+            if messages == 2:
+                first = time.perf_counter() - started
+        return received, time.perf_counter() - started, first
+
+
+def telemetry_request(drive: int, chunk_bytes: int = 0) -> bytes:
+    """A request for the whole host-initiated log of a drive."""
+    return telemetry_pb2.StreamTelemetryRequest(
+        controller=f"nvme{drive}",
+        source=telemetry_pb2.TELEMETRY_SOURCE_HOST,
+        data_area=telemetry_pb2.TELEMETRY_DATA_AREA_1,
+        chunk_bytes=chunk_bytes,
+    ).SerializeToString()
+
+
+def rss_bytes(pid: int) -> int:
+    """Resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def peak_bytes(pid: int) -> int:
+    """The most resident memory that a process ever had."""
+    line = next(text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def measure_stream(scratch: Path, chunk_bytes: int, rounds: int = 5, size: int = 512 * MIB) -> None:
+    """Our stream against one that costs nothing to make."""
+    ours, bare = scratch / "ours.sock", scratch / "bare.sock"
+    with ExitStack() as stack:
+        stack.enter_context(server("nvmed", ours, "--sizes", str(size)))
+        stack.enter_context(server("bare", bare, "--message-bytes", str(chunk_bytes), "--total-bytes", str(size)))
+        ratios, speeds = [], []
+        for _ in range(rounds + 1):
+            got, ours_s, _ = asyncio.run(receive(ours, STREAM, telemetry_request(0, chunk_bytes)))
+            base, bare_s, _ = asyncio.run(receive(bare, "/bench.Bare/Stream", b""))
+            ratios.append((got / ours_s) / (base / bare_s))
+            speeds.append(got / ours_s / MIB)
+    ratio, speed = statistics.median(ratios[1:]), statistics.median(speeds[1:])
+    print(
+        f"telemetry stream / bare gRPC stream, {chunk_bytes >> 10:4d} KiB chunks: {ratio:.2f}  ({speed:.0f} MiB/s here)"
+    )
+
+
+def measure_memory(scratch: Path) -> None:
+    """What a stream of 1 GiB leaves and takes at its peak."""
+    socket = scratch / "memory.sock"
+    with server("nvmed", socket, "--sizes", str(16 * MIB), str(1 << 30)) as pid:
+        asyncio.run(receive(socket, STREAM, telemetry_request(0)))
+        before = peak_bytes(pid)
+        asyncio.run(receive(socket, STREAM, telemetry_request(1)))
+        print(f"peak memory of a 1 GiB stream over that of a 16 MiB one: {(peak_bytes(pid) - before) / MIB:+.1f} MiB")
+
+
+def measure_first_byte(scratch: Path, rounds: int = 15) -> None:
+    """The first data of a large log against that of a small one."""
+    socket = scratch / "first.sock"
+    with server("nvmed", socket, "--sizes", str(MIB), str(256 * MIB)):
+        ratios, firsts = [], []
+        for _ in range(rounds):
+            small = asyncio.run(receive(socket, STREAM, telemetry_request(0)))[2]
+            large = asyncio.run(receive(socket, STREAM, telemetry_request(1)))[2]
+            ratios.append(large / small)
+            firsts.append(large)
+    print(
+        f"first data of a 256 MiB log / of a 1 MiB log: {statistics.median(ratios):.2f}  ({statistics.median(firsts) * 1000:.1f} ms here)"
+    )
+
+
+def main() -> None:
+    """Measure everything."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for chunk_bytes in (256 << 10, 512 << 10, 1 << 20):
+            measure_stream(Path(scratch), chunk_bytes)
+        measure_memory(Path(scratch))
+        measure_first_byte(Path(scratch))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The servers that are measured, each a process of its own: `python -m bench.servers {bare|nvmed} SOCKET ...`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from nvmed import daemon, logs
+from nvmed.rpc.server import OPTIONS
+from nvmed.rpc.wire import HEADROOM, chunk_message
+from nvmed.simulator.host import SimulatedHost
+from nvmed.simulator.spec import DriveSpec, TelemetrySpec
+
+
+async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
+    """A grpc.aio server that streams the same bytes again and again, as fast as it can: what gRPC costs by itself."""
+    message = chunk_message(2, bytearray(HEADROOM + message_bytes), message_bytes, 0)
+
+    async def stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        for _ in range(total_bytes // message_bytes):
+            yield message
+
+    server = grpc.aio.server(options=OPTIONS)
+    handler = grpc.unary_stream_rpc_method_handler(stream)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Stream": handler}),))
+    server.add_insecure_port(f"unix:{socket}")
+    await server.start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
+    """The daemon on simulated drives, one for each size of telemetry log."""
+    logs.configure("warning")
+    drives = [
+        DriveSpec(serial=f"BENCH{number}", mdts=5, latency_ms=latency_ms, telemetry=TelemetrySpec.of_sizes(size))
+        for number, size in enumerate(sizes)
+    ]
+    with tempfile.TemporaryDirectory() as state:
+        options = daemon.Options(Path(socket), None, Path(state), simulated=True)
+        await daemon.run(SimulatedHost(drives), options, lambda _: print("ready", flush=True))
+
+
+def main() -> None:
+    """Parse the command line and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["bare", "nvmed"])
+    parser.add_argument("socket")
+    parser.add_argument("--message-bytes", type=int, default=256 << 10)
+    parser.add_argument("--total-bytes", type=int, default=1 << 30)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1 << 30])
+    parser.add_argument("--latency-ms", type=float, default=0.0)
+    args = parser.parse_args()
+    if args.kind == "bare":
+        asyncio.run(serve_bare(args.socket, args.message_bytes, args.total_bytes))
+    else:
+        asyncio.run(serve_nvmed(args.socket, args.sizes, args.latency_ms))
+
+
+if __name__ == "__main__":
+    main()

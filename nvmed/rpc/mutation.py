@@ -1,0 +1,52 @@
+"""A request that changes something, as the operation manager wants it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from nvmed.devices.telemetry import Journalled
+from nvmed.operations.manager import Manager, Mutation, Running
+from nvmed.rpc.call import current_call
+
+
+def mutation(request: Any, target: str, **parameters: Any) -> Mutation:
+    """The mutation that `request`, the call being served, asks for on the resource `target`.
+
+    `parameters` is what the journal keeps of it for reconciliation and history; of the rest it keeps a digest, so that
+    a request_id used again for something else is noticed and no secret is stored.
+    """
+    call = current_call.get()
+    body = type(request)()
+    body.CopyFrom(request)
+    body.ClearField("request_id")
+    return Mutation(
+        kind=call.method.removeprefix("/"),
+        target=target,
+        principal=call.principal.name,
+        request_id=request.request_id,
+        digest=hashlib.sha256(body.SerializeToString(deterministic=True)).digest(),
+        parameters=parameters,
+    )
+
+
+def journalled(operations: Manager, request: Any, target: str, replayed: str) -> Journalled:
+    """Changes of the call being served, each done as an operation of one step.
+
+    `replayed` is the step that the request's request_id stands for: it is not done again where it was done before.
+    """
+    wanted = mutation(request, target)
+
+    async def change_as_operation(step: str, change: Callable[[], Awaitable[None]]) -> None:
+        asked = wanted if step == replayed else replace(wanted, request_id="")
+
+        async def run(running: Running) -> dict[str, Any]:
+            async with running.step(step):
+                await change()
+            return {}
+
+        await operations.perform(asked, run)
+
+    return change_as_operation
