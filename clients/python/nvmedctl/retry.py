@@ -29,7 +29,7 @@ class RetryPolicy:
 
         Half of it is random, so that many clients of one daemon do not come back at once.
         """
-        backoff = min(self.max_delay, self.first_delay * 2.0 ** (failures - 1))
+        backoff = min(self.max_delay, self.first_delay * 2.0 ** min(failures - 1, 62))
         jittered = backoff * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
         return max(jittered, (error.retry_delay_ms or 0) / 1000)
 
