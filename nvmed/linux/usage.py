@@ -76,10 +76,12 @@ def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
     """proc_pid_mountinfo(5); lines that are not of that form are left out."""
     mounts = []
     for line in text.split(b"\n"):
-        head, separator, tail = line.partition(b" - ")
-        fields, rest = head.split(b" "), tail.split(b" ")
-        if separator and len(fields) >= 6 and len(rest) >= 2:
-            mounts.append(Mount(_text(fields[2]), _text(fields[4]), _text(rest[0]), _text(rest[1])))
+        fields = line.split(b" ")
+        # Any number of optional fields follows the first six, then a lone hyphen.
+        end = fields.index(b"-", 6) if b"-" in fields[6:] else len(fields)
+        if len(fields) > end + 2:
+            file_system, source = fields[end + 1 : end + 3]
+            mounts.append(Mount(_text(fields[2]), _text(fields[4]), _text(file_system), _text(source)))
     return tuple(mounts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nvmed.errors import InvalidArgument
@@ -44,6 +44,7 @@ def escape(text: str) -> str:
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
+@example([Mount("0:1", "-", "-", "-")])
 @given(st.lists(st.builds(Mount, st.from_regex(r"[0-9]+:[0-9]+", fullmatch=True), WORD, WORD, WORD), max_size=4))
 def test_mountinfo_reads_what_was_built(mounts: list[Mount]) -> None:
     lines = (
