@@ -133,6 +133,8 @@ class DriveSpec:
     error_log_entries: int = 64
     firmware: FirmwareSpec = field(default_factory=FirmwareSpec)
     telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)
+    subsystem_reset: bool = True
+    """CAP.NSSRS: whether the host can reset the whole subsystem."""
     short_self_test_s: float = 120.0
     extended_self_test_min: int = 30
     format_s: float = 0.0
