@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from nvmed.errors import Aborted, InvalidArgument, NotFound
 from nvmed.linux.sysfs import LinuxHost, scan
-from nvmed.nvme.host import ControllerNode, NamespaceNode
+from nvmed.nvme.host import ControllerNode, Host, NamespaceNode
 from nvmed.nvme.transport import Command
 
 TREES = json.loads((Path(__file__).parent / "sysfs_trees.json").read_text())
@@ -127,7 +127,8 @@ def test_controllers_are_ordered_by_number(multipath: Path) -> None:
 
 def test_a_kernel_without_the_driver_has_no_controllers(tmp_path: Path) -> None:
     assert scan(tmp_path) == ()
-    assert LinuxHost(tmp_path).scan() == ()
+    host: Host = LinuxHost(tmp_path)
+    assert host.scan() == ()
 
 
 def test_older_kernels_lack_attributes(plain: Path) -> None:
