@@ -2,8 +2,8 @@
 
 The verdict is the kernel's: opening a block device with O_EXCL fails with EBUSY while it, or a partition of it, is
 mounted, swapped to, or held by device-mapper, md, ZFS or bcache, in any mount namespace. The explanation is read from
-/proc and sysfs and may be incomplete: another mount namespace's mounts do not show there, nor does an EFI partition that
-is mounted only on demand. Never conclude from an empty explanation that a namespace is free.
+/proc and sysfs and may be incomplete: another mount namespace's mounts do not show there, nor does an EFI partition
+that is mounted only on demand. Never conclude from an empty explanation that a namespace is free.
 """
 
 from __future__ import annotations
