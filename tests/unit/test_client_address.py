@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,20 @@ def test_the_first_socket_that_may_be_used_is_the_default(tmp_path: Path, monkey
     assert str(resolve(None, {})) == f"unix:{admin}"
     group.touch()
     assert str(resolve(None, {})) == f"unix:{group}"
+
+
+def test_what_keeps_a_user_from_connecting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert parse("localhost:1").diagnose() == ""
+    assert parse(f"{tmp_path}/file").diagnose() == ""
+    assert parse(f"{tmp_path}/none").diagnose() == "there is no such socket"
+    assert parse(f"{tmp_path}/file/none").diagnose() == "Not a directory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every socket")
+def test_a_socket_of_others_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(mode=0)
+    assert parse(f"{tmp_path}/file").diagnose() == "this user may not open the socket"
 
 
 async def test_another_host_needs_tls() -> None:

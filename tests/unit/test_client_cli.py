@@ -58,11 +58,11 @@ class Ctl:
     telemetry: Telemetry
     folder: Path
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        environment = {**os.environ, "NVMED_ADDRESS": f"unix:{self.folder}/nvmed.sock"}
-        pipe = asyncio.subprocess.PIPE
+    async def start(self, *arguments: str, stderr: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
+        environment = {**os.environ, "TERM": "xterm", "NVMED_ADDRESS": f"unix:{self.folder}/nvmed.sock"}
+        command = (sys.executable, "-m", "nvmedctl", *arguments)
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "nvmedctl", *arguments, env=environment, stdout=pipe, stderr=pipe
+            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=stderr
         )
 
     async def __call__(self, *arguments: str) -> Result:
@@ -178,6 +178,19 @@ async def test_a_saved_log_is_told_in_a_sentence(ctl: Ctl) -> None:
         f"sha256 {hashlib.sha256(LOG).hexdigest()}",
     ]
     assert result.err == ""  # no progress bar in a file
+
+
+async def test_a_terminal_gets_a_progress_bar(ctl: Ctl) -> None:
+    ours, theirs = os.openpty()
+    process = await ctl.start("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"), stderr=theirs)
+    os.close(theirs)
+    out, _ = await process.communicate()
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert process.returncode == 0
+    assert out.decode().startswith(f"{ctl.folder}/log.bin: 12288 bytes")
+    assert "nvme0" in shown
+    assert "12.0/12.0 KiB" in shown
 
 
 async def test_acknowledging(ctl: Ctl) -> None:

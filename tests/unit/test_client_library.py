@@ -58,6 +58,7 @@ async def test_no_daemon_is_a_failed_connection(tmp_path: Path) -> None:
         with pytest.raises(Unavailable) as raised:
             await client.admin.GetServerInfo(GetServerInfoRequest())
     assert raised.value.reason == "CONNECTION_FAILED"
+    assert str(raised.value) == f"unix:{tmp_path}/none.sock: there is no such socket."
     assert raised.value.metadata["address"] == f"unix:{tmp_path}/none.sock"
 
 

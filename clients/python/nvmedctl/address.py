@@ -44,6 +44,19 @@ class Address:
         except ValueError:
             return False
 
+    def diagnose(self) -> str:
+        """What keeps this user from connecting, as far as this host can tell; "" if nothing does."""
+        path = self.target.removeprefix("unix:")
+        if not self.is_unix or os.access(path, os.R_OK | os.W_OK):
+            return ""
+        try:
+            Path(path).stat()
+        except FileNotFoundError:
+            return "there is no such socket"
+        except OSError as failure:
+            return failure.strerror or ""
+        return "this user may not open the socket"
+
     def __str__(self) -> str:
         return self.target
 

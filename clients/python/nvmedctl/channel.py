@@ -14,7 +14,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmedctl.address import Address, Tls
 from nvmedctl.errors import from_rpc
 
@@ -120,7 +120,10 @@ class TranslatingChannel(grpc.aio.Channel):
         self._timeout = timeout
 
     def _translate(self, failure: grpc.aio.AioRpcError) -> NvmedError:
-        return from_rpc(failure, str(self.address))
+        known = from_rpc(failure, str(self.address))
+        if known.reason == Reason.CONNECTION_FAILED.name and (cause := self.address.diagnose()):
+            return error(Reason.CONNECTION_FAILED, f"{self.address}: {cause}.", address=self.address)
+        return known
 
     def _cover(self, method: Callable[..., Any], timeout: float | None = None) -> Any:
         def call(*args: Any, **kwargs: Any) -> _Call:

@@ -28,6 +28,11 @@ def nvmedctl() -> None:
     """Manage the NVMe drives of a storage host through its nvmed.
 
     CONTROLLER is a resource name (controllers/...) as the lists show it, or a device node such as nvme0.
+
+    With --output json a command prints the message that its help names, in protobuf's JSON mapping with the contract's
+    field names: enums by name, 64-bit integers as strings, bytes in base64, every field present. An error is an object
+    {"error": {...}} on standard error, with exit_code, code, reason, message, remedy, metadata and what else it has.
+    JSON only ever grows; tables are for people and may change.
     """
 
 
