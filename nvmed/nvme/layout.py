@@ -46,12 +46,13 @@ def raw(size: int) -> Codec[bytes]:
 
 
 def text(size: int) -> Codec[str]:
-    """ASCII, filled up with blanks (Base 2.0, section 1.4.2), without them here; other bytes are read as U+FFFD."""
+    """ASCII, filled up with blanks (Base 2.0, section 1.4.2), without them here. Drives that write other bytes lose
+    none: those are read as Latin-1."""
     return Codec(
         size,
         "",
-        lambda data: data.decode("ascii", "replace").strip(" \0"),
-        lambda value: _fill(value.encode("ascii"), size, b" "),
+        lambda data: data.decode("latin-1").strip(" \0"),
+        lambda value: _fill(value.encode("latin-1"), size, b" "),
     )
 
 
