@@ -188,25 +188,23 @@ def walk(keyring: int) -> Iterator[tuple[int, KeyDescription]]:
 def find_key(keyring: int, key_type: str, description: str) -> int | None:
     """The serial of the key of exactly this type and description in the tree of a possessed keyring, or None.
 
-    Raises KEY_REVOKED or KEY_EXPIRED if the search met only a dead one.
+    Raises KEY_REVOKED, KEY_EXPIRED or KEY_PERMISSION if the search met only a key that is dead or may not be searched.
     """
-    dead: NvmedError | None = None
+    refusal: NvmedError | None = None
     try:
         serial = keyctl.search(keyring, key_type, description)
         if keyctl.describe(serial).description == description:
             return serial
+    except NotFound:
+        return None
     except NvmedError as failure:
-        if failure.reason not in GONE:
-            raise
-        if failure.reason not in _DEAD:
-            return None
-        dead = failure
+        refusal = failure
     # Another key, of which this description is a prefix or that is one of it, came first: look at each.
     for serial, about in walk(keyring):
         if (about.type, about.description) == (key_type, description):
             return serial
-    if dead is not None:
-        raise dead
+    if refusal is not None:
+        raise refusal
     return None
 
 
