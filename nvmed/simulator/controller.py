@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING
 
 from nvmed.nvme.ana import AnaState
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId, IoOpcode
+from nvmed.nvme.persistent_event import EventType
 from nvmed.nvme.status import Queue
+from nvmed.nvme.telemetry import TelemetryLog
 from nvmed.nvme.transport import Command, Completion
 from nvmed.simulator import features, firmware, identify, lba_status, logs, namespaces, nvm, sanitize, self_test
 from nvmed.simulator.ana import AnaGroups
 from nvmed.simulator.events import (
     ANA_CHANGED,
+    LBA_STATUS_ALERT,
     NAMESPACES_CHANGED,
     OPTIONAL_EVENTS,
     TELEMETRY_CHANGED,
@@ -33,12 +36,13 @@ from nvmed.simulator.events import (
 )
 from nvmed.simulator.faults import Faults, Journal, Record, os_error
 from nvmed.simulator.health import Health
-from nvmed.simulator.persistent_events import PersistentEvents
+from nvmed.simulator.persistent_events import PersistentEvents, power_on_or_reset
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
 from nvmed.simulator.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from nvmed.simulator.namespaces import Namespace
     from nvmed.simulator.subsystem import Subsystem
 
 Handler = Callable[["Controller", Request], int]
@@ -118,7 +122,6 @@ class Change(Enum):
     RESET = "reset"
     GONE = "gone"
     BACK = "back"
-    NAMESPACES = "namespaces"
 
 
 class Controller:
@@ -215,13 +218,13 @@ class Controller:
                 time.sleep(self.latency_ms / 1000)
             completion = None
             for action in actions:
-                completion = action.before(self, command) or completion
+                completion = action.before(self, command, data) or completion
             if not self.present:
                 raise os_error(errno.ENODEV)
             if completion is None:
                 completion = self.execute(queue, command, data, metadata)
             for action in actions:
-                action.after(self, command)
+                action.after(self, command, data)
             answer = completion
         finally:
             self.journal.append(Record(queue, command, 0 if data is None else len(data), answer))
@@ -278,6 +281,7 @@ class Controller:
 
     def after_reset(self) -> None:
         """What any reset does to this controller, once its subsystem did its part. Called with the lock held."""
+        self.record(EventType.POWER_ON_OR_RESET, power_on_or_reset(self))
         self.events.reset()
         self.features.reset()
         self.log_state.reset()
@@ -289,12 +293,36 @@ class Controller:
         with self.lock:
             generation = self.telemetry.capture(reason)
             self.events.post(TELEMETRY_CHANGED)
+            self._record_telemetry(TelemetryLog.CONTROLLER_INITIATED)
         return generation
 
     def create_host_telemetry(self, area: int = 0) -> int:
         """A new host-initiated log up to `area` (0: all), as Get Log Page creates it; returns its generation."""
         with self.lock:
-            return self.telemetry.create(area, extended=self.extended_telemetry)
+            generation = self.telemetry.create(area, extended=self.extended_telemetry)
+            self._record_telemetry(TelemetryLog.HOST_INITIATED)
+        return generation
+
+    def _record_telemetry(self, log: TelemetryLog) -> None:
+        self.record(EventType.TELEMETRY_LOG_CREATED, self.telemetry.header(log, self.extended_telemetry).build())
+
+    def mark_unreadable(self, nsid: int, first: int, count: int) -> None:
+        """The medium under `count` blocks from `first` on fails, and the drive knows: LBA status, and its event.
+
+        `KeyError` if there is no such namespace.
+        """
+        with self.lock:
+            namespace = self.subsystem.namespaces.get(nsid)
+            if namespace is None:
+                raise KeyError(nsid)
+            namespace.bad_blocks.update(range(first, first + count))
+            for controller_id in sorted(namespace.controllers):
+                self.subsystem.controllers[controller_id].lba_status_changed()
+
+    def lba_status_changed(self) -> None:
+        """Log 0Eh has more to tell than before. Called with the lock held."""
+        self.log_state.lba_status_generation = (self.log_state.lba_status_generation + 1) % (1 << 16)
+        self.events.post(LBA_STATUS_ALERT)
 
     def set_ana_state(self, group: int, state: AnaState) -> None:
         """Change the state of an ANA group as seen from this controller. `KeyError` if there is no such group."""
@@ -344,11 +372,15 @@ class Controller:
         elif feature_id == FeatureId.TEMPERATURE_THRESHOLD:
             self._compare_temperature()
 
-    def namespaces_changed(self, nsid: int) -> None:
-        """Namespace `nsid` changed for this controller: note it in log 04h and say so."""
-        self.log_state.changed_namespaces.add(nsid)
+    def record(self, kind: EventType, data: bytes) -> None:
+        """Note what happened in the persistent event log. Called with the lock held."""
+        self.persistent_events.record(self, kind, data)
+
+    def namespaces_changed(self, namespace: Namespace) -> None:
+        """A namespace changed for this controller: note it in log 04h, count it for its ANA group, and say so."""
+        self.log_state.changed_namespaces.add(namespace.nsid)
+        self.ana.changed(namespace.ana_group)
         self.events.post(NAMESPACES_CHANGED)
-        self._tell(Change.NAMESPACES)
 
     # who is told
 

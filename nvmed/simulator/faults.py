@@ -1,7 +1,8 @@
 """Faults on demand, and a record of what a controller was asked to do.
 
     drive.faults.add(Fault(Refuse(0x4002), opcode=AdminOpcode.GET_LOG_PAGE, log_id=7, times=2))
-    gate = drive.faults.add(Fault(Hang(), opcode=AdminOpcode.IDENTIFY))     # ... gate.action.release()
+    hang = Hang()
+    drive.faults.add(Fault(hang, opcode=AdminOpcode.IDENTIFY))     # ... and later hang.release()
 
 A fault names the commands it is about, how many of those to let pass first (`skip`) and how often it strikes (`times`,
 None for always). Actions that wait do so in the thread that submits, without any lock.
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from nvmed.nvme import logpage
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command, Completion
@@ -29,6 +31,10 @@ DEFAULT_TIMEOUT_MS = 60_000
 """Linux's admin timeout: what a command whose `timeout_ms` is 0 gets."""
 
 
+Data = bytearray | memoryview | None
+"""The host's buffer."""
+
+
 def os_error(number: int) -> OSError:
     """As the kernel would have failed the ioctl."""
     return OSError(number, os.strerror(number))
@@ -37,20 +43,20 @@ def os_error(number: int) -> OSError:
 class Action(Protocol):
     """What a fault does to a command it strikes."""
 
-    def before(self, controller: Controller, command: Command) -> Completion | None:
+    def before(self, controller: Controller, command: Command, data: Data) -> Completion | None:
         """Called before the command is executed; a completion is the answer instead of executing it."""
         ...
 
-    def after(self, controller: Controller, command: Command) -> None:
-        """Called after it was executed, before its answer is given."""
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
+        """Called after it was executed or answered, before the host gets the answer."""
         ...
 
 
 class _Action:
-    def before(self, controller: Controller, command: Command) -> Completion | None:
+    def before(self, controller: Controller, command: Command, data: Data) -> Completion | None:
         return None
 
-    def after(self, controller: Controller, command: Command) -> None:
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
         return
 
 
@@ -61,8 +67,40 @@ class Refuse(_Action):
     status: int
     result: int = 0
 
-    def before(self, controller: Controller, command: Command) -> Completion:
+    def before(self, controller: Controller, command: Command, data: Data) -> Completion:
         return Completion(self.status, self.result)
+
+
+@dataclass(slots=True)
+class Answer(_Action):
+    """Answer `content`, whatever the drive would say: zeros follow it, and Get Log Page gets the part it asks for."""
+
+    content: bytes
+    result: int = 0
+
+    def before(self, controller: Controller, command: Command, data: Data) -> Completion:
+        offset = logpage.decode(command).offset_bytes if command.opcode == AdminOpcode.GET_LOG_PAGE else 0
+        size = 0 if data is None else len(data)
+        if data is not None:
+            data[:] = self.content[offset : offset + size].ljust(size, b"\0")
+        return Completion(0, self.result)
+
+
+@dataclass(slots=True)
+class Patch(_Action):
+    """Execute the command, and put `content` over what it read, at byte `offset` of the structure or log page."""
+
+    offset: int
+    content: bytes
+
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
+        read_from = logpage.decode(command).offset_bytes if command.opcode == AdminOpcode.GET_LOG_PAGE else 0
+        if data is None:
+            return
+        start = max(self.offset, read_from)
+        end = min(self.offset + len(self.content), read_from + len(data))
+        if start < end:
+            data[start - read_from : end - read_from] = self.content[start - self.offset : end - self.offset]
 
 
 @dataclass(slots=True)
@@ -72,11 +110,11 @@ class Fail(_Action):
     number: int
     executed: bool = False
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         if not self.executed:
             raise os_error(self.number)
 
-    def after(self, controller: Controller, command: Command) -> None:
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
         raise os_error(self.number)
 
 
@@ -86,7 +124,7 @@ class Delay(_Action):
 
     milliseconds: float
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         time.sleep(self.milliseconds / 1000)
 
 
@@ -105,11 +143,11 @@ class Hang(_Action):
         """Let go of every command that hangs here, and of those to come."""
         self._released.set()
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         if not self.executed:
             self._wait()
 
-    def after(self, controller: Controller, command: Command) -> None:
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
         if self.executed:
             self._wait()
 
@@ -133,11 +171,11 @@ class Drop(_Action):
         """The timeouts are over."""
         self._expired.set()
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         if not self.executed:
             self._lose(command)
 
-    def after(self, controller: Controller, command: Command) -> None:
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
         self._lose(command)
 
     def _lose(self, command: Command) -> None:
@@ -155,7 +193,7 @@ class NewGeneration(_Action):
 
     host: bool = False
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         if self.host:
             controller.create_host_telemetry()
         else:
@@ -168,11 +206,11 @@ class Disappear(_Action):
 
     executed: bool = False
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         if not self.executed:
             self._go(controller)
 
-    def after(self, controller: Controller, command: Command) -> None:
+    def after(self, controller: Controller, command: Command, data: Data) -> None:
         self._go(controller)
 
     def _go(self, controller: Controller) -> None:
@@ -186,7 +224,7 @@ class Call(_Action):
 
     function: Callable[[Controller, Command], None]
 
-    def before(self, controller: Controller, command: Command) -> None:
+    def before(self, controller: Controller, command: Command, data: Data) -> None:
         self.function(controller, command)
 
 
@@ -242,6 +280,7 @@ class Faults:
             self._faults.clear()
 
     def __len__(self) -> int:
+        """How many faults are not over."""
         return len(self._faults)
 
     def strike(self, queue: Queue, command: Command) -> tuple[Action, ...]:

@@ -131,8 +131,9 @@ def set_features(controller: Controller, request: Request) -> int:
     setter = _SETTERS.get(feature_id)
     if setter is not None:
         value, data = setter(controller, nsid, value, data)
-    for one in controller.subsystem.namespaces.attached(controller.controller_id) if nsid == NSID_ALL else [None]:
-        controller.features.store((feature_id, one.nsid if one else nsid, selector), (value, data), save=save)
+    attached = controller.subsystem.namespaces.attached(controller.controller_id)
+    for one in [namespace.nsid for namespace in attached] if nsid == NSID_ALL else [nsid]:
+        controller.features.store((feature_id, one, selector), (value, data), save=save)
     controller.feature_changed(feature_id)
     return value if feature_id == FeatureId.NUMBER_OF_QUEUES else 0
 
@@ -148,9 +149,10 @@ def get_features(controller: Controller, request: Request) -> int:
         return feature.capabilities
     selector = _selector(feature, command.cdw11)
     value, data = controller.features.select(select, (feature_id, nsid, selector))
+    getter = _GETTERS.get(feature_id)
+    if getter is not None and select == FeatureSelect.CURRENT:
+        value, data = getter(controller, nsid)
     if feature.data_bytes:
-        if feature_id == FeatureId.TIMESTAMP and select == FeatureSelect.CURRENT:
-            data = controller.timestamp.data()
         request.fill(data[: _data_bytes(feature_id, feature, command.cdw11)])
     return value
 
@@ -203,9 +205,22 @@ def _set_power_state(controller: Controller, nsid: int, value: int, data: bytes)
 
 
 def _set_write_protection(controller: Controller, nsid: int, value: int, data: bytes) -> Value:
+    """States 2 and 3 last until a power cycle and for ever, which NWPC does not offer."""
     if value > 1:
         raise Refused(Sc.INVALID_FIELD)
+    for namespace in controller.subsystem.namespaces.attached(controller.controller_id):
+        if nsid in (NSID_ALL, namespace.nsid):
+            namespace.write_protected = bool(value)
     return value, data
+
+
+def _get_timestamp(controller: Controller, nsid: int) -> Value:
+    return 0, controller.timestamp.data()
+
+
+def _get_write_protection(controller: Controller, nsid: int) -> Value:
+    """The namespace's own state: every controller sees the same."""
+    return int(controller.subsystem.namespaces.active(nsid, controller.controller_id).write_protected), b""
 
 
 _SETTERS: dict[int, Callable[[Controller, int, int, bytes], Value]] = {
@@ -214,7 +229,13 @@ _SETTERS: dict[int, Callable[[Controller, int, int, bytes], Value]] = {
     FeatureId.POWER_MANAGEMENT: _set_power_state,
     FeatureId.NAMESPACE_WRITE_PROTECTION_CONFIG: _set_write_protection,
 }
-"""Features whose values are checked or kept elsewhere too."""
+"""Features whose values are checked or kept elsewhere."""
+
+_GETTERS: dict[int, Callable[[Controller, int], Value]] = {
+    FeatureId.TIMESTAMP: _get_timestamp,
+    FeatureId.NAMESPACE_WRITE_PROTECTION_CONFIG: _get_write_protection,
+}
+"""Features whose current values are kept elsewhere."""
 
 
 class Timestamp:

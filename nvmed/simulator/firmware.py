@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING
 from nvmed.nvme.firmware import (
     FWUG_NO_RESTRICTION,
     FWUG_NOT_REPORTED,
+    Commit,
     CommitAction,
     decode_commit,
     decode_download,
 )
+from nvmed.nvme.persistent_event import EventType
 from nvmed.simulator.events import FIRMWARE_ACTIVATION_STARTING
+from nvmed.simulator.persistent_events import firmware_commit
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
 from nvmed.simulator.spec import PAGE_BYTES, Activation, FirmwareSpec
@@ -197,7 +200,19 @@ def download(controller: Controller, request: Request) -> int:
 def commit(controller: Controller, request: Request) -> int:
     """Firmware Commit; refuses where only a reset activates what was committed."""
     wanted, firmware = decode_commit(request.command), controller.subsystem.firmware
-    slot, action = wanted.slot, wanted.action
+    before, status = firmware.revision, 0
+    try:
+        return _commit(controller, wanted)
+    except Refused as refusal:
+        status = refusal.status
+        raise
+    finally:
+        event = firmware_commit(before, firmware.revision, wanted.action, wanted.slot, status)
+        controller.record(EventType.FIRMWARE_COMMIT, event)
+
+
+def _commit(controller: Controller, wanted: Commit) -> int:
+    firmware, slot, action = controller.subsystem.firmware, wanted.slot, wanted.action
     if action > CommitAction.ACTIVATE_IMMEDIATELY:
         raise Refused(Sc.INVALID_FIELD)
     if slot > len(firmware.slots) or (action == CommitAction.ACTIVATE_AT_RESET and not slot):

@@ -22,6 +22,8 @@ from nvmed.nvme.namespace import (
     flbas_of,
 )
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL
+from nvmed.nvme.persistent_event import EventType
+from nvmed.simulator.persistent_events import format_start
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
 from nvmed.simulator.spec import DriveSpec, LbaFormat, NamespaceSpec
@@ -263,6 +265,7 @@ def format_nvm(controller: Controller, request: Request) -> int:
             raise Refused(Sc.NAMESPACE_WRITE_PROTECTED)
         if namespaces.format_remaining_percent(namespace):
             raise Refused(Sc.FORMAT_IN_PROGRESS)
+    controller.record(EventType.FORMAT_NVM_START, format_start(command.nsid, command.cdw10))
     for namespace in chosen:
         _format(namespace, wanted.lba_format, wanted.extended_metadata)
         namespaces.start_format(namespace)
@@ -279,5 +282,6 @@ def _format(namespace: Namespace, index: int, extended: bool) -> None:
 
 
 def _changed(controller: Controller, namespace: Namespace, controllers: set[int]) -> None:
+    """Tell the controllers that had or have the namespace attached."""
     for controller_id in sorted(controllers):
-        controller.subsystem.controllers[controller_id].namespaces_changed(namespace.nsid)
+        controller.subsystem.controllers[controller_id].namespaces_changed(namespace)

@@ -21,8 +21,8 @@ EVENTS_MAX = 64
 """The largest event has 536 bytes, so that all of them fit the 64 KiB that PELS says."""
 
 SUPPORTED = (
-    EventType.SMART_HEALTH_SNAPSHOT, EventType.FIRMWARE_COMMIT, EventType.TIMESTAMP_CHANGE,
-    EventType.POWER_ON_OR_RESET, EventType.CHANGE_NAMESPACE, EventType.FORMAT_NVM_START, EventType.SANITIZE_START,
+    EventType.SMART_HEALTH_SNAPSHOT, EventType.FIRMWARE_COMMIT, EventType.POWER_ON_OR_RESET,
+    EventType.FORMAT_NVM_START, EventType.SANITIZE_START,
     EventType.TELEMETRY_LOG_CREATED,
 )  # fmt: skip
 
@@ -55,12 +55,11 @@ class PersistentEvents:
         return build_log(header, tuple(reversed(self._events)))
 
 
-def power_on_or_reset(controller: Controller, *, activated: bool) -> bytes:
-    """Data of a Power-on or Reset event (figure 231): running firmware, and a controller's entry."""
+def power_on_or_reset(controller: Controller) -> bytes:
+    """Data of a Power-on or Reset event (figure 231): the firmware that runs, and the controller's entry."""
     revision = controller.firmware_revision.encode("ascii", "replace").ljust(8)[:8]
-    return revision + struct.pack(
-        "<HBB12xI", controller.controller_id, activated, 0, controller.health.power_cycles & 0xFFFF_FFFF
-    )
+    cycles = controller.health.power_cycles & 0xFFFF_FFFF
+    return revision + struct.pack("<HBB12xI", controller.controller_id, 0, 0, cycles)
 
 
 def firmware_commit(old: str, new: str, action: int, slot: int, status: int) -> bytes:

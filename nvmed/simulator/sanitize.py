@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from nvmed.nvme.health import SanitizeState
 from nvmed.nvme.layout import bits
+from nvmed.nvme.persistent_event import EventType
 from nvmed.simulator.events import SANITIZED
+from nvmed.simulator.persistent_events import sanitize_start
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
 
@@ -107,4 +109,6 @@ def sanitize(controller: Controller, request: Request) -> int:
     if sanitizer.state is SanitizeState.IN_PROGRESS:
         raise Refused(Sc.SANITIZE_IN_PROGRESS)
     sanitizer.start(request.command.cdw10)
+    event = sanitize_start(subsystem.spec.sanitize_capabilities, request.command.cdw10, request.command.cdw11)
+    controller.record(EventType.SANITIZE_START, event)
     return 0

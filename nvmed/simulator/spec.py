@@ -60,6 +60,10 @@ class TelemetrySpec:
     reason: bytes = b"simulated capture"
     subsystem_scope: bool = False
 
+    def __post_init__(self) -> None:
+        if max(self.last_blocks[:3]) > 0xFFFF or self.last_blocks[3] > 0xFFFF_FFFF:
+            raise ValueError(f"last_blocks: {self.last_blocks} do not fit; areas 1 to 3 end by block 65535")
+
     @classmethod
     def of_sizes(cls, *area_bytes: int, host_log_present: bool = True, seed: int = 0) -> Self:
         """Areas of the given sizes, each rounded up to blocks; fewer than four leave the rest empty."""

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 from nvmed.nvme.ana import AnaState
+from nvmed.nvme.persistent_event import EventType
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.events import DeferringLock
 from nvmed.simulator.firmware import FirmwareStore
 from nvmed.simulator.namespaces import Namespaces
+from nvmed.simulator.persistent_events import power_on_or_reset
 from nvmed.simulator.sanitize import Sanitizer
 from nvmed.simulator.spec import DriveSpec
 
@@ -32,6 +34,9 @@ class Subsystem:
         first = self.spec.first_controller_id
         self.controllers = {cntlid: Controller(self, cntlid) for cntlid in range(first, first + self.spec.controllers)}
         self.namespaces.create_initial(tuple(self.controllers))
+        for controller in self.controllers.values():
+            controller.record(EventType.SMART_HEALTH_SNAPSHOT, controller.health.smart_log().build())
+            controller.record(EventType.POWER_ON_OR_RESET, power_on_or_reset(controller))
 
     @property
     def controller(self) -> Controller:
