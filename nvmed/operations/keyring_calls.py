@@ -193,12 +193,16 @@ def find_key(keyring: int, key_type: str, description: str) -> int | None:
     refusal: NvmedError | None = None
     try:
         serial = keyctl.search(keyring, key_type, description)
-        if keyctl.describe(serial).description == description:
-            return serial
     except NotFound:
         return None
     except NvmedError as failure:
         refusal = failure
+    else:
+        try:
+            if keyctl.describe(serial).description == description:
+                return serial
+        except NvmedError as failure:
+            refusal = None if isinstance(failure, NotFound) else failure
     # Another key, of which this description is a prefix or that is one of it, came first: look at each.
     for serial, about in walk(keyring):
         if (about.type, about.description) == (key_type, description):
@@ -260,12 +264,18 @@ def _add_key(keyring: int, key_type: str, description: str, payload: Secret, tim
 
 
 def _check_revocable(key: int) -> None:
-    """Refuse before anything is changed, rather than find out with two keys in force (blktests#175)."""
+    """Refuse before anything is changed, rather than find out with two keys in force (blktests#175).
+
+    Reckons as `key_task_permission` does: one of user, group and others, and the possessor on top.
+    """
     about = keyctl.describe(key)
-    rights = about.permissions >> 24
     if about.uid == os.geteuid():
-        rights |= about.permissions >> 16
-    if not rights & _WRITE_OR_SET_ATTRIBUTE:
+        rights = about.permissions >> 16
+    elif about.gid in {os.getegid(), *os.getgroups()}:
+        rights = about.permissions >> 8
+    else:
+        rights = about.permissions
+    if not (rights | about.permissions >> 24) & _WRITE_OR_SET_ATTRIBUTE:
         raise error(
             Reason.KEY_PERMISSION,
             f"the old key {key} could not be revoked: its permissions {about.permissions:08x} let the daemon neither "

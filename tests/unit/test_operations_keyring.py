@@ -149,6 +149,8 @@ async def test_user_keys_are_updated_in_place(bench: Bench) -> None:
         expiry = (await bench.keyring.describe_key(first.serial)).expiry
         assert expiry.state is ExpiryState.EXPIRES
         assert expiry.remaining_s <= 3600 <= expiry.remaining_s + expiry.resolution_s
+        await bench.keyring.update_key("user", "k", Secret(b"three"), bench.serial)
+        assert (await bench.keyring.describe_key(first.serial)).expiry.state is ExpiryState.PERMANENT
 
 
 async def test_displaced_keys_are_revoked(bench: Bench) -> None:
@@ -185,6 +187,14 @@ async def test_a_key_that_could_not_be_revoked_is_not_replaced(bench: Bench) -> 
         await bench.thread.run(calls.update_key, bench.serial, "keyring", "inner", Secret(b""))
     assert refusal.value.reason == "KEY_PERMISSION"
     assert await bench.thread.run(keyctl.read_keyring, bench.serial) == (old,)
+
+
+async def test_a_key_that_may_not_be_viewed_is_not_taken_for_missing(bench: Bench) -> None:
+    hidden = await bench.add("k")
+    await bench.thread.run(keyctl.set_permissions, hidden, 0x3E3E0000)
+    with pytest.raises(FailedPrecondition) as refusal:
+        await bench.keyring.update_key("user", "k", Secret(b"new"), bench.name)
+    assert refusal.value.reason == "KEY_PERMISSION"
 
 
 async def test_a_failed_update_leaves_the_old_key_in_force(bench: Bench) -> None:
