@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum, unique
 from typing import Protocol
 
 from nvmed.nvme.transport import Transport
@@ -56,6 +57,41 @@ class ControllerNode:
     numa_node: int = -1
     max_transfer_bytes: int | None = None
     namespaces: tuple[NamespaceNode, ...] = ()
+
+
+@unique
+class UseKind(Enum):
+    """How a block device is used."""
+
+    MOUNT = "mounted"
+    SWAP = "swapped to"
+    HOLDER = "part of"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use: `device` is the block device used (`nvme0n1p2`, `dm-0`), `subject` its mount point or holder, if any."""
+
+    kind: UseKind
+    device: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the host says of a namespace's block device, and what explains it.
+
+    `is_claimed` is the kernel's verdict: an exclusive open fails. `is_boot`: it backs what the host boots from.
+    """
+
+    node: str
+    is_claimed: bool
+    uses: tuple[Use, ...]
+    is_boot: bool
+
+    @property
+    def is_in_use(self) -> bool:
+        return self.is_claimed or bool(self.uses)
 
 
 class Host(Protocol):

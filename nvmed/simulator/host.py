@@ -19,7 +19,7 @@ from functools import partial
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.nvme.ana import AnaState
-from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode
+from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode, Usage, Use, UseKind
 from nvmed.nvme.layout import bit
 from nvmed.nvme.transport import Transport
 from nvmed.simulator.controller import Change, Controller
@@ -35,6 +35,9 @@ Uevent = Mapping[str, str]
 
 QUEUE_LIMIT_BYTES = 1024 * 1024
 """What Linux takes in one passthrough command at most on common hosts, whatever the drive's MDTS."""
+
+BOOT_MOUNTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr"})
+"""What a host needs to boot."""
 
 HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:6e766d65-6473-496d-8000-000000000001"
 USABLE = AnaState.OPTIMIZED, AnaState.NON_OPTIMIZED
@@ -88,6 +91,7 @@ class SimulatedHost:
         self._groups: list[_Group] = []
         self._watchers: dict[object, Callable[[Uevent], None]] = {}
         self._shown: set[tuple[str, str]] = set()
+        self._mounts: dict[str, list[str]] = {}
         for subsystem in subsystems:
             self.add(subsystem)
 
@@ -137,6 +141,37 @@ class SimulatedHost:
                 controller_node=plugged.node,
             )
         return make(partial(self._path, plugged.group, _key(known)), nsid=known.nsid)
+
+    # who uses them
+
+    def occupy(self, node: str, mount_point: str = "/mnt") -> None:
+        """Mount a namespace's block device; `/` and what else a host boots from makes it a boot device.
+
+        `KeyError` if there is no such node.
+        """
+        with self._lock:
+            self._require_block_device(node)
+            self._mounts.setdefault(node, []).append(mount_point)
+
+    def vacate(self, node: str) -> None:
+        """Unmount it wherever it is mounted."""
+        with self._lock:
+            self._mounts.pop(node, None)
+
+    def usage(self, node: str) -> Usage:
+        """Whether a namespace's block device is in use, as `nvmed.linux.usage` tells it. ENOENT if it is not there."""
+        with self._lock:
+            try:
+                self._require_block_device(node)
+            except KeyError:
+                raise os_error(errno.ENOENT) from None
+            mounts = self._mounts.get(node, [])
+            uses = tuple(Use(UseKind.MOUNT, node, mount_point) for mount_point in mounts)
+            return Usage(node, bool(mounts), uses, not BOOT_MOUNTS.isdisjoint(mounts))
+
+    def _require_block_device(self, node: str) -> None:
+        if (node, "block") not in self._shown:
+            raise KeyError(node)
 
     # drives that come and go
 
@@ -317,6 +352,8 @@ class SimulatedHost:
             for node, subsystem in sorted(changed):
                 kind = {"DEVTYPE": "disk"} if subsystem == "block" else {}
                 self._tell(action, node, subsystem, **kind)
+                if action == "remove":
+                    self._mounts.pop(node, None)
         self._shown = nodes
 
     def _tell_controller(self, action: str, plugged: _Plugged, **more: str) -> None:
