@@ -112,6 +112,7 @@ class _Guard:
         self._authenticate = authenticate
         self._method = method
         self._started = time.monotonic()
+        self._peer = context.peer()  # asked once: after a cancelled call it would crash in grpc
         self._call: Call | None = None
         self._request_id = uuid.uuid4().hex
 
@@ -121,7 +122,7 @@ class _Guard:
     def admit(self, request: Message) -> None:
         """Let the call begin: whoever it is may do this to that, and the request is sound."""
         principal = self._authenticate(self._context)
-        self._call = Call(self._method, principal, self._context.peer(), self._request_id)
+        self._call = Call(self._method, principal, self._peer, self._request_id)
         current_call.set(self._call)
         rule = rule_of(self._method)
         resource = str(getattr(request, rule.resource_field)) if rule.resource_field else ""
@@ -165,7 +166,7 @@ class _Guard:
             method=self._method,
             principal=self._call.principal.name if self._call else "",
             resource=self._call.resource if self._call else "",
-            peer=self._context.peer(),
+            peer=self._peer,
             request_id=self._request_id,
             code=code,
             duration_ms=round((time.monotonic() - self._started) * 1000, 1),
