@@ -293,18 +293,24 @@ async def test_a_controller_reset_ends_io_queues_and_activates_firmware(
     assert completion.result == 0, "the controller was reset"
 
 
-async def test_a_subsystem_reset_ends_every_connection() -> None:
+async def test_a_subsystem_reset_leaves_its_host_only_the_admin_queue() -> None:
     subsystem = Subsystem(DriveSpec(controllers=2))
     async with serving(subsystem) as target, Initiator(target.port) as one, Initiator(target.port) as two:
         await one.connect(subsystem.nqn)
         await two.connect(subsystem.nqn)
         completion, _ = await one.admin.submit(property_set(fabrics.NSSR, 0x1234))
-        assert completion.status == 0, "only the letters NVMe reset"
+        assert completion.status == 0
+        assert (await one.admin.submit(property_get(fabrics.CSTS)))[0].result == fabrics.CSTS_READY
         completion, _ = await one.admin.submit(property_set(fabrics.NSSR, fabrics.NSSR_MAGIC))
-        assert completion.status == 0, "answered before the connection ends"
-        for queue in one.queues + two.queues:
+        assert completion.status == 0
+        for queue in one.queues[1:] + two.queues:
             await queue.closed()
-        await target.idle()
+        completion, _ = await one.admin.submit(property_get(fabrics.CSTS))
+        assert completion.result == fabrics.CSTS_SUBSYSTEM_RESET_OCCURRED
+        await one.enable()
+        await one.admin.submit(property_set(fabrics.CSTS, fabrics.CSTS_SUBSYSTEM_RESET_OCCURRED))
+        completion, _ = await one.admin.submit(property_get(fabrics.CSTS))
+        assert completion.result == fabrics.CSTS_READY
 
 
 async def test_a_controller_that_disappears_hangs_up_until_it_is_back(

@@ -244,20 +244,24 @@ class Association:
         return refusal(Status.INTERNAL_ERROR, retry=True)
 
     async def _take_effect(self, effect: Effect) -> None:
-        if effect is Effect.RESET:
-            self._parked.clear()
-            self._events.clear()
-            for queue_id in [queue_id for queue_id in self._queues if queue_id]:
-                self._queues.pop(queue_id).drop()
-            self._resetting = True
-            try:
-                await in_thread(self.controller.reset)
-            finally:
-                # The controller says that it was reset before this, through the same loop.
-                self._resetting = False
-        elif effect is Effect.SUBSYSTEM_RESET:
-            # Not awaited: the reset ends the connection by which this command came, and its answer comes first.
-            asyncio.get_running_loop().call_soon(self._reset_subsystem)
+        """Reset what the host asks to have reset.
+
+        It keeps its admin queue, also through a reset of the subsystem: Linux writes NSSR, and then disables the
+        controller by the same queue before it connects anew.
+        """
+        resets = {Effect.RESET: self.controller.reset, Effect.SUBSYSTEM_RESET: self._reset_subsystem}
+        if effect not in resets:
+            return
+        self._parked.clear()
+        self._events.clear()
+        for queue_id in [queue_id for queue_id in self._queues if queue_id]:
+            self._queues.pop(queue_id).drop()
+        self._resetting = True
+        try:
+            await in_thread(resets[effect])
+        finally:
+            # The controller told of its reset before this, through the same loop.
+            self._resetting = False
 
     def _on_change(self, change: Change) -> None:
         """Whatever else resets a controller, or takes it away, takes its connections with it."""

@@ -219,7 +219,11 @@ class Properties:
         return Effect.NOTHING
 
     def _reset_subsystem(self, value: int) -> Effect:
-        return Effect.SUBSYSTEM_RESET if value == NSSR_MAGIC else Effect.NOTHING
+        if value != NSSR_MAGIC:
+            return Effect.NOTHING
+        self.configuration = 0
+        self.status = CSTS_SUBSYSTEM_RESET_OCCURRED
+        return Effect.SUBSYSTEM_RESET
 
 
 def _property_bytes(command: Command) -> int:

@@ -23,7 +23,6 @@ from nvmed.simulator.nvme_tcp.discovery import DiscoveryController, Place, Subsy
 from nvmed.simulator.nvme_tcp.fabrics import Connect, ConnectRefused, Status, refusal
 from nvmed.simulator.nvme_tcp.limits import Limits
 from nvmed.simulator.nvme_tcp.stream import Stream
-from nvmed.simulator.nvme_tcp.threads import in_thread
 from nvmed.simulator.subsystem import Subsystem
 
 log = structlog.get_logger(__name__)
@@ -180,10 +179,10 @@ class NvmeTcpTarget:
         """A new association; raises `ConnectRefused`."""
         if connect.subsystem_nqn == fabrics.DISCOVERY_NQN:
             controller: Exported = self._discovery_controller(address)
-            limits = replace(self.limits, io_queues=0)
+            limits, reset = replace(self.limits, io_queues=0), controller.reset
         else:
             controller = self._choose(port, connect)
-            limits = self.limits
+            limits, reset = self.limits, self.subsystems[connect.subsystem_nqn].reset
         host = connect.host_nqn, connect.host_id
         key = connect.subsystem_nqn, controller.controller_id
         association = Association(
@@ -191,7 +190,7 @@ class NvmeTcpTarget:
             connect.subsystem_nqn,
             host,
             limits,
-            reset_subsystem=lambda: self._reset(connect.subsystem_nqn),
+            reset_subsystem=reset,
             ended=lambda: self._associations.pop(key, None),
         )
         self._associations[key] = association
@@ -199,11 +198,6 @@ class NvmeTcpTarget:
         association.open(queue, connect)
         log.info("nvme_tcp.connected", nqn=key[0], controller_id=key[1], host_nqn=connect.host_nqn)
         return association
-
-    def _reset(self, nqn: str) -> None:
-        """NVM subsystem reset: its controllers tell their associations, which end."""
-        if nqn in self.subsystems:
-            self._spawn(in_thread(self.subsystems[nqn].reset))
 
     def _discovery_controller(self, address: tuple[str, int]) -> DiscoveryController:
         self._discoveries = self._discoveries % 0xFFEF + 1
