@@ -58,7 +58,7 @@ def telemetry_request(drive: int, chunk_bytes: int = 0) -> bytes:
     return telemetry_pb2.StreamTelemetryRequest(
         controller=f"nvme{drive}",
         source=telemetry_pb2.TELEMETRY_SOURCE_HOST,
-        data_area=telemetry_pb2.TELEMETRY_DATA_AREA_1,
+        data_area=telemetry_pb2.TELEMETRY_DATA_AREA_4,
         chunk_bytes=chunk_bytes,
     ).SerializeToString()
 

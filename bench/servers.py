@@ -17,6 +17,7 @@ from nvmed.rpc.server import OPTIONS
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec, TelemetrySpec
+from nvmed.simulator.subsystem import Subsystem
 
 
 async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
@@ -41,12 +42,16 @@ async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
     """The daemon on simulated drives, one for each size of telemetry log."""
     logs.configure("warning")
     drives = [
-        DriveSpec(serial=f"BENCH{number}", mdts=5, latency_ms=latency_ms, telemetry=TelemetrySpec.of_sizes(size))
+        DriveSpec(
+            serial=f"BENCH{number}", mdts=5, latency_ms=latency_ms, telemetry=TelemetrySpec.of_sizes(0, 0, 512, size)
+        )
         for number, size in enumerate(sizes)
     ]
     with tempfile.TemporaryDirectory() as state:
         options = daemon.Options(Path(socket), None, Path(state), simulated=True)
-        await daemon.run(SimulatedHost(drives), options, lambda _: print("ready", flush=True))
+        await daemon.run(
+            SimulatedHost([Subsystem(drive) for drive in drives]), options, lambda _: print("ready", flush=True)
+        )
 
 
 def main() -> None:

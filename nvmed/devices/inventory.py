@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from nvmed.devices.controller import Device, controller_id, short_hash, subsystem_id
 from nvmed.devices.lane import Lane
 from nvmed.errors import Reason, error, invalid_field
 from nvmed.nvme.host import NODE_NAME, ControllerNode, Host, NamespaceNode
+
+LANE_GRACE_MS = 5_000
+"""How long a command may outlive its timeout before its lane counts as stalled: the kernel aborts and resets first."""
 
 CONTROLLERS = "controllers/"
 SUBSYSTEMS = "subsystems/"
@@ -45,16 +47,11 @@ class Target:
     namespace_node: str = ""
 
 
-def _default_lane(name: str) -> Lane:
-    return Lane(name)
-
-
 class Inventory:
     """Finds controllers; keeps one `Device`, and so one lane, for each as long as it is there."""
 
-    def __init__(self, host: Host, make_lane: Callable[[str], Lane] = _default_lane) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._make_lane = make_lane
         self._scanner = Lane("inventory", threads=1)
         self._devices: dict[str, Device] = {}
 
@@ -68,7 +65,7 @@ class Inventory:
             if name in self._devices:
                 self._devices[name].node = node
             else:
-                self._devices[name] = Device(name, node, self._host, self._make_lane(name))
+                self._devices[name] = Device(name, node, self._host, Lane(name, grace_ms=LANE_GRACE_MS))
         return tuple(self._devices[name] for name in sorted(names))
 
     @property

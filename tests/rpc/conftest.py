@@ -1,0 +1,41 @@
+"""A real server on a real socket, in front of simulated drives that a test can reach."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+
+from nvmed.daemon import Options, serving
+from nvmed.simulator.host import SimulatedHost
+from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.subsystem import Subsystem
+from tests.rpc.harness import Daemon, StartDaemon, small_drive
+
+
+@pytest.fixture
+async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
+    """Start servers: `await start_daemon(spec, ...)`; each is stopped at the end of the test."""
+    async with AsyncExitStack() as stack:
+        count = 0
+
+        async def start(*specs: DriveSpec, state_dir: Path | None = None) -> Daemon:
+            nonlocal count
+            count += 1
+            host = SimulatedHost([Subsystem(spec) for spec in specs or (small_drive(),)])
+            state = state_dir or tmp_path / f"state{count}"
+            options = Options(tmp_path / f"{count}.sock", None, state, simulated=True)
+            (address,) = await stack.enter_async_context(serving(host, options))
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
+            return Daemon(host, address, state, channel)
+
+        yield start
+
+
+@pytest.fixture
+async def daemon(start_daemon: StartDaemon) -> Daemon:
+    """A server with one small drive."""
+    return await start_daemon()

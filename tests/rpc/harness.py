@@ -1,0 +1,66 @@
+"""What tests over the wire use: a running server, its drives, and the reason of an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from nvmed.simulator.controller import Controller
+from nvmed.simulator.host import SimulatedHost
+from nvmed.simulator.spec import DriveSpec, TelemetrySpec
+from nvmed.v1.admin_pb2_grpc import AdminServiceStub
+from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
+from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
+
+KIB = 1024
+
+
+@dataclass
+class Daemon:
+    """A running server: its host, its channel, its stubs."""
+
+    host: SimulatedHost
+    address: str
+    state_dir: Path
+    channel: grpc.aio.Channel
+    inventory: InventoryServiceStub = field(init=False)
+    telemetry: TelemetryServiceStub = field(init=False)
+    admin: AdminServiceStub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inventory = InventoryServiceStub(self.channel)
+        self.telemetry = TelemetryServiceStub(self.channel)
+        self.admin = AdminServiceStub(self.channel)
+
+    def drive(self, node: str = "nvme0") -> Controller:
+        """The simulated controller behind a node."""
+        return self.host.controller(node)
+
+
+def small_drive(serial: str = "NVMED1", **changes: Any) -> DriveSpec:
+    """A drive whose telemetry areas end after 8, 24, 64 and 128 KiB, header not counted."""
+    telemetry = TelemetrySpec.of_sizes(8 * KIB, 16 * KIB, 40 * KIB, 64 * KIB)
+    return DriveSpec(**{"serial": serial, "telemetry": telemetry, **changes})
+
+
+class StartDaemon(Protocol):
+    """Starts a server in front of drives; `state_dir` carries state from one to the next."""
+
+    async def __call__(self, *specs: DriveSpec, state_dir: Path | None = None) -> Daemon: ...
+
+
+def reason_of(call_error: grpc.aio.AioRpcError) -> str:
+    """The reason in the one ErrorInfo that every error has."""
+    status = rpc_status.from_call(call_error)
+    assert status is not None, call_error
+    found = [detail for detail in status.details if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
+    assert len(found) == 1
+    info = error_details_pb2.ErrorInfo()
+    found[0].Unpack(info)
+    assert info.domain == "nvmed.dev"
+    return str(info.reason)
