@@ -42,7 +42,7 @@ bench: setup bench/__main__.py ## Speed and memory, as ratios
 
 .PHONY: fuzz
 fuzz: setup ## Property tests with many more examples (EXAMPLES=500 SEED=1)
-	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/unit tests/fuzz -m hypothesis --timeout 240 \
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/unit $(wildcard tests/rpc tests/fuzz) -m hypothesis --timeout 240 \
 	    --hypothesis-profile fuzz --hypothesis-seed $(or $(SEED),$(shell echo $$RANDOM)) $(PYTEST_ARGS)
 
 .PHONY: clients
