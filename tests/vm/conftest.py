@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.vm import daemon as daemons
+from tests.vm.daemon import Daemon
 from tests.vm.guest import Guest
 from tests.vm.lab import build, cache
 
@@ -28,6 +30,14 @@ def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
         cache.report(f"guest booted in {guest.boot_seconds:.1f} s")
         request.config.stash[GUEST] = guest
         yield guest
+
+
+@pytest.fixture(scope="module")
+def daemon(guest: Guest) -> Iterator[Daemon]:
+    """nvmed in the guest, with the guest's drives, shared by the tests of a module."""
+    with daemons.running(guest, "--log-level", "debug") as running:
+        yield running
+    daemons.forget(guest)
 
 
 @pytest.hookimpl(wrapper=True)
