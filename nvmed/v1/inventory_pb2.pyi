@@ -1,3 +1,5 @@
+from google.longrunning import operations_pb2 as _operations_pb2
+from nvmed.v1 import operations_pb2 as _operations_pb2_1
 from nvmed.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -113,3 +115,55 @@ class GetNamespaceRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ResetControllerRequest(_message.Message):
+    __slots__ = ("name", "acknowledge_disruption", "override_gates", "validate_only", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_DISRUPTION_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_GATES_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    acknowledge_disruption: bool
+    override_gates: _containers.RepeatedScalarFieldContainer[_operations_pb2_1.Gate]
+    validate_only: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., acknowledge_disruption: _Optional[bool] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ResetControllerResponse(_message.Message):
+    __slots__ = ("controller", "previous_revision", "running_revision", "gates")
+    CONTROLLER_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    GATES_FIELD_NUMBER: _ClassVar[int]
+    controller: str
+    previous_revision: str
+    running_revision: str
+    gates: _containers.RepeatedCompositeFieldContainer[_operations_pb2_1.GateResult]
+    def __init__(self, controller: _Optional[str] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping]]] = ...) -> None: ...
+
+class ResetSubsystemRequest(_message.Message):
+    __slots__ = ("name", "acknowledge_disruption", "override_gates", "validate_only", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGE_DISRUPTION_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_GATES_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    acknowledge_disruption: bool
+    override_gates: _containers.RepeatedScalarFieldContainer[_operations_pb2_1.Gate]
+    validate_only: bool
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., acknowledge_disruption: _Optional[bool] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ResetSubsystemResponse(_message.Message):
+    __slots__ = ("subsystem", "previous_revision", "running_revision", "gates")
+    SUBSYSTEM_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    GATES_FIELD_NUMBER: _ClassVar[int]
+    subsystem: str
+    previous_revision: str
+    running_revision: str
+    gates: _containers.RepeatedCompositeFieldContainer[_operations_pb2_1.GateResult]
+    def __init__(self, subsystem: _Optional[str] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping]]] = ...) -> None: ...

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from nvmed.v1 import inventory_pb2 as nvmed_dot_v1_dot_inventory__pb2
 from nvmed.v1 import resources_pb2 as nvmed_dot_v1_dot_resources__pb2
 
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class InventoryServiceStub:
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -72,10 +73,20 @@ class InventoryServiceStub:
                 request_serializer=nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_resources__pb2.Namespace.FromString,
                 _registered_method=True)
+        self.ResetController = channel.unary_unary(
+                '/nvmed.v1.InventoryService/ResetController',
+                request_serializer=nvmed_dot_v1_dot_inventory__pb2.ResetControllerRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ResetSubsystem = channel.unary_unary(
+                '/nvmed.v1.InventoryService/ResetSubsystem',
+                request_serializer=nvmed_dot_v1_dot_inventory__pb2.ResetSubsystemRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class InventoryServiceServicer:
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -128,6 +139,21 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResetController(self, request, context):
+        """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
+        a ResetControllerResponse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetSubsystem(self, request, context):
+        """Resets an NVM subsystem with all of its controllers. The operation's response is a ResetSubsystemResponse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InventoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +192,16 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     request_deserializer=nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_resources__pb2.Namespace.SerializeToString,
             ),
+            'ResetController': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetController,
+                    request_deserializer=nvmed_dot_v1_dot_inventory__pb2.ResetControllerRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ResetSubsystem': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetSubsystem,
+                    request_deserializer=nvmed_dot_v1_dot_inventory__pb2.ResetSubsystemRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'nvmed.v1.InventoryService', rpc_method_handlers)
@@ -175,7 +211,7 @@ def add_InventoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class InventoryService:
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -358,6 +394,60 @@ class InventoryService:
             '/nvmed.v1.InventoryService/GetNamespace',
             nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.SerializeToString,
             nvmed_dot_v1_dot_resources__pb2.Namespace.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetController(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.InventoryService/ResetController',
+            nvmed_dot_v1_dot_inventory__pb2.ResetControllerRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetSubsystem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.InventoryService/ResetSubsystem',
+            nvmed_dot_v1_dot_inventory__pb2.ResetSubsystemRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 What is there: subsystems, controllers, namespaces."""
 
 from collections import abc as _abc
+from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from nvmed.v1 import inventory_pb2 as _inventory_pb2
 from nvmed.v1 import resources_pb2 as _resources_pb2
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class InventoryServiceStub:
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -50,10 +51,16 @@ class InventoryServiceStub:
     """Lists namespaces that have a device node, ordered by name."""
     GetNamespace: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetNamespaceRequest, _resources_pb2.Namespace]
     """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+    ResetController: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ResetControllerRequest, _operations_pb2.Operation]
+    """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
+    a ResetControllerResponse.
+    """
+    ResetSubsystem: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ResetSubsystemRequest, _operations_pb2.Operation]
+    """Resets an NVM subsystem with all of its controllers. The operation's response is a ResetSubsystemResponse."""
 
 @_typing.type_check_only
 class InventoryServiceAsyncStub(InventoryServiceStub):
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -72,9 +79,15 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """Lists namespaces that have a device node, ordered by name."""
     GetNamespace: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetNamespaceRequest, _resources_pb2.Namespace]  # type: ignore[assignment]
     """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+    ResetController: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ResetControllerRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
+    a ResetControllerResponse.
+    """
+    ResetSubsystem: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ResetSubsystemRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Resets an NVM subsystem with all of its controllers. The operation's response is a ResetSubsystemResponse."""
 
 class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Finds what a host has. Reads come from the kernel's own view and send no command to a drive, but for
+    """Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
     GetControllerCapabilities.
     """
 
@@ -133,5 +146,23 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resources_pb2.Namespace, _abc.Awaitable[_resources_pb2.Namespace]]:
         """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+
+    @_abc_1.abstractmethod
+    def ResetController(
+        self,
+        request: _inventory_pb2.ResetControllerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
+        a ResetControllerResponse.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetSubsystem(
+        self,
+        request: _inventory_pb2.ResetSubsystemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Resets an NVM subsystem with all of its controllers. The operation's response is a ResetSubsystemResponse."""
 
 def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
