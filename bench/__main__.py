@@ -112,9 +112,8 @@ def measure_first_byte(scratch: Path, rounds: int = 15) -> None:
             large = asyncio.run(receive(socket, STREAM, telemetry_request(1)))[2]
             ratios.append(large / small)
             firsts.append(large)
-    print(
-        f"first data of a 256 MiB log / of a 1 MiB log: {statistics.median(ratios):.2f}  ({statistics.median(firsts) * 1000:.1f} ms here)"
-    )
+    ratio, first_ms = statistics.median(ratios), statistics.median(firsts) * 1000
+    print(f"first data of a 256 MiB log / of a 1 MiB log: {ratio:.2f}  ({first_ms:.1f} ms here)")
 
 
 def main() -> None:

@@ -49,9 +49,7 @@ async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
     ]
     with tempfile.TemporaryDirectory() as state:
         options = daemon.Options(Path(socket), None, Path(state), simulated=True)
-        await daemon.run(
-            SimulatedHost([Subsystem(drive) for drive in drives]), options, lambda _: print("ready", flush=True)
-        )
+        await daemon.run(SimulatedHost(drives), options, lambda _: print("ready", flush=True))
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ class Ran:
 def drive_of(device: dict[str, Any], *, identified: bool) -> Subsystem:
     """The drive that a vector was observed on; `identified` if its commands begin with Identify, as nvmed's do.
 
-    LPA of the observed drives makes no sense in two ways: bit 6 (area 4) without bit 3 (telemetry), and telemetry without
-    bit 2 (reading in parts). The simulated one has what it claims.
+    LPA of the observed drives makes no sense in two ways: bit 6 (area 4) without bit 3 (telemetry), and that
+    without bit 2 (reading in parts). The simulated one has what it claims.
     """
     lpa = device["lpa"] | (0x0C if device["lpa"] & 0x48 else 0)
     opcode = None if identified else AdminOpcode.GET_LOG_PAGE
