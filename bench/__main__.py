@@ -42,7 +42,8 @@ async def receive(socket: Path, method: str, request: bytes) -> tuple[int, float
     """Read a stream as raw bytes: how many came, in how long, and after how long the second message, the first data."""
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
         await channel.channel_ready()
-        call = channel.unary_stream(method)(request)
+        stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
+        call = stream(request)
         started = time.perf_counter()
         received, messages, first = 0, 0, 0.0
         async for message in call:

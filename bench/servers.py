@@ -29,7 +29,7 @@ async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
             yield message
 
     server = grpc.aio.server(options=OPTIONS)
-    handler = grpc.unary_stream_rpc_method_handler(stream)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(stream)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Stream": handler}),))
     server.add_insecure_port(f"unix:{socket}")
     await server.start()
@@ -42,8 +42,13 @@ async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
     """The daemon on simulated drives, one for each size of telemetry log."""
     logs.configure("warning")
     drives = [
-        DriveSpec(
-            serial=f"BENCH{number}", mdts=5, latency_ms=latency_ms, telemetry=TelemetrySpec.of_sizes(0, 0, 512, size)
+        Subsystem(
+            DriveSpec(
+                serial=f"BENCH{number}",
+                mdts=5,
+                latency_ms=latency_ms,
+                telemetry=TelemetrySpec.of_sizes(0, 0, 512, size),
+            )
         )
         for number, size in enumerate(sizes)
     ]
