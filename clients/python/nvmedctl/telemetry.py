@@ -178,6 +178,7 @@ def _next_request(request: StreamTelemetryRequest, receiver: _Receiver, attempts
     following.CopyFrom(request)
     if attempts:
         following.create = False
+        following.request_id = ""
     if receiver.header is not None:
         following.resume_token = receiver.header.resume_token
         following.offset = receiver.received

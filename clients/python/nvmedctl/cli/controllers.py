@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.inventory_pb2 import GetControllerCapabilitiesRequest, GetControllerRequest, ListControllersResponse
+from nvmed.v1.inventory_pb2 import (
+    ControllerCapabilities,
+    GetControllerCapabilitiesRequest,
+    GetControllerRequest,
+    ListControllersResponse,
+)
 from nvmed.v1.resources_pb2 import Controller
 from nvmedctl.cli import render
 from nvmedctl.cli.command import Session, command
@@ -20,6 +25,12 @@ COLUMNS: render.Columns[Controller] = (
     ("ADDRESS", lambda c: c.address),
     ("STATE", lambda c: render.enum(c, "state")),
     ("LANE", lambda c: render.enum(c, "lane_state")),
+)
+
+CAPABILITY_COLUMNS: render.Columns[ControllerCapabilities.Capability] = (
+    ("CAPABILITY", lambda c: c.capability),
+    ("SUPPORTED", lambda c: "yes" if c.supported else "no"),
+    ("SAID BY", lambda c: c.source),
 )
 
 
@@ -50,4 +61,9 @@ async def capabilities(session: Session, controller: str) -> None:
     """Ask a controller what it can do.  JSON: nvmed.v1.ControllerCapabilities."""
     request = GetControllerCapabilitiesRequest(name=controller)
     found = await session.client.inventory.GetControllerCapabilities(request)
-    session.show(found, lambda: render.details(found))
+    session.show(
+        found,
+        lambda: "\n".join(
+            (render.details(found, without="capabilities"), "", render.table(CAPABILITY_COLUMNS, found.capabilities))
+        ),
+    )

@@ -51,12 +51,14 @@ def table(columns: Columns[Item], items: Iterable[Item]) -> str:
     return _rendered(view)
 
 
-def details(message: Message) -> str:
-    """A line for each field, nested ones by their path; what is empty is left out."""
+def details(message: Message, without: str = "") -> str:
+    """A line for each field but `without`, nested ones by their path; what is empty is left out."""
     view = Table(box=None, pad_edge=False, show_header=False)
     view.add_column(style="bold", no_wrap=True)
     view.add_column(overflow="fold")
     for path, value in _fields(message):
+        if without and path.startswith(without):
+            continue
         view.add_row(Text(path), Text(printable(value)))
     return _rendered(view)
 
@@ -84,7 +86,7 @@ def _scalar(field: Field, value: Any) -> str:
         known = field.enum_type.values_by_number.get(value)
         return label(known.name, _prefix(field.enum_type)) if known else str(value)
     if isinstance(value, bytes):
-        return value.rstrip(b"\0").hex(" ", 4) or "all zero"
+        return value.rstrip(b"\0").hex(" ", -4) or "all zero"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if field.name.endswith("_bytes") and isinstance(value, int):

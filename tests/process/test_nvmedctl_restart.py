@@ -1,0 +1,77 @@
+"""A daemon that is killed in mid-stream and started again, as a client lives through it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from nvmedctl import Client
+
+from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
+from tests.rpc.cutting_proxy import CuttingProxy
+
+KIB = 1024
+
+
+class Daemon:
+    """`nvmed --simulate 1` as a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "nvmed.sock"
+        self._command = [sys.executable, "-m", "nvmed", "--simulate", "1", "--socket", str(self.socket)]
+        self._command += ["--state-dir", str(folder / "state"), "--log-level", "error"]
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns once clients can connect."""
+        self._process = await asyncio.create_subprocess_exec(*self._command, stderr=asyncio.subprocess.PIPE)
+        assert self._process.stderr
+        assert b"serving on" in await self._process.stderr.readline()
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+
+    async def killed(self) -> None:
+        assert self._process
+        await self._process.communicate()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self.start()
+        try:
+            yield
+        finally:
+            self.kill()
+            await self.killed()
+
+
+async def test_a_log_survives_the_death_of_the_daemon(tmp_path: Path) -> None:
+    """The token is not the process's, so the next daemon goes on where the killed one was."""
+    daemon, dead = Daemon(tmp_path), asyncio.Event()
+
+    def die() -> None:
+        daemon.kill()
+        dead.set()
+
+    async def revive() -> None:
+        await dead.wait()
+        await daemon.killed()
+        await daemon.start()
+
+    request = StreamTelemetryRequest(controller="nvme0", source=TELEMETRY_SOURCE_HOST)
+    async with daemon.running():
+        async with Client(f"unix:{daemon.socket}") as client:
+            whole = await client.save_telemetry(request, tmp_path / "whole")
+        proxy = CuttingProxy(daemon.socket, [1024 * KIB], die)
+        async with proxy.listening(tmp_path / "proxy.sock") as address, asyncio.TaskGroup() as group:
+            group.create_task(revive())
+            async with Client(address) as client:
+                saved = await client.save_telemetry(request, tmp_path / "log")
+    assert (saved.sha256, saved.restarts, saved.generation_number) == (whole.sha256, 0, whole.generation_number)
+    assert saved.attempts > 1
+    assert hashlib.sha256((tmp_path / "log").read_bytes()).digest() == whole.sha256
