@@ -434,6 +434,59 @@ class Reason(Enum):
         "Make room or repair the file system of the state directory.",
     )
 
+    # firmware
+    IMAGE_NOT_FOUND = NotFound, "The spool has no such image.", "ListImages shows those there are; upload it."
+    IMAGE_IN_USE = (
+        FailedPrecondition,
+        "An operation uses the image.",
+        "Wait for it, or cancel it: ListOperations shows it.",
+    )
+    IMAGE_REJECTED = (
+        InvalidArgument,
+        "What was uploaded is not the image that its header announced.",
+        "Compare size and SHA-256 with the file's, and upload it again.",
+    )
+    UPLOAD_NOT_FOUND = (
+        NotFound,
+        "No such upload: it was finished, aborted or has expired.",
+        "GetImage tells whether the image is there; else upload it again.",
+    )
+    UPLOAD_BUSY = (
+        Aborted,
+        "Another call writes this upload.",
+        "Wait until it ends, then go on from GetUpload's committed_bytes.",
+    )
+    SPOOL_FULL = (
+        ResourceExhausted,
+        "The image does not fit into the spool's quota or file system.",
+        "DeleteImage and AbortUpload free space.",
+    )
+    GATE_FAILED = (
+        FailedPrecondition,
+        "A precondition does not hold, so nothing was changed.",
+        "Each violation names its gate and what to do; override_gates lists those that need not hold.",
+    )
+    FIRMWARE_IMAGE_REJECTED = (
+        InvalidArgument,
+        "The controller rejects the firmware image.",
+        "Check that it is for this model and revision, and whole; ask the vendor for a supported path.",
+    )
+    FIRMWARE_SLOT_INVALID = (
+        FailedPrecondition,
+        "The controller refuses the firmware slot: it does not exist, is read only or empty.",
+        "GetFirmwareSlots shows the slots.",
+    )
+    FIRMWARE_NOT_VERIFIED = (
+        FailedPrecondition,
+        "The controller does not run or hold the firmware that it should.",
+        "GetFirmwareSlots shows what it has; a reset may still be needed.",
+    )
+    FIRMWARE_PARTLY_FAILED = (
+        FailedPrecondition,
+        "The operation did not succeed on every drive.",
+        "The operation's metadata has a part for each drive, with its own operation and error.",
+    )
+
     # the daemon
     POLICY_DENIED = (
         PermissionDenied,

@@ -26,6 +26,8 @@ EXISTS = Reason.NVME_EXISTS
 CAPACITY = Reason.NVME_CAPACITY
 MEDIA = Reason.NVME_MEDIA
 PATH = Reason.NVME_PATH
+BAD_SLOT = Reason.FIRMWARE_SLOT_INVALID
+BAD_IMAGE = Reason.FIRMWARE_IMAGE_REJECTED
 
 GENERIC: tuple[Row, ...] = (
     (0x01, "NVME_SC_INVALID_OPCODE", "The controller does not know the opcode", UNSUPPORTED),
@@ -92,8 +94,8 @@ COMMAND_SPECIFIC: tuple[Row, ...] = (
     (0x03, "NVME_SC_ABORT_LIMIT", "Too many Abort commands are outstanding", CAPACITY),
     (0x04, "NVME_SC_ABORT_MISSING", "The command to abort was not found", NOT_FOUND),
     (0x05, "NVME_SC_ASYNC_LIMIT", "Too many Asynchronous Event Requests are outstanding", CAPACITY),
-    (0x06, "NVME_SC_FIRMWARE_SLOT", "The firmware slot is invalid, read only or empty", REFUSED),
-    (0x07, "NVME_SC_FIRMWARE_IMAGE", "The controller rejects the firmware image", FIELD),
+    (0x06, "NVME_SC_FIRMWARE_SLOT", "The firmware slot is invalid, read only or empty", BAD_SLOT),
+    (0x07, "NVME_SC_FIRMWARE_IMAGE", "The controller rejects the firmware image", BAD_IMAGE),
     (0x08, "NVME_SC_INVALID_VECTOR", "The interrupt vector is invalid", FIELD),
     (0x09, "NVME_SC_INVALID_LOG_PAGE", "The controller has no such log page", UNSUPPORTED),
     (0x0A, "NVME_SC_INVALID_FORMAT", "The controller does not support the format", FIELD),
