@@ -61,9 +61,9 @@ class HostQueue:
         """Ignore R2T, so that commands stay without their data."""
 
     @classmethod
-    async def open(cls, port: int, request: pdu.InitializeRequest | None = None) -> Self:
+    async def open(cls, port: int, request: pdu.InitializeRequest | None = None, address: str = "127.0.0.1") -> Self:
         """Connect the socket and exchange ICReq and ICResp."""
-        queue = cls(*await asyncio.open_connection("127.0.0.1", port))
+        queue = cls(*await asyncio.open_connection(address, port))
         queue._writer.write(pdu.build_initialize_request(request or pdu.InitializeRequest()))
         raw = await queue._reader.readexactly(128)
         assert pdu.parse_common_header(raw[:8]).type == PduType.IC_RESPONSE
@@ -230,8 +230,11 @@ def property_set(offset: int, value: int) -> Command:
 class Initiator:
     """A host with an admin queue and as many I/O queues as asked for."""
 
-    def __init__(self, port: int, *, host_nqn: str = HOST_NQN, host_id: bytes = HOST_ID) -> None:
+    def __init__(
+        self, port: int, *, host_nqn: str = HOST_NQN, host_id: bytes = HOST_ID, address: str = "127.0.0.1"
+    ) -> None:
         self.port = port
+        self.address = address
         self.host_nqn = host_nqn
         self.host_id = host_id
         self.nqn = ""
@@ -251,7 +254,7 @@ class Initiator:
 
     async def open(self, request: pdu.InitializeRequest | None = None) -> HostQueue:
         """One more connection, without a Connect command."""
-        queue = await HostQueue.open(self.port, request)
+        queue = await HostQueue.open(self.port, request, self.address)
         self.queues.append(queue)
         return queue
 

@@ -87,6 +87,6 @@ def test_bytes(raw: bytes) -> None:
 
 
 @given(beginnings, st.lists(pdus, max_size=8), st.binary(max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pdus(beginning: bytes, bodies: list[bytes], rest: bytes) -> None:
     asyncio.run(_throw(beginning + b"".join(bodies) + rest))

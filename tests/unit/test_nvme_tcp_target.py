@@ -351,6 +351,27 @@ async def test_a_host_that_says_nothing_is_not_waited_for(subsystem: Subsystem) 
         await queue.close()
 
 
+async def test_ipv6(subsystem: Subsystem) -> None:
+    target = NvmeTcpTarget([subsystem], host="::1", port=0)
+    try:
+        await target.start()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(target.stop)
+        initiator = await stack.enter_async_context(Initiator(target.port, address="::1"))
+        await initiator.connect(fabrics.DISCOVERY_NQN, io_queues=0)
+        command = Command(AdminOpcode.GET_LOG_PAGE, cdw10=LogPage.DISCOVERY | 0x1FF << 16)
+        _, log = await initiator.admin.submit(command, read_bytes=2048)
+        assert log[1024 + 1] == 2, "address family"
+        assert log[1024 + 512 : 1024 + 768].decode().strip() == "::1"
+
+
+def test_advertised_addresses_are_addresses(subsystem: Subsystem) -> None:
+    with pytest.raises(ValueError, match="storage"):
+        NvmeTcpTarget([subsystem], advertise_host="storage")
+
+
 async def test_a_port_that_is_taken(target: NvmeTcpTarget, subsystem: Subsystem) -> None:
     with pytest.raises(OSError, match="in use"):
         await NvmeTcpTarget([subsystem], port=target.port).start()

@@ -35,6 +35,9 @@ from nvmed.simulator.nvme_tcp.threads import in_thread, soon
 
 log = structlog.get_logger(__name__)
 
+READ_FIRST_S = 0.05
+"""How long a host that seems dead is given beyond its Keep Alive Timeout."""
+
 EventCallback: TypeAlias = Callable[[int], None]
 
 
@@ -101,6 +104,7 @@ class Association:
         self.subsystem_nqn = subsystem_nqn
         self.host = host
         self.keep_alive_ms = 0
+        self._log = log.bind(nqn=subsystem_nqn, controller_id=controller.controller_id, host_nqn=host[0])
         self._limits = limits
         self._reset_subsystem = reset_subsystem
         self._ended = ended
@@ -118,6 +122,7 @@ class Association:
 
     def open(self, queue: Queue, connect: Connect) -> None:
         """Begin, with the admin queue."""
+        self._log.info("nvme_tcp.connected", keep_alive_ms=connect.keep_alive_ms)
         loop = asyncio.get_running_loop()
         self._queues[0] = queue
         self._set_keep_alive(connect.keep_alive_ms)
@@ -153,6 +158,7 @@ class Association:
         for queue in self._queues.values():
             queue.drop()
         self._queues.clear()
+        self._log.info("nvme_tcp.disconnected")
         self._ended()
 
     # -- keep alive
@@ -171,14 +177,17 @@ class Association:
         if self.keep_alive_ms:
             self._alarm = asyncio.get_running_loop().call_at(self._heard + self.keep_alive_ms / 1000, self._check_life)
 
-    def _check_life(self) -> None:
+    def _check_life(self, last: bool = False) -> None:
         loop = asyncio.get_running_loop()
         due = self._heard + self.keep_alive_ms / 1000
         if loop.time() < due:
             self._alarm = loop.call_at(due, self._check_life)
-            return
-        log.warning("nvme_tcp.keep_alive_expired", host_nqn=self.host[0], controller_id=self.controller.controller_id)
-        self.close()
+        elif not last:
+            # If this process was held up, signs of life may wait in the sockets: read them first.
+            self._alarm = loop.call_later(READ_FIRST_S, self._check_life, True)
+        else:
+            self._log.warning("nvme_tcp.keep_alive_expired", keep_alive_ms=self.keep_alive_ms)
+            self.close()
 
     # -- commands
 

@@ -273,6 +273,7 @@ class Connection:
         transfer.damaged |= not await self._read_data(header, transfer.data[part.offset : end])
         transfer.done = end
         if end < len(transfer.data):
+            await asyncio.sleep(0)  # a host that never lets the socket run empty must not keep others waiting
             return
         del self._transfers[part.transfer_tag]
         if transfer.damaged:

@@ -132,9 +132,7 @@ class Effect(Enum):
     """What writing a property makes the controller do."""
 
     NOTHING = auto()
-    ENABLE = auto()
     RESET = auto()
-    SHUTDOWN = auto()
     SUBSYSTEM_RESET = auto()
 
 
@@ -208,10 +206,8 @@ class Properties:
         if value & CC_ENABLE and not before & CC_ENABLE:
             fits = value & CC_FIXED == CC_FIXED_VALUE
             self.status = self.status & CSTS_SUBSYSTEM_RESET_OCCURRED | (CSTS_READY if fits else CSTS_FATAL)
-            return Effect.ENABLE
-        if value & CC_SHUTDOWN and not before & CC_SHUTDOWN:
+        elif value & CC_SHUTDOWN and not before & CC_SHUTDOWN:
             self.status |= CSTS_SHUTDOWN_COMPLETE
-            return Effect.SHUTDOWN
         return Effect.NOTHING
 
     def _clear_status(self, value: int) -> Effect:

@@ -7,6 +7,7 @@ async with NvmeTcpTarget([Subsystem()], port=0) as target:
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +50,11 @@ class NvmeTcpTarget:
     `paths` listens on as many ports, numbered on from `port`; the k-th controller of a subsystem is reached through
     port k modulo `paths`, so that every connection of a multipath host finds the same controller again. Through one
     port, hosts get the controllers they had before, or free ones. A controller belongs to one host at a time.
-    `advertise_host` is what discovery tells instead of the address by which a host came.
+    `advertise_host` is the address that discovery tells instead of the one by which a host came (ValueError if it is
+    none).
+
+    Controllers keep their state from one host to the next, as those of the static model do (Base 2.0, section 3.1.2):
+    a connection that breaks is no reset.
 
     Everything runs in the event loop that entered it.
     """
@@ -69,7 +74,7 @@ class NvmeTcpTarget:
         self.limits = limits or Limits()
         self._first_port = port
         self._paths = paths
-        self._advertise_host = advertise_host
+        self._advertise_host = None if advertise_host is None else str(ipaddress.ip_address(advertise_host))
         self._ports: list[Port] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
@@ -157,16 +162,19 @@ class NvmeTcpTarget:
             self._spawn(self._serve(port, sock))
 
     async def _serve(self, port: Port, sock: socket.socket) -> None:
-        stream = Stream(sock)
-        connection = Connection(stream, _PortBroker(self, port, stream.local_address()), self.limits)
-        self._connections.add(connection)
-        self._idle.clear()
-        try:
-            await connection.run()
-        finally:
-            self._connections.discard(connection)
-            if not self._connections:
-                self._idle.set()
+        with sock:
+            stream = Stream(sock)
+            connection = Connection(stream, _PortBroker(self, port, stream.local_address()), self.limits)
+            self._connections.add(connection)
+            self._idle.clear()
+            try:
+                await connection.run()
+            except Exception:  # a bug here ends one connection, and is heard of
+                log.exception("nvme_tcp.connection_failed", port=port.number)
+            finally:
+                self._connections.discard(connection)
+                if not self._connections:
+                    self._idle.set()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -196,7 +204,6 @@ class NvmeTcpTarget:
         self._associations[key] = association
         self._last_host[key] = host
         association.open(queue, connect)
-        log.info("nvme_tcp.connected", nqn=key[0], controller_id=key[1], host_nqn=connect.host_nqn)
         return association
 
     def _discovery_controller(self, address: tuple[str, int]) -> DiscoveryController:
