@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +59,10 @@ class Ctl:
     telemetry: Telemetry
     folder: Path
 
-    async def start(self, *arguments: str, stderr: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, stdout: int = PIPE, stderr: int = PIPE) -> asyncio.subprocess.Process:
         environment = {**os.environ, "TERM": "xterm", "NVMED_ADDRESS": f"unix:{self.folder}/nvmed.sock"}
         command = (sys.executable, "-m", "nvmedctl", *arguments)
-        return await asyncio.create_subprocess_exec(
-            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=stderr
-        )
+        return await asyncio.create_subprocess_exec(*command, env=environment, stdout=stdout, stderr=stderr)
 
     async def __call__(self, *arguments: str) -> Result:
         process = await self.start(*arguments)
@@ -255,6 +254,15 @@ async def test_damaged_data_has_its_own_exit_code(ctl: Ctl) -> None:
     ctl.telemetry.plan = [Step(lambda parts: parts[:-1])]
     result = await ctl("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"))
     assert (result.code, result.err.splitlines()[0]) == (7, "error: The stream ended without a trailer.")
+
+
+async def test_a_reader_that_left_is_no_error_to_talk_about(ctl: Ctl) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    process = await ctl.start("server", "info", stdout=theirs)
+    os.close(theirs)
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (1, b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

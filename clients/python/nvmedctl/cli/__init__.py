@@ -33,6 +33,8 @@ def nvmedctl() -> None:
     field names: enums by name, 64-bit integers as strings, bytes in base64, every field present. An error is an object
     {"error": {...}} on standard error, with exit_code, code, reason, message, remedy, metadata and what else it has.
     JSON only ever grows; tables are for people and may change.
+
+    Completion: eval "$(_NVMEDCTL_COMPLETE=bash_source nvmedctl)", or zsh_source, fish_source.
     """
 
 

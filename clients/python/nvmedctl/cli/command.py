@@ -113,6 +113,8 @@ def run(settings: Settings, function: Callable[[Session], Awaitable[None]]) -> i
         return 128 + signal.SIGINT
     except NvmedError as failure:
         return fail(settings, failure)
+    except BrokenPipeError:
+        raise  # whoever read the output has left: click ends quietly
     except OSError as failure:
         return fail(settings, failures.of_local_file(failure))
 

@@ -44,8 +44,8 @@ def as_json(value: Message | Mapping[str, object]) -> str:
 def table(columns: Columns[Item], items: Iterable[Item]) -> str:
     """A line of headings and a line for each item."""
     view = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _ in columns:
-        view.add_column(heading, overflow="fold")
+    for number, (heading, _) in enumerate(columns):
+        view.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is a name, which people copy
     for item in items:
         view.add_row(*(Text(printable(str(content(item)))) for _, content in columns))
     return _rendered(view)
