@@ -446,6 +446,11 @@ class Reason(Enum):
         "What was uploaded is not the image that its header announced.",
         "Compare size and SHA-256 with the file's, and upload it again.",
     )
+    IMAGE_DAMAGED = (
+        DataLoss,
+        "The stored image is no longer what was uploaded.",
+        "Delete it, examine the file system of the state directory, and upload it again.",
+    )
     UPLOAD_NOT_FOUND = (
         NotFound,
         "No such upload: it was finished, aborted or has expired.",

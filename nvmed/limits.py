@@ -20,6 +20,12 @@ PAGE_SIZE_MAX: Final = 500
 NAME_BYTES_MAX: Final = 512
 FILTER_BYTES_MAX: Final = 4 * KIB
 TOKEN_BYTES_MAX: Final = 4 * KIB
+IMAGE_BYTES_MAX: Final = 256 * MIB
+IMAGE_LABELS_MAX: Final = 16
+IMAGE_TTL_S: Final = 30 * 24 * 3600
+SPOOL_BYTES_MAX: Final = 4096 * MIB
+UPLOADS_PER_PRINCIPAL_MAX: Final = 8
+UPLOAD_TTL_S: Final = 24 * 3600
 
 PUBLISHED: Final = {
     "message_bytes_max": MESSAGE_BYTES_MAX,
@@ -32,5 +38,11 @@ PUBLISHED: Final = {
     "page_size_default": PAGE_SIZE_DEFAULT,
     "page_size_max": PAGE_SIZE_MAX,
     "filter_bytes_max": FILTER_BYTES_MAX,
+    "image_bytes_max": IMAGE_BYTES_MAX,
+    "image_labels_max": IMAGE_LABELS_MAX,
+    "image_ttl_s": IMAGE_TTL_S,
+    "spool_bytes_max": SPOOL_BYTES_MAX,
+    "uploads_per_principal_max": UPLOADS_PER_PRINCIPAL_MAX,
+    "upload_ttl_s": UPLOAD_TTL_S,
 }
 """What a client may want to know, by the name that GetServerInfo gives it."""

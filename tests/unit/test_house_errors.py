@@ -16,10 +16,7 @@ from nvmed.errors import CLASSES, DOMAIN, NvmedError, Reason, error, invalid_fie
 
 ROOT = Path(__file__).resolve().parents[2]
 
-RESERVED: dict[str, str] = {
-    name: "image uploads"
-    for name in ("IMAGE_IN_USE", "IMAGE_REJECTED", "UPLOAD_NOT_FOUND", "UPLOAD_BUSY", "SPOOL_FULL")
-}
+RESERVED: dict[str, str] = {}
 """Reasons that no code raises yet, and what for."""
 
 by_name = pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
