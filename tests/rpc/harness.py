@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 from google.rpc import error_details_pb2
@@ -17,6 +17,11 @@ from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
 
+if TYPE_CHECKING:  # names that the generated code has for type checkers alone
+    from nvmed.v1.admin_pb2_grpc import AdminServiceAsyncStub
+    from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
+    from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceAsyncStub
+
 KIB = 1024
 
 
@@ -28,9 +33,9 @@ class Daemon:
     address: str
     state_dir: Path
     channel: grpc.aio.Channel
-    inventory: InventoryServiceStub = field(init=False)
-    telemetry: TelemetryServiceStub = field(init=False)
-    admin: AdminServiceStub = field(init=False)
+    inventory: InventoryServiceAsyncStub = field(init=False)
+    telemetry: TelemetryServiceAsyncStub = field(init=False)
+    admin: AdminServiceAsyncStub = field(init=False)
 
     def __post_init__(self) -> None:
         self.inventory = InventoryServiceStub(self.channel)

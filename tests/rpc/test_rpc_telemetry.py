@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from typing import Any
 
 import grpc
@@ -39,7 +39,7 @@ class Received:
         self.data = bytearray()
         self.chunks = 0
 
-    async def read(self, call: AsyncIterator[pb.StreamTelemetryResponse], chunks: int | None = None) -> Received:
+    async def read(self, call: AsyncIterable[pb.StreamTelemetryResponse], chunks: int | None = None) -> Received:
         async for part in call:
             match part.WhichOneof("part"):
                 case "header":
@@ -76,7 +76,7 @@ async def refused(daemon: Daemon, code: grpc.StatusCode, reason: str, **fields: 
     return caught.value
 
 
-def on_drive(drive: Controller, source: int, size: int) -> bytes:
+def on_drive(drive: Controller, source: pb.TelemetrySource, size: int) -> bytes:
     """The log as the controller itself gives it, in one command that leaves no trace."""
     data = bytearray(size)
     assert drive.execute(Queue.ADMIN, telemetry.read_data(LOGS[source], size, 0), data).status == 0
@@ -87,7 +87,7 @@ def on_drive(drive: Controller, source: int, size: int) -> bytes:
 @pytest.mark.parametrize("source", [HOST, CONTROLLER])
 @pytest.mark.parametrize(("chunk_bytes", "window"), [(4096, 1), (0, 0), (12288, 8)])
 async def test_each_area_arrives_as_the_drive_has_it(
-    daemon: Daemon, source: int, area: int, chunk_bytes: int, window: int
+    daemon: Daemon, source: pb.TelemetrySource, area: int, chunk_bytes: int, window: int
 ) -> None:
     daemon.drive().capture_controller_telemetry()
     received = await stream(daemon, source=source, data_area=area, chunk_bytes=chunk_bytes, window=window)
