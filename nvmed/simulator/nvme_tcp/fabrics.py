@@ -175,7 +175,11 @@ class Properties:
         return bool(self.status & CSTS_READY)
 
     def get(self, command: Command) -> Completion:
-        """Property Get (Base 2.0, figure 389)."""
+        """Property Get (Base 2.0, figure 389).
+
+        A property that is not there is refused without Do Not Retry: nvme-cli 2.3 skips it only so, and else gives up
+        `show-regs` and `effects-log`.
+        """
         values = {
             (CAP, 8): self.capabilities,
             (VS, 4): self.version,
@@ -184,7 +188,7 @@ class Properties:
             (NSSR, 4): 0,
         }
         value = values.get((command.cdw11, _property_bytes(command)))
-        return refusal(Status.INVALID_FIELD) if value is None else Completion(0, value)
+        return refusal(Status.INVALID_FIELD, retry=True) if value is None else Completion(0, value)
 
     def set(self, command: Command) -> tuple[Completion, Effect]:
         """Property Set (Base 2.0, figure 391), and what follows from it."""
