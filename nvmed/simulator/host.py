@@ -186,17 +186,14 @@ class SimulatedHost:
 
     def unplug(self, node: str) -> Controller:
         """Remove a controller by surprise; its `reappear` plugs it in again. `KeyError` if there is no such node."""
-        with self._lock:
-            controller = next((one.controller for one in self._plugged.values() if one.node == node), None)
-        if controller is None:
-            raise KeyError(node)
+        controller = self.controller(node)
         controller.disappear()
         return controller
 
     def controller(self, node: str) -> Controller:
         """The controller behind a node, for its faults and journal. `KeyError` if there is no such node."""
         with self._lock:
-            return next(one.controller for one in self._plugged.values() if one.node == node)
+            return {one.node: one.controller for one in self._plugged.values()}[node]
 
     def subscribe(self, callback: Callable[[Uevent], None]) -> Callable[[], None]:
         """Call `callback` with every event of the kernel, in the thread that caused it; the result ends that."""
