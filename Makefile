@@ -90,7 +90,7 @@ lint-types: setup
 lint-proto: setup
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
-	$(if $(wildcard $(PROTO_BASELINE)),$(BIN)/buf breaking --against $(PROTO_BASELINE))
+	$(if $(wildcard $(PROTO_BASELINE)),$(BIN)/buf breaking proto --against $(PROTO_BASELINE))
 	$(BIN)/python scripts/generate_proto.py --check
 
 lint-docs: setup
@@ -106,7 +106,7 @@ proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md from the table
 
 .PHONY: proto-baseline
 proto-baseline: setup ## At a release: keep the contract as the one that later ones must not break
-	$(BIN)/buf build --output $(PROTO_BASELINE) --path proto
+	$(BIN)/buf build proto --exclude-source-info --output $(PROTO_BASELINE)
 
 .PHONY: lock
 lock: ## Write requirements.lock anew from pyproject.toml (LOCK_ARGS=--upgrade takes what is newest)
