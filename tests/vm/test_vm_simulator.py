@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from nvmed.nvme.ana import AnaState
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec, TelemetrySpec
 from nvmed.simulator.subsystem import Subsystem
 from tests.vm import simulated
@@ -50,11 +49,37 @@ def test_a_target_that_dies_and_comes_back(guest: Guest) -> None:
         assert guest.run("nvme", "id-ctrl", f"/dev/{node}").returncode == 0
 
 
-@pytest.mark.parametrize("area", [1, 2, 3, 4])
-def test_nvme_cli_saves_telemetry(guest: Guest, area: int) -> None:
+def test_two_paths_with_ana(guest: Guest) -> None:
+    subsystem = drive(controllers=2)
+    _, second = sorted(subsystem.controllers)
+    with (
+        simulated.serving(guest, subsystem, paths=2) as target,
+        target.connected(guest, subsystem, path=0),
+        target.connected(guest, subsystem, path=1) as node,
+    ):
+        state = f"/sys/class/nvme/{node}/nvme*c*n1/ana_state"
+        guest.wait(f"grep -qx optimized {state}")
+        subsystem.set_ana_state(1, AnaState.INACCESSIBLE, second)
+        guest.wait(f"grep -qx inaccessible {state}")
+
+
+def test_namespaces_come_and_go(guest: Guest) -> None:
     subsystem = drive()
     with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
-        guest.sh(f"nvme telemetry-log /dev/{node} --output-file=/tmp/log --host-generate=0 --data-area={area}")
-        saved = guest.get("/tmp/log")
-    last_block = subsystem.spec.telemetry.last_blocks[area - 1]
-    assert len(saved) == (last_block + 1) * 512
+        guest.wait(f"[ -b /dev/{node}n1 ]")
+        cntlid = guest.sh(f"cat /sys/class/nvme/{node}/cntlid").strip()
+        guest.sh(f"nvme detach-ns /dev/{node} -n 1 -c {cntlid}")
+        guest.wait(f"! [ -e /dev/{node}n1 ]")
+        guest.sh(f"nvme attach-ns /dev/{node} -n 1 -c {cntlid}")
+        guest.wait(f"[ -b /dev/{node}n1 ]")
+
+
+def test_nvme_cli_reads_its_logs(guest: Guest) -> None:
+    subsystem = drive()
+    subsystem.controller.set_critical_warning(0x04)
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        smart = guest.json(f"nvme smart-log /dev/{node} -o json")
+        assert (smart["critical_warning"], smart["temperature"]) == (4, subsystem.spec.composite_temperature_kelvin)
+        assert subsystem.spec.firmware.slots[0] in guest.sh(f"nvme fw-log /dev/{node}")
+        guest.sh(f"nvme telemetry-log /dev/{node} --output-file=/tmp/log --host-generate=0")
+    assert len(guest.get("/tmp/log")) == (subsystem.spec.telemetry.last_blocks[2] + 1) * 512
