@@ -65,7 +65,6 @@ def test_drives_of_a_file(tmp_path: Path) -> None:
         "drives = 3",
         "[[drives]]\nserial = 1",
         "[[drives",
-        "[[drives]]\n[[drives]]",
         "",
         "[[drives]]\nmdts = 'x'",
         "[[drives]]\nserail = 'A'",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from nvmed.errors import InvalidArgument
 from nvmed.nvme.opcodes import AdminOpcode, FabricsCommandType, FeatureId, LogPage
 from nvmed.nvme.transport import Command
 from nvmed.simulator.nvme_tcp import Limits, NvmeTcpTarget, fabrics, pdu
@@ -273,12 +274,13 @@ async def test_the_admin_connection_takes_its_queues_with_it(
     await target.idle()
 
 
-async def test_a_controller_reset_ends_io_queues_and_activates_firmware(
+async def test_a_controller_reset_ends_io_queues_and_forgets_what_was_set(
     initiator: Initiator, subsystem: Subsystem
 ) -> None:
     await initiator.connect(subsystem.nqn)
     events = Command(AdminOpcode.SET_FEATURES, cdw10=FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION, cdw11=0x100)
     assert (await initiator.admin.submit(events))[0].status == 0
+    initiator.admin.begin(Command(AdminOpcode.ASYNCHRONOUS_EVENT_REQUEST), command_id=77)
     completion, _ = await initiator.admin.submit(property_set(fabrics.CC, 0))
     assert completion.status == 0
     await initiator.queues[1].closed()
@@ -291,6 +293,10 @@ async def test_a_controller_reset_ends_io_queues_and_activates_firmware(
         Command(AdminOpcode.GET_FEATURES, cdw10=FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION)
     )
     assert completion.result == 0, "the controller was reset"
+    again = initiator.admin.begin(Command(AdminOpcode.ASYNCHRONOUS_EVENT_REQUEST), command_id=77)
+    completion, _ = await initiator.admin.submit(Command(AdminOpcode.ABORT, cdw10=77 << 16))
+    assert completion.result == 0, "the request of before the reset is forgotten, its identifier free"
+    assert (await initiator.admin.answer(again))[0].status == fabrics.Status.ABORT_REQUESTED
 
 
 async def test_a_subsystem_reset_leaves_its_host_only_the_admin_queue() -> None:
@@ -368,8 +374,13 @@ async def test_ipv6(subsystem: Subsystem) -> None:
 
 
 def test_advertised_addresses_are_addresses(subsystem: Subsystem) -> None:
-    with pytest.raises(ValueError, match="storage"):
+    with pytest.raises(InvalidArgument, match="storage"):
         NvmeTcpTarget([subsystem], advertise_host="storage")
+
+
+def test_every_drive_needs_its_own_name() -> None:
+    with pytest.raises(InvalidArgument, match="its own serial or nqn"):
+        NvmeTcpTarget([Subsystem(DriveSpec()), Subsystem(DriveSpec())])
 
 
 async def test_a_port_that_is_taken(target: NvmeTcpTarget, subsystem: Subsystem) -> None:

@@ -80,6 +80,10 @@ class Queue(Protocol):
         """Answer a command whose answer was put off."""
         ...
 
+    def forget(self, command_id: int) -> None:
+        """Never answer a command whose answer was put off: its identifier is free again."""
+        ...
+
     def drop(self) -> None:
         """End the connection."""
         ...
@@ -155,6 +159,7 @@ class Association:
             unsubscribe()
         if self._alarm is not None:
             self._alarm.cancel()
+        self._parked.clear()
         for queue in self._queues.values():
             queue.drop()
         self._queues.clear()
@@ -174,7 +179,7 @@ class Association:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self.keep_alive_ms:
+        if self.keep_alive_ms and not self._closed:
             self._alarm = asyncio.get_running_loop().call_at(self._heard + self.keep_alive_ms / 1000, self._check_life)
 
     def _check_life(self, last: bool = False) -> None:
@@ -261,7 +266,8 @@ class Association:
         resets = {Effect.RESET: self.controller.reset, Effect.SUBSYSTEM_RESET: self._reset_subsystem}
         if effect not in resets:
             return
-        self._parked.clear()
+        while self._parked:
+            self._queues[0].forget(self._parked.popleft())
         self._events.clear()
         for queue_id in [queue_id for queue_id in self._queues if queue_id]:
             self._queues.pop(queue_id).drop()

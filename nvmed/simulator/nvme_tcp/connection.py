@@ -304,6 +304,10 @@ class Connection:
         """Answer a command whose answer was put off."""
         self._spawn(self._respond(command_id, completion))
 
+    def forget(self, command_id: int) -> None:
+        """Never answer a command whose answer was put off: its identifier is free again."""
+        self._commands.discard(command_id)
+
     async def _respond(self, command_id: int, completion: Completion, data: memoryview | None = None) -> None:
         try:
             await self._answer(command_id, completion, data)

@@ -177,8 +177,7 @@ class Properties:
     def get(self, command: Command) -> Completion:
         """Property Get (Base 2.0, figure 389).
 
-        A property that is not there is refused without Do Not Retry: nvme-cli 2.3 skips it only so, and else gives up
-        `show-regs` and `effects-log`.
+        A property that is not there is refused without Do Not Retry: only so nvme-cli 2.3 skips it in `show-regs`.
         """
         values = {
             (CAP, 8): self.capabilities,

@@ -42,11 +42,7 @@ def load_drives(path: Path) -> tuple[DriveSpec, ...]:
         raise invalid_field("config", f"{path} is no TOML file of drives: {failure}") from None
     for unknown in _unknown_keys(raw, content):
         raise invalid_field("config", f"{path} has {unknown!r}, which no drive has; see nvmed.simulator.spec")
-    drives = content.drives
-    nqns = [spec.subsystem_nqn for spec in drives]
-    if len(set(nqns)) != len(nqns):
-        raise invalid_field("config", f"{path} has two drives of the same NQN; give each its own serial or nqn")
-    return drives
+    return content.drives
 
 
 def _unknown_keys(raw: object, parsed: object) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Self
 
 import structlog
 
+from nvmed.errors import invalid_field
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.nvme_tcp import fabrics
 from nvmed.simulator.nvme_tcp.association import Association, Exported
@@ -50,8 +51,8 @@ class NvmeTcpTarget:
     `paths` listens on as many ports, numbered on from `port`; the k-th controller of a subsystem is reached through
     port k modulo `paths`, so that every connection of a multipath host finds the same controller again. Through one
     port, hosts get the controllers they had before, or free ones. A controller belongs to one host at a time.
-    `advertise_host` is the address that discovery tells instead of the one by which a host came (ValueError if it is
-    none).
+    `advertise_host` is the IP address that discovery tells instead of the one by which a host came. INVALID_FIELD if
+    it is none, or if two subsystems have one NQN.
 
     Controllers keep their state from one host to the next, as those of the static model do (Base 2.0, section 3.1.2):
     a connection that breaks is no reset.
@@ -69,12 +70,15 @@ class NvmeTcpTarget:
         limits: Limits | None = None,
         advertise_host: str | None = None,
     ) -> None:
-        self.subsystems = {subsystem.nqn: subsystem for subsystem in subsystems}
+        self.subsystems: dict[str, Subsystem] = {}
+        for subsystem in subsystems:
+            if self.subsystems.setdefault(subsystem.nqn, subsystem) is not subsystem:
+                raise invalid_field("drives", f"two have the NQN {subsystem.nqn}; give each its own serial or nqn")
         self.host = host
         self.limits = limits or Limits()
         self._first_port = port
         self._paths = paths
-        self._advertise_host = None if advertise_host is None else str(ipaddress.ip_address(advertise_host))
+        self._advertise_host = None if advertise_host is None else _address(advertise_host)
         self._ports: list[Port] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
@@ -269,6 +273,13 @@ class _PortBroker:
         if connect.queue_id == 0:
             return self.target.connect_admin(self.port, self.address, queue, connect)
         return self.target.connect_io(queue, connect)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise invalid_field("advertise_host", f"{text!r} is no IP address; discovery tells no names") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:
