@@ -11,7 +11,6 @@ is executed and never while anything waits. Subscribers are called after it is r
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -34,7 +33,7 @@ from nvmed.simulator.events import (
     AsyncEvents,
     Subscriber,
 )
-from nvmed.simulator.faults import Faults, Journal, Record, os_error
+from nvmed.simulator.faults import Faults, Journal, Record, os_error, take_time
 from nvmed.simulator.health import Health
 from nvmed.simulator.persistent_events import PersistentEvents, power_on_or_reset
 from nvmed.simulator.refusal import Refused, Sc
@@ -66,8 +65,8 @@ class Entry:
 CSUPP, LBCC, NCC, NIC, CCC = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4
 """Effects: supported; changes logical block content, namespace capabilities, namespace inventory, controller's."""
 
-SUBMISSION_ALONE_NAMESPACE, SUBMISSION_ALONE = 1 << 16, 2 << 16
-"""CSE: no other command to the same namespace, or to any, may be outstanding."""
+SUBMISSION_ALONE = 2 << 16
+"""CSE: no other command to any namespace may be outstanding."""
 
 
 def _keep_alive(controller: Controller, request: Request) -> int:
@@ -215,7 +214,7 @@ class Controller:
         try:
             actions = self.faults.strike(queue, command)
             if self.latency_ms:
-                time.sleep(self.latency_ms / 1000)
+                take_time(self.latency_ms, command)
             completion = None
             for action in actions:
                 completion = action.before(self, command, data) or completion
@@ -357,13 +356,18 @@ class Controller:
                 self._tell(Change.GONE)
 
     def reappear(self) -> None:
-        """The controller is back, freshly reset."""
+        """The controller is back, freshly reset. If none of the subsystem was there, its power had been lost."""
         with self.lock:
-            if not self.present:
-                self.present = True
+            if self.present:
+                return
+            if any(controller.present for controller in self.subsystem.controllers.values()):
+                self.subsystem.firmware.controller_reset()
+            else:
                 self.subsystem.firmware.conventional_reset()
-                self.after_reset()
-                self._tell(Change.BACK)
+                self.health.power_cycle()
+            self.present = True
+            self.after_reset()
+            self._tell(Change.BACK)
 
     def feature_changed(self, feature_id: int) -> None:
         """Set Features set it: act on the new value."""

@@ -40,6 +40,14 @@ def os_error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
+def take_time(milliseconds: float, command: Command) -> None:
+    """Let the drive take its time over `command`; beyond its timeout the kernel gives it up, unexecuted: EINTR."""
+    timeout_ms = command.timeout_ms or DEFAULT_TIMEOUT_MS
+    time.sleep(min(milliseconds, timeout_ms) / 1000)
+    if milliseconds > timeout_ms:
+        raise os_error(errno.EINTR)
+
+
 class Action(Protocol):
     """What a fault does to a command it strikes."""
 
@@ -125,7 +133,7 @@ class Delay(_Action):
     milliseconds: float
 
     def before(self, controller: Controller, command: Command, data: Data) -> None:
-        time.sleep(self.milliseconds / 1000)
+        take_time(self.milliseconds, command)
 
 
 @dataclass(slots=True)

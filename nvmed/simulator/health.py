@@ -37,6 +37,7 @@ class Health:
         self.available_spare = SPARE_PERCENT
         self.percentage_used = 0
         self.power_cycles = 1
+        self.unsafe_shutdowns = 0
         self.media_errors = 0
         self.bytes_read = self.bytes_written = 0
         self.read_commands = self.write_commands = 0
@@ -46,8 +47,9 @@ class Health:
         return FIRST_POWER_ON_HOURS + int((self._clock() - self._powered) / 3600)
 
     def power_cycle(self) -> None:
-        """Power was lost and is back."""
+        """Power was lost without a shutdown, and is back."""
         self.power_cycles += 1
+        self.unsafe_shutdowns += 1
 
     def host_read(self, size: int) -> None:
         """A Read of `size` bytes succeeded."""
@@ -101,7 +103,8 @@ class Health:
             percentage_used=self.percentage_used, data_units_read=-(-self.bytes_read // DATA_UNIT_BYTES),
             data_units_written=-(-self.bytes_written // DATA_UNIT_BYTES), host_read_commands=self.read_commands,
             host_write_commands=self.write_commands, power_cycles=self.power_cycles,
-            power_on_hours=self.power_on_hours, media_errors=self.media_errors, error_log_entries=self._error_count,
+            unsafe_shutdowns=self.unsafe_shutdowns, power_on_hours=self.power_on_hours,
+            media_errors=self.media_errors, error_log_entries=self._error_count,
             temperature_sensors=(self.temperature_kelvin, 0, 0, 0, 0, 0, 0, 0),
         )  # fmt: skip
 

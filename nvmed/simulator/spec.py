@@ -38,7 +38,6 @@ class NamespaceSpec:
     """A namespace that exists when the drive is first powered. `controllers` None attaches all of them."""
 
     size_bytes: int = GIB
-    capacity_bytes: int | None = None
     format_index: int = 0
     extended_metadata: bool = False
     shared: bool = True
@@ -144,6 +143,17 @@ class DriveSpec:
     format_s: float = 0.0
     sanitize_s: float = 60.0
     composite_temperature_kelvin: int = 311
+
+    def __post_init__(self) -> None:
+        """`ValueError` for what no drive can be."""
+        slots, namespaces = self.firmware.slots, self.namespaces
+        for name, texts, limit in (("serial", [self.serial], 20), ("model", [self.model], 40), ("slots", slots, 8)):
+            if any(len(text) > limit or not text.isascii() for text in texts):
+                raise ValueError(f"{name}: {texts} must be ASCII of at most {limit} characters")
+        if not 1 <= len(slots) <= 7 or not 1 <= self.firmware.active_slot <= len(slots):
+            raise ValueError(f"slots: {len(slots)} with {self.firmware.active_slot} active; use 1 to 7")
+        if len(namespaces) > self.maximum_namespaces or sum(one.size_bytes for one in namespaces) > self.capacity_bytes:
+            raise ValueError(f"namespaces: they exceed {self.maximum_namespaces} or {self.capacity_bytes} bytes")
 
     @property
     def subsystem_nqn(self) -> str:

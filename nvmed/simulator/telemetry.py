@@ -96,9 +96,9 @@ class Telemetry:
         snapshot = self._logs[log]
         scope = 2 if self._spec.subsystem_scope else 1
         host = log is TelemetryLog.HOST_INITIATED
-        last = snapshot.last_blocks
+        last = self._visible(log, extended)
         return TelemetryHeader(
-            lpi=int(log), ieee=self._oui, dalb1=last[0], dalb2=last[1], dalb3=last[2], dalb4=last[3] * extended,
+            lpi=int(log), ieee=self._oui, dalb1=last[0], dalb2=last[1], dalb3=last[2], dalb4=last[3],
             byte_380=scope if host else 0, byte_381=snapshot.generation if host else scope,
             controller_data_available=int(self.controller_data_available),
             controller_generation=self.generation(TelemetryLog.CONTROLLER_INITIATED),
@@ -109,16 +109,20 @@ class Telemetry:
         """Fill `into` from byte `offset` of a log; beyond its end there are zeros, but it must not begin there."""
         if offset % BLOCK_BYTES or len(into) % BLOCK_BYTES:
             raise Refused(Sc.INVALID_FIELD)
-        header = self.header(log, extended)
-        end = (max(header.last_blocks) + 1) * BLOCK_BYTES
+        end = (max(self._visible(log, extended)) + 1) * BLOCK_BYTES
         if offset > end:
             raise Refused(Sc.INVALID_FIELD)
         start = min(max(HEADER_BYTES - offset, 0), len(into))
         stop = min(max(end - offset, start), len(into))
         if start:
-            into[:start] = header.build()[offset : offset + start]
+            into[:start] = self.header(log, extended).build()[offset : offset + start]
         fill(into[start:stop], offset + start - HEADER_BYTES, self._logs[log].key)
         into[stop:] = bytes(len(into) - stop)
+
+    def _visible(self, log: TelemetryLog, extended: bool) -> LastBlocks:
+        """The last blocks as a host sees them that knows area 4, or does not."""
+        first, second, third, fourth = self._logs[log].last_blocks
+        return first, second, third, fourth if extended else 0
 
     def _capture(self, log: TelemetryLog, last_blocks: LastBlocks, reason: bytes) -> int:
         generation = (self._logs[log].generation + 1) % 256

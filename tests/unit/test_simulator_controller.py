@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryLog
 from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import ADMIN_COMMANDS, Change, Controller
 from nvmed.simulator.refusal import Sc
-from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
+from nvmed.simulator.spec import MIB, DriveSpec, FirmwareSpec, NamespaceSpec
 from nvmed.simulator.subsystem import Subsystem
 
 SMALL = DriveSpec(namespaces=(NamespaceSpec(MIB), NamespaceSpec(MIB)), capacity_bytes=4 * MIB)
@@ -312,3 +313,32 @@ def test_many_threads_at_once() -> None:
         thread.join()
     assert not errors
     assert controller.telemetry.generation(TelemetryLog.CONTROLLER_INITIATED) == 160
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"serial": "x" * 21}, {"model": "x" * 41}, {"model": "\xe9"}, {"firmware": FirmwareSpec(("123456789",))},
+        {"firmware": FirmwareSpec(())}, {"firmware": FirmwareSpec(("1",) * 8)}, {"firmware": FirmwareSpec(("1",), 2)},
+        {"capacity_bytes": MIB}, {"maximum_namespaces": 0},
+    ],
+)  # fmt: skip
+def test_drives_that_cannot_be(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=":"):
+        DriveSpec(**changes)
+
+
+def test_one_of_two_controllers_that_comes_back_had_its_power() -> None:
+    subsystem = Subsystem(DriveSpec(controllers=2))
+    first, second = subsystem.controllers.values()
+
+    def power_cycles() -> int:
+        return health.SmartLog.parse(read(first, health.read_smart(), 512)).power_cycles
+
+    first.disappear()
+    first.reappear()
+    assert power_cycles() == 1
+    second.disappear()
+    first.disappear()
+    first.reappear()
+    assert power_cycles() == 2

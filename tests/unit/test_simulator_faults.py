@@ -143,6 +143,13 @@ def test_a_command_that_is_lost_ends_with_its_timeout(executed: bool) -> None:
         controller.admin(KEEP_ALIVE)
 
 
+def test_a_drive_that_is_slower_than_the_timeout() -> None:
+    slow = make(latency_ms=5.0)
+    assert slow.admin(KEEP_ALIVE) == Completion()
+    with pytest.raises(InterruptedError):
+        slow.admin(Command(AdminOpcode.KEEP_ALIVE, timeout_ms=1))
+
+
 @pytest.mark.parametrize("executed", [False, True])
 def test_a_controller_that_disappears(executed: bool) -> None:
     controller = make()
