@@ -75,15 +75,20 @@ Value = tuple[int, bytes]
 
 
 class Features:
-    """The current and saved values of one controller's features. Called with the subsystem's lock held."""
+    """The current and saved values of one controller's features. Called with the subsystem's lock held.
+
+    `etdas` is whether the host said that it knows telemetry data area 4.
+    """
 
     def __init__(self) -> None:
         self._saved: dict[Key, Value] = {}
         self._current: dict[Key, Value] = {}
+        self.etdas = False
 
     def reset(self) -> None:
         """A controller level reset: saved values come back, the rest are default."""
         self._current = dict(self._saved)
+        self.etdas = False
 
     def value(self, feature_id: int, nsid: int = 0, selector: int = 0) -> int:
         """The dword of a feature."""
@@ -101,13 +106,10 @@ class Features:
     def store(self, key: Key, value: Value, *, save: bool) -> None:
         """Give a feature another value."""
         self._current[key] = value
+        if key[0] == FeatureId.HOST_BEHAVIOR_SUPPORT:
+            self.etdas = bool(HostBehavior.parse(value[1]).etdas)
         if save:
             self._saved[key] = value
-
-    @property
-    def etdas(self) -> bool:
-        """Whether the host said that it knows telemetry data area 4."""
-        return bool(HostBehavior.parse(self.data(FeatureId.HOST_BEHAVIOR_SUPPORT)).etdas)
 
 
 def default_value(feature_id: int, selector: int = 0) -> Value:
