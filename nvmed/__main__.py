@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from nvmed import __version__
+from nvmed import __version__, malloc
 from nvmed.errors import NvmedError
+
+malloc.tune()
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,8 +10,9 @@ from pathlib import Path
 import grpc
 import nvmedctl
 import pytest
-from nvmedctl import Client, malloc
+from nvmedctl import Client
 
+from nvmed import malloc
 from nvmed.errors import DeadlineExceeded, NotFound, Unavailable, Unimplemented
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
 from nvmed.v1.inventory_pb2 import GetControllerCapabilitiesRequest, GetControllerRequest, GetSubsystemRequest
@@ -30,10 +31,11 @@ def test_what_is_public_is_exported() -> None:
 
 TUNED_FIRST = """
 import sys
-import nvmedctl.malloc as malloc
+import nvmed.malloc
+import nvmedctl
 names = list(sys.modules)
-assert names.index("nvmedctl.malloc") < names.index("grpc"), names
-print(malloc.tune())
+assert names.index("nvmed.malloc") < names.index("grpc"), names
+print(nvmed.malloc.tune())
 """
 
 

@@ -1,8 +1,8 @@
 """The client library of nvmed: `async with Client() as client`, and errors as the daemon knows them."""
 
-from nvmedctl.malloc import tune as _tune
+from nvmed.malloc import tune as _tune
 
-_tune()  # before grpc: see nvmedctl.malloc
+_tune()  # before grpc: see nvmed.malloc
 
 from nvmedctl.address import Address, Tls  # noqa: E402
 from nvmedctl.client import Client, pages  # noqa: E402

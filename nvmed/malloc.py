@@ -1,8 +1,8 @@
 """Tell glibc's malloc to keep large blocks: a stream of messages of 256 KiB and more is then 1.6 to 1.8 times as fast.
 
-By default each such message is mapped, faulted in page by page, and unmapped again. Importing `nvmedctl` calls `tune`
-before it imports grpc, because arenas that grpc's threads have made stay. It concerns the whole process, so it holds
-back where somebody has set malloc up already, and `NVMED_MALLOC=default` in the environment turns it off.
+By default each such message is mapped, faulted in page by page, and unmapped again. The daemon, and importing the
+client library, call `tune` before grpc is imported, because arenas that its threads have made stay. It concerns the
+whole process, so it holds back where somebody has set malloc up, and `NVMED_MALLOC=default` turns it off.
 """
 
 from __future__ import annotations
