@@ -133,7 +133,7 @@ class Controller:
         self.lock = subsystem.lock
         self.latency_ms = spec.latency_ms
         self.faults = Faults()
-        self.journal = Journal()
+        self.journal = Journal(spec.journal_limit)
         self.events = AsyncEvents(self.lock)
         self.features = features.Features()
         self.timestamp = features.Timestamp(subsystem.clock)

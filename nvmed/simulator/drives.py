@@ -6,6 +6,8 @@ from nvmed.simulator.spec import GIB, MIB, DriveSpec, FirmwareSpec, NamespaceSpe
 
 TERABYTE = 10**12
 NAMESPACE_UNIT = 4096 * 256
+JOURNAL_LIMIT = 256
+"""Few: a daemon with these drives runs for long, and nobody asks for their journals."""
 
 
 def drive(number: int) -> DriveSpec:
@@ -23,6 +25,7 @@ def drive(number: int) -> DriveSpec:
             namespaces=(NamespaceSpec(_whole(1.92 * TERABYTE), format_index=1),),
             firmware=FirmwareSpec(("1.4.2", "1.3.0", "", "")),
             telemetry=telemetry,
+            journal_limit=JOURNAL_LIMIT,
         )
     return DriveSpec(
         serial=f"SIM{number:05d}NVD960G",
@@ -31,6 +34,7 @@ def drive(number: int) -> DriveSpec:
         namespaces=(NamespaceSpec(100 * GIB), NamespaceSpec(_whole(0.5 * TERABYTE))),
         firmware=FirmwareSpec(("2.0.1", "2.1.0", ""), active_slot=2, slot_1_read_only=True),
         telemetry=telemetry,
+        journal_limit=JOURNAL_LIMIT,
     )
 
 

@@ -324,7 +324,7 @@ class Record:
 class Journal:
     """The last commands that a controller was given, oldest first. Appending is atomic."""
 
-    def __init__(self, limit: int = 4096) -> None:
+    def __init__(self, limit: int) -> None:
         self._records: deque[Record] = deque(maxlen=limit)
 
     def append(self, record: Record) -> None:

@@ -143,6 +143,8 @@ class DriveSpec:
     format_s: float = 0.0
     sanitize_s: float = 60.0
     composite_temperature_kelvin: int = 311
+    journal_limit: int = 16384
+    """How many commands `Controller.journal` remembers."""
 
     def __post_init__(self) -> None:
         """`ValueError` for what no drive can be."""
