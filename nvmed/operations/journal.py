@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -25,10 +25,12 @@ _SCHEMA: Final = """
 CREATE TABLE operations (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, principal TEXT NOT NULL, request_id TEXT NOT NULL,
     digest BLOB NOT NULL, parameters TEXT NOT NULL, state TEXT NOT NULL, phase TEXT NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, result TEXT, failure TEXT
+    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, result TEXT, failure TEXT, parent TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX operations_by_request ON operations (principal, request_id) WHERE request_id <> '';
-CREATE INDEX operations_by_time ON operations (created_ms);
+CREATE INDEX operations_by_time ON operations (created_ms, id);
+CREATE INDEX operations_by_target ON operations (target);
+CREATE INDEX operations_by_parent ON operations (parent) WHERE parent <> '';
 CREATE TABLE steps (
     operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE, number INTEGER NOT NULL, name TEXT NOT NULL,
     detail TEXT NOT NULL, intended_ms INTEGER NOT NULL, outcome TEXT, settled_ms INTEGER,
@@ -58,7 +60,10 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An operation as the journal has it. `parameters` and `result` are JSON objects, `failure` is `failure.dump`'s."""
+    """An operation as the journal has it. `parameters` and `result` are JSON objects, `failure` is `failure.dump`'s.
+
+    `parent` is the operation that this one is a part of, "" for none.
+    """
 
     id: str
     kind: str
@@ -73,6 +78,7 @@ class Record:
     updated_ms: int = 0
     result: Mapping[str, Any] | None = None
     failure: Mapping[str, Any] | None = None
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +128,12 @@ class Journal:
 
     def begin(self, record: Record) -> Record:
         """Write a new operation; if its principal used its request_id before, the operation of then comes back."""
+        found = self.find_request(record.principal, record.request_id)
+        if found is not None:
+            return found
         now = now_ms()
-        if record.request_id:
-            rows = self._rows(
-                "SELECT * FROM operations WHERE principal = ? AND request_id = ?", record.principal, record.request_id
-            )
-            if rows:
-                return rows[0]
         self._write(
-            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
             record.id,
             record.kind,
             record.target,
@@ -142,8 +145,16 @@ class Journal:
             record.phase,
             now,
             now,
+            record.parent,
         )
         return self.operation(record.id)
+
+    def find_request(self, principal: str, request_id: str) -> Record | None:
+        """The operation that a principal's request_id began."""
+        if not request_id:
+            return None
+        rows = self._rows("SELECT * FROM operations WHERE principal = ? AND request_id = ?", principal, request_id)
+        return rows[0] if rows else None
 
     def intend(self, operation: str, name: str, detail: Mapping[str, Any]) -> int:
         """Write that a step is about to be taken; its number comes back. The operation's phase becomes `name`."""
@@ -212,6 +223,20 @@ class Journal:
             target,
         )
 
+    def page(self, limit: int, before: tuple[int, str] | None = None) -> Sequence[Record]:
+        """At most `limit` operations, newest first; `before` is (created_ms, id) of the last that was seen."""
+        created_ms, last = before or (2**63 - 1, "")
+        return self._rows(
+            "SELECT * FROM operations WHERE (created_ms, id) < (?, ?) ORDER BY created_ms DESC, id DESC LIMIT ?",
+            created_ms,
+            last,
+            limit,
+        )
+
+    def parts(self, parent: str) -> Sequence[Record]:
+        """The operations that an operation consists of, in the order they were begun."""
+        return self._rows("SELECT * FROM operations WHERE parent = ? ORDER BY rowid", parent)
+
     def open_operations(self) -> Sequence[Record]:
         """Operations that have not ended: those that a crash interrupted, when the daemon starts."""
         return self._rows(
@@ -222,34 +247,31 @@ class Journal:
 
     def steps(self, operation: str) -> Sequence[Step]:
         """The steps of an operation, in order."""
-        with closing(
-            self._db.execute("SELECT * FROM steps WHERE operation = ? ORDER BY number", (operation,))
-        ) as cursor:
-            return tuple(
-                Step(
-                    row[0],
-                    row[1],
-                    row[2],
-                    json.loads(row[3]),
-                    row[4],
-                    None if row[5] is None else json.loads(row[5]),
-                    row[6],
-                )
-                for row in cursor
-            )
+        try:
+            with closing(
+                self._db.execute("SELECT * FROM steps WHERE operation = ? ORDER BY number", (operation,))
+            ) as cursor:
+                return tuple(_step(row) for row in cursor)
+        except sqlite3.Error as exc:
+            raise self._failed(exc) from exc
 
-    def forget_before(self, created_ms: int) -> int:
-        """Delete what ended and is older; returns how many."""
+    def forget_before(self, created_ms: int, spared: Collection[str] = ()) -> int:
+        """Delete what ended and is older, but not those whose kind is spared; returns how many."""
         return self._write(
-            "DELETE FROM operations WHERE created_ms < ? AND state NOT IN (?, ?)",
+            "DELETE FROM operations WHERE created_ms < ? AND state NOT IN (?, ?)"
+            " AND kind NOT IN (SELECT value FROM json_each(?))",
             created_ms,
             State.PENDING.value,
             State.RUNNING.value,
+            json.dumps([*spared]),
         )
 
     def _rows(self, query: str, *values: object) -> Sequence[Record]:
-        with closing(self._db.execute(query, values)) as cursor:
-            return tuple(_record(row) for row in cursor)
+        try:
+            with closing(self._db.execute(query, values)) as cursor:
+                return tuple(_record(row) for row in cursor)
+        except sqlite3.Error as exc:
+            raise self._failed(exc) from exc
 
     def _write(self, statement: str, *values: object) -> int:
         try:
@@ -261,7 +283,7 @@ class Journal:
     def _failed(self, exc: sqlite3.Error) -> Exception:
         return error(
             Reason.STATE_NOT_WRITABLE,
-            f"the journal {self._path} cannot be written ({exc}); nothing is done to a drive until it can be",
+            f"the journal {self._path} cannot be used ({exc}); nothing is done to a drive until it can be",
             path=self._path,
         )
 
@@ -281,4 +303,10 @@ def _record(row: Sequence[Any]) -> Record:
         updated_ms=row[10],
         result=None if row[11] is None else json.loads(row[11]),
         failure=None if row[12] is None else json.loads(row[12]),
+        parent=row[13],
     )
+
+
+def _step(row: Sequence[Any]) -> Step:
+    outcome = None if row[5] is None else json.loads(row[5])
+    return Step(row[0], row[1], row[2], json.loads(row[3]), row[4], outcome, row[6])

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,17 +20,19 @@ import structlog
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError, Reason, error
 from nvmed.operations import failure
-from nvmed.operations.journal import Journal, Record, State, Step
+from nvmed.operations.journal import Journal, Record, State, Step, now_ms
+from nvmed.operations.running import Progress, Result, Run, Running
 
 REMEMBERED_MS: Final = 30 * 24 * 3600 * 1000
 """How long ended operations are remembered: well over the 24 h that a request_id must be (AIP-155)."""
+
+FORGET_EVERY_S: Final = 24 * 3600.0
 
 T = TypeVar("T")
 
 log: Final = structlog.get_logger("nvmed.operations")
 
-Result = Mapping[str, Any]
-"""What an operation gives: a JSON object with the field names of its response message."""
+__all__ = ["Interrupted", "Manager", "Mutation", "Progress", "Reconcile", "Result", "Run", "Running", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,113 +48,84 @@ class Mutation:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """An operation that did not end, as the journal has it: at least one step, and the operations it consists of."""
+
+    record: Record
+    steps: Sequence[Step]
+    parts: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What reconciliation found of an interrupted operation. `result` goes with SUCCEEDED, `message` with the rest."""
+    """How an operation that did not end has ended.
+
+    `result` goes with SUCCEEDED, `message` with the rest; `failure` is a saved error that is truer than a new one.
+    """
 
     state: State
     message: str = ""
     result: Result | None = None
+    failure: Mapping[str, Any] | None = None
 
 
-Run = Callable[["Running"], Awaitable[Result]]
-Reconcile = Callable[[Record, Sequence[Step]], Awaitable[Verdict]]
+Reconcile = Callable[[Interrupted], Awaitable[Verdict]]
 
-
-@dataclass(slots=True)
-class Progress:
-    """How far an operation is."""
-
-    phase: str = ""
-    bytes_done: int = 0
-    bytes_total: int = 0
-    cancellable: bool = False
-    since: float = field(default_factory=time.monotonic)
-
-    @property
-    def bytes_per_second(self) -> float:
-        """Mean rate of this phase."""
-        return self.bytes_done / max(time.monotonic() - self.since, 1e-6)
-
-
-class Running:
-    """An operation from the inside: what its function uses to say what it does."""
-
-    def __init__(self, record: Record, manager: Manager) -> None:
-        self.record = record
-        self.progress = Progress()
-        self.done = asyncio.Event()
-        self._manager = manager
-        self._cancel_requested = False
-
-    @asynccontextmanager
-    async def step(self, name: str, *, cancellable: bool = False, **detail: Any) -> AsyncIterator[dict[str, Any]]:
-        """One journalled step: the intent is on disk before the body runs, the outcome after.
-
-        The body adds to the outcome through the dict it gets. What it raises is journalled as the outcome and raised.
-        """
-        self.checkpoint()
-        number = await self._manager.intend(self.record.id, name, detail)
-        self.progress = Progress(phase=name, cancellable=cancellable)
-        self._manager.changed(self.record)
-        outcome: dict[str, Any] = {}
-        try:
-            yield outcome
-        except NvmedError as exc:
-            await self._manager.settle(self.record.id, number, {**outcome, "failure": failure.dump(exc)})
-            raise
-        await self._manager.settle(self.record.id, number, {**outcome, "ok": True})
-        self.progress.cancellable = True
-
-    def advance(self, done: int, total: int) -> None:
-        """Say how many bytes of this phase are done."""
-        self.progress.bytes_done, self.progress.bytes_total = done, total
-
-    def checkpoint(self) -> None:
-        """A place where stopping is safe: raises OPERATION_CANCELLED if somebody asked for it."""
-        if self._cancel_requested:
-            raise error(Reason.OPERATION_CANCELLED, f"{self.record.kind} was cancelled", operation=self.record.id)
-
-    def request_cancel(self) -> None:
-        """Ask to stop at the next checkpoint; there may be none any more."""
-        self._cancel_requested = True
+_ENDS: Final = {
+    Reason.OPERATION_CANCELLED.name: State.CANCELLED,
+    Reason.OPERATION_INTERRUPTED.name: State.SAFE_TO_RETRY,
+}
+"""How an operation ends that raised this; FAILED for any other reason."""
 
 
 class Manager:
-    """Owns every operation. Made, then `recover`ed, then used, then closed, on one event loop."""
+    """Owns every operation. Made, then `recover`ed, then used, then closed, on one event loop.
 
-    def __init__(self, journal: Journal, reconcilers: Mapping[str, Reconcile]) -> None:
+    `reconcilers` asks the drive about an interrupted operation of a kind; `history` are kinds that are not forgotten.
+    """
+
+    def __init__(
+        self, journal: Journal, reconcilers: Mapping[str, Reconcile], history: Collection[str] = frozenset()
+    ) -> None:
         self._journal = journal
         self._thread = Lane("journal", threads=1, waiting_max=100_000)
         self._reconcilers = reconcilers
+        self._history = history
         self._running: dict[str, Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._unwritten: dict[str, Record] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[Record], None]] = []
+        self._forgot = 0.0
         self._closing = False
+
+    # -- beginning and ending
 
     async def recover(self) -> None:
         """Reconcile what a crash interrupted with what the drives say, and forget what is old."""
-        for record in await self._call(self._journal.open_operations):
-            steps = await self._call(partial(self._journal.steps, record.id))
-            verdict = await self._reconcile(record, steps)
-            log.warning("reconciled", operation=record.id, kind=record.kind, state=verdict.state.value)
-            await self._call(
-                partial(
-                    self._journal.finish,
-                    record.id,
-                    verdict.state,
-                    result=verdict.result,
-                    failure=None if verdict.state is State.SUCCEEDED else failure.dump(_interrupted(record, verdict)),
-                )
-            )
-        await self._call(partial(self._journal.forget_before, time.time_ns() // 1_000_000 - REMEMBERED_MS))
+        interrupted = await self._call(self._journal.open_operations)
+        parents = {record.parent for record in interrupted}
+        for wholes in (False, True):  # parts first: what became of the whole follows from them
+            group = [record for record in interrupted if (record.id in parents) is wholes]
+            await asyncio.gather(*(self._settle_interrupted(record) for record in group))
+        await self._forget()
+
+    async def close(self) -> None:
+        """Take no more, ask all to stop where that is safe, wait for them, close the journal."""
+        self._closing = True
+        for running in self._running.values():
+            running.request_stop(Reason.OPERATION_INTERRUPTED)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._call(self._journal.close)
+        self._thread.close()
+
+    # -- doing
 
     async def start(self, mutation: Mutation, run: Run) -> Record:
         """Begin an operation; with a request_id that was used before, find the operation of then.
 
         Raises REQUEST_ID_REUSED if that was another request, STATE_NOT_WRITABLE, SHUTTING_DOWN.
         """
-        if self._closing:
-            raise error(Reason.SHUTTING_DOWN, "the daemon is stopping; try again when it is back")
         wanted = Record(
             id=uuid.uuid4().hex,
             kind=mutation.kind,
@@ -163,9 +135,27 @@ class Manager:
             digest=mutation.digest,
             parameters=mutation.parameters,
         )
-        # Not to be cut in two by a caller that goes away: what the journal has begun must be run.
-        begun: asyncio.Task[Record] = self._spawn(self._begin(wanted, run))
-        return await asyncio.shield(begun)
+        return await self._start(wanted, run)
+
+    async def begin_part(self, parent: Running, target: str, parameters: Mapping[str, Any], run: Run) -> Record:
+        """Begin an operation that `parent` consists of; for `Running`."""
+        wanted = replace(
+            parent.record, id=uuid.uuid4().hex, target=target, request_id="", parameters=parameters,
+            parent=parent.record.id, state=State.PENDING, phase="",
+        )  # fmt: skip
+        parent.parts.append(wanted.id)
+        return await self._start(wanted, run)
+
+    async def replay(self, mutation: Mutation) -> Record | None:
+        """The operation that the request_id began before, None for a new one: ask before anything is looked up.
+
+        Raises REQUEST_ID_REUSED if that was another request.
+        """
+        found = await self._call(partial(self._journal.find_request, mutation.principal, mutation.request_id))
+        if found is not None:
+            _same_request(found, mutation.kind, mutation.digest)
+            return self._unwritten.get(found.id, found)
+        return None
 
     async def perform(self, mutation: Mutation, run: Run) -> Result:
         """Do an operation and wait for what it gives; raises what it raises. Cancelling ends the waiting alone."""
@@ -173,6 +163,8 @@ class Manager:
         if record.state is State.SUCCEEDED:
             return record.result or {}
         raise failure.load(record.failure or {})
+
+    # -- looking
 
     async def wait(self, operation: str, timeout_s: float | None = None) -> Record:
         """The operation once it has ended, or as it is after `timeout_s`; raises OPERATION_NOT_FOUND."""
@@ -187,15 +179,30 @@ class Manager:
 
     async def get(self, operation: str) -> Record:
         """The operation of that id; raises OPERATION_NOT_FOUND."""
-        return await self._call(partial(self._journal.operation, operation))
+        return self._truest(await self._call(partial(self._journal.operation, operation)))
 
     async def list(self, *, kind: str = "", target: str = "") -> Sequence[Record]:
         """Operations, oldest first."""
-        return await self._call(partial(self._journal.operations, kind=kind, target=target))
+        found = await self._call(partial(self._journal.operations, kind=kind, target=target))
+        return tuple(self._truest(record) for record in found)
+
+    async def page(self, limit: int, before: tuple[int, str] | None = None) -> Sequence[Record]:
+        """At most `limit` operations, newest first; `before` is (created_ms, id) of the last that was seen."""
+        found = await self._call(partial(self._journal.page, limit, before))
+        return tuple(self._truest(record) for record in found)
 
     async def steps(self, operation: str) -> Sequence[Step]:
         """The steps of an operation."""
         return await self._call(partial(self._journal.steps, operation))
+
+    async def parts(self, operation: str) -> Sequence[Record]:
+        """The operations that an operation consists of."""
+        found = await self._call(partial(self._journal.parts, operation))
+        return tuple(self._truest(record) for record in found)
+
+    def running(self, operation: str) -> Running | None:
+        """The operation from the inside, while it runs."""
+        return self._running.get(operation)
 
     def progress(self, operation: str) -> Progress | None:
         """How far an operation that runs now is."""
@@ -207,23 +214,18 @@ class Manager:
         running = self._running.get(operation)
         if running is None:
             await self.get(operation)
-        else:
-            running.request_cancel()
+            return
+        running.request_stop(Reason.OPERATION_CANCELLED)
+        for part in running.parts:
+            if part in self._running:
+                self._running[part].request_stop(Reason.OPERATION_CANCELLED)
 
     def subscribe(self, listener: Callable[[Record], None]) -> Callable[[], None]:
         """Call `listener` with each operation that begins, changes phase or ends; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def close(self) -> None:
-        """Take no more, ask all to stop where that is safe, wait for them, close the journal."""
-        self._closing = True
-        for running in self._running.values():
-            running.request_cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._call(self._journal.close)
-        self._thread.close()
+    # -- for Running
 
     async def intend(self, operation: str, name: str, detail: Mapping[str, Any]) -> int:
         """Journal an intent; for `Running`."""
@@ -238,52 +240,110 @@ class Manager:
         for listener in self._listeners:
             listener(record)
 
+    # -- inside
+
+    async def _start(self, wanted: Record, run: Run) -> Record:
+        if self._closing:
+            raise error(Reason.SHUTTING_DOWN, "the daemon is stopping; try again when it is back")
+        # Not to be cut in two by a caller that goes away: what the journal has begun must be run.
+        begun: asyncio.Task[Record] = self._spawn(self._begin(wanted, run))
+        return await asyncio.shield(begun)
+
     async def _begin(self, wanted: Record, run: Run) -> Record:
         record = await self._call(partial(self._journal.begin, wanted))
         if record.id != wanted.id:
-            if record.digest != wanted.digest or record.kind != wanted.kind:
-                raise error(
-                    Reason.REQUEST_ID_REUSED,
-                    f"request_id {wanted.request_id} was used for another request; use a new one",
-                    request_id=wanted.request_id,
-                )
-            return record
+            _same_request(record, wanted.kind, wanted.digest)
+            return self._truest(record)
         running = self._running[record.id] = Running(record, self)
+        if self._closing:
+            running.request_stop(Reason.OPERATION_INTERRUPTED)
         self._spawn(self._run(running, run))
+        await self._write_unwritten()
+        if time.monotonic() - self._forgot > FORGET_EVERY_S:
+            await self._forget()
         return record
 
     async def _run(self, running: Running, run: Run) -> None:
         record = running.record
         self.changed(record)
-        ended = partial(self._journal.finish, record.id)
         try:
-            result = await run(running)
-            ended = partial(ended, State.SUCCEEDED, result=result)
+            verdict = Verdict(State.SUCCEEDED, result=await run(running))
         except NvmedError as exc:
-            cancelled = exc.reason == Reason.OPERATION_CANCELLED.name
-            ended = partial(ended, State.CANCELLED if cancelled else State.FAILED, failure=failure.dump(exc))
+            verdict = Verdict(_ENDS.get(exc.reason, State.FAILED), exc.message, failure=failure.dump(exc))
         except Exception:
             log.exception("bug", operation=record.id, kind=record.kind)
             bug = error(Reason.BUG, f"a bug in nvmed ended operation {record.id}; its log has the details")
-            ended = partial(ended, State.FAILED, failure=failure.dump(bug))
-        try:
-            self.changed(await self._call(ended))
-        except NvmedError as exc:  # the outcome is lost, which reconciliation will have to find out
-            log.error("outcome_not_journalled", operation=record.id, reason=exc.reason, message=exc.message)
-        finally:
-            del self._running[record.id]
-            running.done.set()
+            verdict = Verdict(State.FAILED, failure=failure.dump(bug))
+        if running.is_uncertain and verdict.state is not State.SUCCEEDED:
+            verdict = await self._ask_drive(record, verdict)
+        await self._end(record, verdict)
+        del self._running[record.id]
+        running.done.set()
 
-    async def _reconcile(self, record: Record, steps: Sequence[Step]) -> Verdict:
+    async def _ask_drive(self, record: Record, verdict: Verdict) -> Verdict:
+        """What became of an operation whose last step failed in a way that leaves open whether it was done."""
+        found = await self._reconcile(record)
+        if found.state is State.SAFE_TO_RETRY:
+            return verdict  # nothing came of it, so the error is the whole truth
+        if found.state is State.NEEDS_ATTENTION and verdict.message:
+            return replace(found, message=f"{verdict.message}; {found.message}")
+        return found
+
+    async def _end(self, record: Record, verdict: Verdict) -> None:
+        """Write how an operation ended; if that is not possible keep it in memory, and write it when it is."""
+        saved = verdict.failure
+        if verdict.state is not State.SUCCEEDED and saved is None:
+            saved = failure.dump(_interrupted(record, verdict))
+        ended = replace(record, state=verdict.state, result=verdict.result, failure=saved, updated_ms=now_ms())
+        try:
+            ended = await self._call(partial(self._finish, ended))
+        except NvmedError as exc:
+            self._unwritten[record.id] = ended
+            log.error("outcome_not_journalled", operation=record.id, state=ended.state.value, message=exc.message)
+        self.changed(ended)
+
+    def _finish(self, ended: Record) -> Record:
+        return self._journal.finish(ended.id, ended.state, result=ended.result, failure=ended.failure)
+
+    async def _write_unwritten(self) -> None:
+        for ended in [*self._unwritten.values()]:
+            try:
+                await self._call(partial(self._finish, ended))
+            except NvmedError:
+                return
+            self._unwritten.pop(ended.id, None)
+
+    async def _settle_interrupted(self, record: Record) -> None:
+        verdict = await self._reconcile(record)
+        log.warning("reconciled", operation=record.id, kind=record.kind, state=verdict.state.value)
+        await self._end(record, verdict)
+
+    async def _reconcile(self, record: Record) -> Verdict:
+        steps = await self.steps(record.id)
         if not steps:
             return Verdict(State.SAFE_TO_RETRY, "nothing had been done yet")
+        where = f"interrupted in step {steps[-1].name}"
         reconcile = self._reconcilers.get(record.kind)
         if reconcile is None:
-            return Verdict(State.NEEDS_ATTENTION, f"interrupted in step {steps[-1].name}")
+            return Verdict(State.NEEDS_ATTENTION, where)
         try:
-            return await reconcile(record, steps)
+            return await reconcile(Interrupted(record, steps, await self.parts(record.id)))
         except NvmedError as exc:
-            return Verdict(State.NEEDS_ATTENTION, f"interrupted in step {steps[-1].name}; {exc.message}")
+            return Verdict(State.NEEDS_ATTENTION, f"{where}; {exc.message}")
+        except Exception:
+            log.exception("bug", operation=record.id, kind=record.kind)
+            return Verdict(State.NEEDS_ATTENTION, f"{where}; a bug in nvmed kept it from finding out more")
+
+    async def _forget(self) -> None:
+        self._forgot = time.monotonic()
+        try:
+            await self._call(partial(self._journal.forget_before, now_ms() - REMEMBERED_MS, self._history))
+        except NvmedError as exc:
+            log.error("nothing_forgotten", message=exc.message)
+
+    def _truest(self, record: Record) -> Record:
+        """`record`, or how it ended where that could not be written."""
+        return self._unwritten.get(record.id, record)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -293,6 +353,15 @@ class Manager:
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await self._thread.run(function)
+
+
+def _same_request(found: Record, kind: str, digest: bytes) -> None:
+    if (found.kind, found.digest) != (kind, digest):
+        raise error(
+            Reason.REQUEST_ID_REUSED,
+            f"request_id {found.request_id} was used for another request; use a new one",
+            request_id=found.request_id,
+        )
 
 
 def _interrupted(record: Record, verdict: Verdict) -> NvmedError:
