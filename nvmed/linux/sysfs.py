@@ -27,7 +27,8 @@ from typing import Final
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.linux.ioctl import LinuxTransport
-from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode
+from nvmed.linux.usage import usage
+from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode, Usage
 from nvmed.nvme.transport import Transport
 
 _CONTROLLER: Final = re.compile(r"nvme(\d+)", re.ASCII)
@@ -78,6 +79,10 @@ class LinuxHost:
             os.close(fd)
             raise
         return LinuxTransport(fd, str(path))
+
+    def usage(self, node: str) -> Usage:
+        """As `nvmed.linux.usage` finds it."""
+        return usage(node, sysfs_root=self._sysfs_root, dev_root=self._dev_root)
 
     def _check(self, fd: int, expected: ControllerNode, name: str) -> None:
         """Raise unless `fd` is the device that sysfs calls `name`, and that one still is, or belongs to, `expected`."""

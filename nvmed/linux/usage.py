@@ -13,53 +13,17 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from nvmed.errors import invalid_field
-from nvmed.nvme.host import NODE_NAME
+from nvmed.nvme.host import NODE_NAME, Usage, Use, UseKind
 
 BOOT_MOUNTS: Final = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr"})
 """What a host needs to boot."""
 
 _POOLED: Final = frozenset({"zfs", "bcachefs"})
 """File systems whose member devices neither mountinfo nor sysfs tells."""
-
-
-class UseKind(Enum):
-    """How a block device is used."""
-
-    MOUNT = "mounted"
-    SWAP = "swapped to"
-    HOLDER = "part of"
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One use: `device` is the block device used (`nvme0n1p2`, `dm-0`), `subject` its mount point or holder, if any."""
-
-    kind: UseKind
-    device: str
-    subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What the kernel says of a namespace's block device, and what explains it.
-
-    `is_boot`: it backs a file system the host boots from, or it is claimed by nothing known while the host boots from a
-    pool whose members are not known.
-    """
-
-    node: str
-    is_claimed: bool
-    uses: tuple[Use, ...]
-    is_boot: bool
-
-    @property
-    def is_in_use(self) -> bool:
-        return self.is_claimed or bool(self.uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +72,8 @@ def usage(
 ) -> Usage:
     """Examine a namespace's block device (`nvme0n1`).
 
+    It counts as one the host boots from, too, if it is claimed by nothing known while the host boots from a pool whose
+    members are not known.
     `OSError` if it cannot be opened for another reason than being in use: then nothing is known of it.
     """
     match = NODE_NAME.fullmatch(node)

@@ -108,3 +108,7 @@ class Host(Protocol):
         DEVICE_IDENTITY_CHANGED if it is not; `OSError` if it cannot be opened.
         """
         ...
+
+    def usage(self, node: str) -> Usage:
+        """Whether a namespace's block device (`nvme0n1`) is in use; `OSError` where the host cannot tell."""
+        ...

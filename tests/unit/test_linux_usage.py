@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nvmed.errors import InvalidArgument
-from nvmed.linux.usage import Mount, Usage, Use, UseKind, parse_mountinfo, parse_swaps, usage
+from nvmed.linux.usage import Mount, parse_mountinfo, parse_swaps, usage
+from nvmed.nvme.host import Usage, Use, UseKind
 
 MOUNTINFO = rb"""22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 23 22 0:21 / /proc rw,nosuid - proc proc rw
