@@ -295,22 +295,20 @@ class StageFirmwareRequest(_message.Message):
 class StageFirmwareResponse(_message.Message):
     __slots__ = ("drives", "gates")
     class Drive(_message.Message):
-        __slots__ = ("controller", "operation", "outcome", "slot", "slot_revision", "running_revision", "overlap_detected")
+        __slots__ = ("controller", "operation", "outcome", "slot", "slot_revision", "running_revision")
         CONTROLLER_FIELD_NUMBER: _ClassVar[int]
         OPERATION_FIELD_NUMBER: _ClassVar[int]
         OUTCOME_FIELD_NUMBER: _ClassVar[int]
         SLOT_FIELD_NUMBER: _ClassVar[int]
         SLOT_REVISION_FIELD_NUMBER: _ClassVar[int]
         RUNNING_REVISION_FIELD_NUMBER: _ClassVar[int]
-        OVERLAP_DETECTED_FIELD_NUMBER: _ClassVar[int]
         controller: str
         operation: str
         outcome: FirmwareOutcome
         slot: int
         slot_revision: str
         running_revision: str
-        overlap_detected: bool
-        def __init__(self, controller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., overlap_detected: _Optional[bool] = ...) -> None: ...
+        def __init__(self, controller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., running_revision: _Optional[str] = ...) -> None: ...
     DRIVES_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
     drives: _containers.RepeatedCompositeFieldContainer[StageFirmwareResponse.Drive]
