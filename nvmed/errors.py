@@ -471,6 +471,11 @@ class Reason(Enum):
         "A precondition does not hold, so nothing was changed.",
         "Each violation names its gate and what to do; override_gates lists those that need not hold.",
     )
+    FIRMWARE_RULES_INVALID = (
+        FailedPrecondition,
+        "The daemon's firmware rules cannot be read, so no firmware is changed.",
+        "Repair the file that the message names; it is read again with the next request.",
+    )
     FIRMWARE_IMAGE_REJECTED = (
         InvalidArgument,
         "The controller rejects the firmware image.",
