@@ -78,12 +78,27 @@ def main(
 @main.command()
 @click.option("--nvme-tcp", metavar="ADDRESS:PORT", required=True, help="Where kernels connect; port 0 for a free one.")
 @click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="How many NVM subsystems.")
-def simulator(nvme_tcp: str, drives: int) -> None:
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with a [[drives]] table for each drive, instead of --drives.",
+)
+@click.option("--paths", type=click.IntRange(1, 16), default=1, show_default=True, help="How many ports, from PORT on.")
+@click.option("--advertise-host", metavar="ADDRESS", help="What discovery tells hosts to connect to, behind NAT.")
+def simulator(nvme_tcp: str, drives: int, config: Path | None, paths: int, advertise_host: str | None) -> None:
     """Serve simulated drives to other kernels over NVMe/TCP."""
-    from nvmed.simulator.nvme_tcp import serve
+    from nvmed.simulator.nvme_tcp import load_drives, serve
 
     host, _, port = nvme_tcp.rpartition(":")
-    asyncio.run(serve(host, int(port), drives, _say_ready))
+    if not host or not port.isdecimal():
+        raise click.BadParameter("is not ADDRESS:PORT, for example 127.0.0.1:4420", param_hint="--nvme-tcp")
+    try:
+        specs = load_drives(config) if config else drives
+        asyncio.run(serve(host, int(port), specs, _say_ready, paths=paths, advertise_host=advertise_host))
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
+    except OSError as exc:
+        raise click.ClickException(f"{nvme_tcp}: {exc.strerror}") from None
 
 
 def _say_ready(addresses: tuple[str, ...]) -> None:
