@@ -54,7 +54,7 @@ FEATURES: dict[int, Feature] = {
     FeatureId.VOLATILE_WRITE_CACHE: Feature(1, saveable=True, value_mask=1),
     FeatureId.NUMBER_OF_QUEUES: Feature((MAXIMUM_QUEUES - 1) << 16 | MAXIMUM_QUEUES - 1),
     FeatureId.INTERRUPT_COALESCING: Feature(value_mask=0xFFFF),
-    FeatureId.WRITE_ATOMICITY_NORMAL: Feature(saveable=True, value_mask=1),
+    FeatureId.WRITE_ATOMICITY_NORMAL: Feature(changeable=False),
     FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION: Feature(),
     FeatureId.TIMESTAMP: Feature(data_bytes=8),
     FeatureId.KEEP_ALIVE_TIMER: Feature(),
@@ -93,10 +93,6 @@ class Features:
     def value(self, feature_id: int, nsid: int = 0, selector: int = 0) -> int:
         """The dword of a feature."""
         return self._current.get((feature_id, nsid, selector), default_value(feature_id, selector))[0]
-
-    def data(self, feature_id: int, nsid: int = 0) -> bytes:
-        """The data structure of a feature."""
-        return self._current.get((feature_id, nsid, 0), default_value(feature_id))[1]
 
     def select(self, select: int, key: Key) -> Value:
         """What Get Features with SEL 0, 1 or 2 gives."""

@@ -38,6 +38,7 @@ PROGRESS_SCALE = 1 << 16
 class Sanitizer:
     """The sanitize operation of a subsystem, which takes `DriveSpec.sanitize_s` by its clock. Lock held throughout.
 
+    No thread waits for its end: it is over, and its event told, when anything next asks for its state.
     `fail_next` makes the next operation end in failure, which only "exit failure mode" or another attempt leaves.
     """
 

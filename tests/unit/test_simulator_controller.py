@@ -87,6 +87,16 @@ def test_an_inactive_namespace_is_zeros_and_an_impossible_one_is_refused() -> No
     assert refusal(controller, identify.identify_namespace_descriptors(2)) == Sc.INVALID_FIELD
 
 
+@pytest.mark.parametrize("cns", [0x02, 0x10])
+def test_there_is_no_list_after_the_last_identifier(cns: int) -> None:
+    assert refusal(make(), identify.identify(cns, nsid=0xFFFF_FFFE)) == Sc.INVALID_NAMESPACE
+
+
+def test_a_drive_may_be_named_as_its_owner_likes() -> None:
+    identity = IdentifyController.parse(read(make(nqn="nqn.2026-01.org.example:a"), identify.identify_controller()))
+    assert identity.subnqn == "nqn.2026-01.org.example:a"
+
+
 def test_identify_names_a_namespace() -> None:
     controller = make()
     data = IdentifyNamespace.parse(read(controller, identify.identify_namespace(1)))

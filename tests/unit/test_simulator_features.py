@@ -56,6 +56,7 @@ def test_current_default_and_saved() -> None:
         (features.set_features(0x7A), Sc.INVALID_FIELD),
         (features.get_features(0x7A), Sc.INVALID_FIELD),
         (features.set_features(FeatureId.NUMBER_OF_QUEUES, save=True), Sc.FEATURE_NOT_SAVEABLE),
+        (features.set_features(FeatureId.WRITE_ATOMICITY_NORMAL), Sc.FEATURE_NOT_CHANGEABLE),
         (features.set_features(FeatureId.NUMBER_OF_QUEUES, 0xFFFF), Sc.INVALID_FIELD),
         (features.set_features(FeatureId.NUMBER_OF_QUEUES, nsid=1), Sc.FEATURE_NOT_NAMESPACE_SPECIFIC),
         (features.set_features(FeatureId.ERROR_RECOVERY, nsid=9), Sc.INVALID_FIELD),

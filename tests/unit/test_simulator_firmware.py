@@ -186,6 +186,7 @@ IMAGE = build_image("2.0", 64 * 1024, "MODEL")
 BAD_IMAGES = {
     "foreign": bytes(64 * 1024),
     "short": IMAGE[: 48 * 1024],
+    "shorter than a header": IMAGE[:32],
     "damaged": IMAGE[:-1] + bytes([IMAGE[-1] ^ 1]),
     "for another model": build_image("2.0", 64 * 1024, "OTHER"),
 }
@@ -193,7 +194,7 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
 def test_images_that_the_drive_rejects(name: str) -> None:
-    controller = make()
+    controller = make(granularity_pages=0)
     assert send(controller, BAD_IMAGES[name]) == 0
     assert commit(controller, CommitAction.REPLACE, 2) == Sc.INVALID_FIRMWARE_IMAGE
     assert slots(controller).revisions[:3] == ("1.0", "", "")

@@ -191,7 +191,10 @@ def test_a_number_that_is_given_to_another_drive() -> None:
 
 def test_a_subsystem_keeps_its_number_while_it_has_a_controller() -> None:
     shared = make("S", controllers=2)
+    shared.controllers[1].disappear()
     host = SimulatedHost([shared])
+    assert [one.controller_id for one in host.scan()] == [2]
+    shared.controllers[1].reappear()
     host.unplug("nvme0")
     assert [(one.node, one.namespaces[0].node) for one in host.scan()] == [("nvme1", "nvme0n1")]
     host.add(make("T"))

@@ -242,6 +242,11 @@ def test_io_names_an_active_namespace(nsid: int, expected: int) -> None:
     assert status(one(), io(IoOpcode.READ, 0, 1, nsid), bytes(512)) == expected
 
 
+def test_an_allocated_namespace_is_not_active_yet() -> None:
+    controller = make(NamespaceSpec(MIB, controllers=()))
+    assert status(controller, io(IoOpcode.READ, 0, 1), bytes(512)) == Sc.INVALID_FIELD
+
+
 def test_compare_and_write_zeroes() -> None:
     controller = one()
     write(controller, 3, b"a" * 1024)
