@@ -6,6 +6,7 @@ depends on nothing that happens to be installed. Proxies and certificates are th
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from functools import cache
@@ -41,12 +42,11 @@ Signed-By: {keyring}
 
 @cache
 def mirror() -> str:
-    """The Debian archive that the host's apt sources name: the first one that has a Debian release by its own name."""
-    listing = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]).decode()
-    for line in listing.splitlines():
-        uri, _, release = line.partition(" ")
-        if release in ("bookworm", "trixie", "stable", "oldstable"):
-            return uri
+    """The archive from which the host's apt takes a Debian release: no list need have been fetched yet."""
+    for line in run(["apt-get", "update", "--print-uris"]).decode().splitlines():
+        found = re.match(r"'(.+?)/*/dists/(bookworm|trixie|stable|oldstable)/InRelease'", line)
+        if found:
+            return found[1]
     raise RuntimeError("the host's apt sources name no Debian archive: the lab needs one (deb ... bookworm main)")
 
 
@@ -64,7 +64,7 @@ class Root:
             if self._ready:
                 return
             for name in ("sources", "lists/partial"):
-                (self._folder / name).mkdir(parents=True)
+                (self._folder / name).mkdir(parents=True, exist_ok=True)
             (self._folder / "status").touch()
             source = SOURCE.format(mirror=mirror(), suites=" ".join(self._suites), keyring=KEYRING)
             (self._folder / "sources/lab.sources").write_text(source)

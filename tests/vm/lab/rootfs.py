@@ -6,8 +6,10 @@ image is never written to: QEMU gives each run its own overlay.
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -82,14 +84,21 @@ def build_debian(mmdebstrap: Path) -> Path:
 def build_wheels(python: str, requirements: Sequence[str], lock: Path) -> Path:
     """The wheels of `requirements` for the guest's Python 3.11, in the versions and with the hashes of `lock`.
 
-    The host's pip fetches them, with its configuration: the guest has no network but this host.
+    The host's pip fetches them, with its configuration: the guest has no network but this host. Bookworm's pip cannot
+    look up hashes of a constraint, so they are compared here.
     """
+    text = lock.read_text()
 
     def build(folder: Path) -> None:
-        wanted = folder / "requirements.txt"
+        wanted, versions = folder / "requirements.txt", folder / "versions.txt"
         wanted.write_text("\n".join(requirements))
-        run([python, "-m", "pip", "download", "-q", "--dest", folder, *WHEEL_OPTIONS, "-r", wanted, "-c", lock])
+        versions.write_text("\n".join(re.findall(r"^[\w.-]+==[^ ;]+", text, re.MULTILINE)))
+        run([python, "-m", "pip", "download", "-q", "--dest", folder, *WHEEL_OPTIONS, "-r", wanted, "-c", versions])
+        for wheel in folder.glob("*.whl"):
+            if hashlib.sha256(wheel.read_bytes()).hexdigest() not in text:
+                raise RuntimeError(f"{wheel.name} is not the file that {lock.name} names")
         wanted.unlink()
+        versions.unlink()
 
     return artifact("wheels", digest(repr((WHEEL_OPTIONS, requirements)), lock), build)
 
