@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc
+from nvmed import malloc
 
-from nvmed import daemon, logs
-from nvmed.rpc.server import OPTIONS
-from nvmed.rpc.wire import HEADROOM, chunk_message
-from nvmed.simulator.host import SimulatedHost
-from nvmed.simulator.spec import DriveSpec, TelemetrySpec
-from nvmed.simulator.subsystem import Subsystem
+malloc.tune()  # as the daemon does, for both servers
+
+import grpc  # noqa: E402
+
+from nvmed import daemon, logs  # noqa: E402
+from nvmed.rpc.server import OPTIONS  # noqa: E402
+from nvmed.rpc.wire import HEADROOM, chunk_message  # noqa: E402
+from nvmed.simulator.host import SimulatedHost  # noqa: E402
+from nvmed.simulator.spec import DriveSpec, TelemetrySpec  # noqa: E402
+from nvmed.simulator.subsystem import Subsystem  # noqa: E402
 
 
 async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:

@@ -55,28 +55,38 @@ class OrderedDigest:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._turn = threading.Condition()
-        self._next = 0
+        self._lock = threading.Lock()
+        self._turns: dict[int, threading.Event] = {}
         self._abandoned = False
+        self._turn(0).set()
 
     def update(self, index: int, data: memoryview) -> None:
         """Add chunk `index` once all before it have been added."""
-        with self._turn:
-            self._turn.wait_for(lambda: self._abandoned or self._next == index)
-            if not self._abandoned:
-                self._hash.update(data)
-                self._next += 1
-                self._turn.notify_all()
+        self._turn(index).wait()
+        with self._lock:
+            del self._turns[index]
+        if not self._abandoned:
+            self._hash.update(data)
+        self._turn(index + 1).set()
 
     def abandon(self) -> None:
         """Let everyone go who waits for a chunk that will not come."""
-        with self._turn:
+        with self._lock:
             self._abandoned = True
-            self._turn.notify_all()
+            for turn in self._turns.values():
+                turn.set()
 
     def digest(self) -> bytes:
         """The hash of all chunks added."""
         return self._hash.digest()
+
+    def _turn(self, index: int) -> threading.Event:
+        """What chunk `index` waits for: an event of its own, so that adding a chunk wakes one thread and not all."""
+        with self._lock:
+            turn = self._turns.setdefault(index, threading.Event())
+            if self._abandoned:
+                turn.set()
+            return turn
 
 
 class _Reading(Generic[T]):
