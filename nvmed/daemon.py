@@ -22,9 +22,12 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.errors import Reason, error
 from nvmed.linux import systemd
+from nvmed.linux.key_thread import KeyThread
 from nvmed.nvme.host import Host
 from nvmed.operations.journal import Journal
+from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
+from nvmed.operations.request_digest import RequestDigests
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Foundation
 from nvmed.security.principal import ADMIN_SOCKET, LOOPBACK, Principal
@@ -52,9 +55,13 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     inventory = Inventory(host)
     extended = ExtendedTelemetry(options.state_dir)
     await extended.recover(inventory)
+    key_thread = KeyThread()
+    keyring = Keyring(key_thread)
     operations = Manager(Journal(options.state_dir / "journal.sqlite"), reconcilers={})
     await operations.recover()
-    foundation = Foundation(inventory, extended, operations, options.simulated)
+    foundation = Foundation(
+        inventory, extended, operations, keyring, RequestDigests(options.state_dir), options.simulated
+    )
     doors: list[tuple[str, Principal]] = []
     if options.socket is not None:
         _make_room(options.socket)
@@ -63,6 +70,7 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
         doors.append((options.insecure_tcp, LOOPBACK))
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(inventory.close)
+        stack.callback(key_thread.close)
         stack.push_async_callback(extended.settle)
         stack.push_async_callback(operations.close)
         addresses = [await stack.enter_async_context(_door(foundation, *door)) for door in doors]

@@ -20,6 +20,11 @@ PAGE_SIZE_MAX: Final = 500
 NAME_BYTES_MAX: Final = 512
 FILTER_BYTES_MAX: Final = 4 * KIB
 TOKEN_BYTES_MAX: Final = 4 * KIB
+KEY_TYPE_BYTES_MAX: Final = 31
+KEY_DESCRIPTION_BYTES_MAX: Final = 4095
+KEY_PAYLOAD_BYTES_MAX: Final = 32767
+KEY_TEXT_BYTES_MAX: Final = 4 * KIB
+KEY_FILE_BYTES_MAX: Final = MIB
 IMAGE_BYTES_MAX: Final = 256 * MIB
 IMAGE_LABELS_MAX: Final = 16
 IMAGE_TTL_S: Final = 30 * 24 * 3600
@@ -38,6 +43,7 @@ PUBLISHED: Final = {
     "page_size_default": PAGE_SIZE_DEFAULT,
     "page_size_max": PAGE_SIZE_MAX,
     "filter_bytes_max": FILTER_BYTES_MAX,
+    "key_file_bytes_max": KEY_FILE_BYTES_MAX,
     "image_bytes_max": IMAGE_BYTES_MAX,
     "image_labels_max": IMAGE_LABELS_MAX,
     "image_ttl_s": IMAGE_TTL_S,

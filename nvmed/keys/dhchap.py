@@ -104,7 +104,7 @@ def transform_key(secret: Secret, hmac: HmacAlgorithm, host_nqn: str) -> Secret:
     if len(secret) not in KEY_BYTES[hmac]:
         fitting = ", ".join(str(length) for length in KEY_BYTES[hmac])
         raise invalid_field("secret", f"the secret has {len(secret)} bytes; {hmac.name} transforms {fitting}")
-    return transform(secret, hmac, b"" if hmac is HmacAlgorithm.NONE else check_nqn("host_nqn", host_nqn))
+    return transform(secret, hmac, b"" if hmac is HmacAlgorithm.NONE else check_nqn("nqn", host_nqn))
 
 
 def build_text(payload: Secret, hmac: HmacAlgorithm, reading: Reading) -> Secret:

@@ -145,7 +145,7 @@ def derive(
 def check_version(version: int) -> None:
     """Raises the validation error of an identity version other than 0 and 1."""
     if version not in (0, 1):
-        raise invalid_field("version", f"there is no identity version {version}; use 1, or 0 for old peers")
+        raise invalid_field("identity_version", f"there is no identity version {version}; use 1, or 0 for old peers")
 
 
 def check_key_length(field: str, hash_: PskHash, key_bytes: int) -> None:
@@ -179,7 +179,7 @@ def derive_tls_key(
     check_version(version)
     host = check_nqn("host_nqn", host_nqn)
     subsystem = check_nqn("subsystem_nqn", subsystem_nqn)
-    check_key_length("configured_psk", hash_, len(configured))
+    check_key_length("psk", hash_, len(configured))
     if version == 0:
         _check_identity_length(len(host) + len(subsystem))
     identity, psk, digest = derive(configured, host, subsystem, version=version, hash_=hash_, derivation=derivation)
@@ -200,7 +200,7 @@ def _check_identity_length(name_bytes: int) -> None:
     length = len("NVMe0R01 ") + name_bytes + 1
     if length > MAX_IDENTITY_BYTES:
         raise invalid_field(
-            "version",
+            "identity_version",
             f"the identity would have {length} bytes, over the limit of {MAX_IDENTITY_BYTES} in version 0: both NQNs "
             f"together may have {MAX_IDENTITY_BYTES - 10} bytes; use version 1 or shorter NQNs",
         )

@@ -127,6 +127,10 @@ class Keyring:
         """The keyring of that name: in the daemon's own keyrings, then among all it may view."""
         return await self._thread.run(lambda: calls.describe_key(calls.find_keyring(name)))
 
+    async def resolve_keyring(self, keyring: KeyringRef = DEFAULT_KEYRING) -> int:
+        """The serial of a keyring given by name or serial."""
+        return await self._thread.run(calls.resolve_keyring, keyring)
+
     async def describe_key(self, serial: int) -> KeyInfo:
         """Type, owner, permissions, whole description and expiry; KEY_NOT_FOUND, KEY_REVOKED or KEY_EXPIRED."""
         calls.check_serial("serial", serial)
@@ -177,6 +181,12 @@ class Keyring:
         calls.check_payload(payload)
         calls.check_timeout(timeout_s)
         return await self._possessing(keyring, calls.update_key, key_type, description, payload, timeout_s)
+
+    async def plan_update(self, key_type: str, description: str, keyring: KeyringRef = DEFAULT_KEYRING) -> UpdatedKey:
+        """What `update_key` would do now, without doing it: the serial of a new key is 0."""
+        calls.check_type(key_type)
+        calls.check_name("description", description)
+        return await self._possessing(keyring, calls.plan_update, key_type, description)
 
     async def scan_tls_keys(
         self, keyring: KeyringRef = DEFAULT_KEYRING, *, key_type: str = TLS_KEY_TYPE

@@ -29,6 +29,8 @@ GONE = {Reason.KEY_NOT_FOUND.name, Reason.KEY_REVOKED.name, Reason.KEY_EXPIRED.n
 """The reasons why a key can no longer be used."""
 
 _DEAD = {Reason.KEY_REVOKED.name, Reason.KEY_EXPIRED.name}
+_UPDATED_IN_PLACE = {"user", "logon", "big_key", "encrypted", "trusted"}
+_TAKE_NO_EMPTY_PAYLOAD = {"psk", "user", "logon"}
 _WRITE_OR_SET_ATTRIBUTE = 0x04 | 0x20
 
 
@@ -234,12 +236,7 @@ def update_key(
     possessed cannot be revoked. It is revoked last, so that a failure leaves it in force. `timeout_s` None means that
     the key does not expire.
     """
-    try:
-        old = find_key(keyring, key_type, description)
-    except NvmedError as failure:
-        if failure.reason not in _DEAD:
-            raise
-        old = None
+    old = _find_living(keyring, key_type, description)
     if old is None:
         serial = _add_key(keyring, key_type, description, payload, timeout_s)
         return UpdatedKey(serial, 0, UpdateOutcome.CREATED)
@@ -254,6 +251,43 @@ def update_key(
             if failure.reason not in GONE:
                 raise
     return UpdatedKey(serial, old, UpdateOutcome.REPLACED)
+
+
+def plan_update(keyring: int, key_type: str, description: str) -> UpdatedKey:
+    """What `update_key` would do now, without doing it: its serial is 0.
+
+    Raises what can be known beforehand: no such type, an old key that cannot be revoked. Quotas cannot.
+    """
+    check_type_is_there(keyring, key_type)
+    old = _find_living(keyring, key_type, description)
+    if old is None:
+        return UpdatedKey(0, 0, UpdateOutcome.CREATED)
+    with possessing(old, keyctl.PROCESS_KEYRING):
+        _check_revocable(old)
+    return UpdatedKey(0, old, UpdateOutcome.UPDATED if key_type in _UPDATED_IN_PLACE else UpdateOutcome.REPLACED)
+
+
+def check_type_is_there(keyring: int, key_type: str) -> None:
+    """Raises KEYRING_TYPE_MISSING if the kernel has no such type, as far as one can ask without making a key.
+
+    An empty payload tells: the kernel looks for the type first (ENODEV), then psk and user refuse the payload (EINVAL).
+    """
+    if key_type not in _TAKE_NO_EMPTY_PAYLOAD:
+        return
+    try:
+        keyctl.add_key(key_type, "nvmed: is there such a type?", Secret(b""), keyring)
+    except NvmedError as answer:
+        if answer.reason != Reason.KERNEL_REFUSED.name:
+            raise
+
+
+def _find_living(keyring: int, key_type: str, description: str) -> int | None:
+    try:
+        return find_key(keyring, key_type, description)
+    except NvmedError as failure:
+        if failure.reason not in _DEAD:
+            raise
+        return None
 
 
 def _add_key(keyring: int, key_type: str, description: str, payload: Secret, timeout_s: int | None) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nvmed import limits
-from nvmed.v1 import telemetry_pb2
+from nvmed.v1 import key_pb2, telemetry_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ def nested(*, required: bool = False) -> Rule:
     return Rule(lambda _: "", required)
 
 
-def data(max_bytes: int) -> Rule:
+def data(max_bytes: int, *, required: bool = False) -> Rule:
     """At most `max_bytes` bytes."""
     return Rule(
-        lambda value: f"has {len(value)} bytes; at most {max_bytes} are allowed" if len(value) > max_bytes else ""
+        lambda value: f"has {len(value)} bytes; at most {max_bytes} are allowed" if len(value) > max_bytes else "",
+        required,
     )
 
 
@@ -100,6 +101,15 @@ _REQUEST_ID: Final = pattern(
 )
 _MUTATION: Final = {"request_id": _REQUEST_ID, "validate_only": anything()}
 """The fields of every request that changes something."""
+
+_SERIAL: Final = number(1, 2**31 - 1)
+_IN_KEYRING: Final = {"keyring": nested(), "key_type": text(limits.KEY_TYPE_BYTES_MAX)}
+_NQNS: Final = {"host_nqn": _NAME, "subsystem_nqn": _NAME}  # how long they may be is for nvmed.keys to say
+_PSK: Final = {
+    "psk": nested(required=True),
+    "identity_version": number(0, 1),
+    "derivation": choice(key_pb2.TlsKeyDerivation),
+}
 
 _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "GetServerInfoRequest": {},
@@ -127,6 +137,79 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "AcknowledgeTelemetryRequest": {
         "controller": _NAME,
         "generation_number": Rule(lambda value: "" if value <= 0xFF else f"is {value}; generations are 0 to 255", True),
+        **_MUTATION,
+    },
+    "KeyringRef": {"name": text(limits.KEY_DESCRIPTION_BYTES_MAX), "serial": _SERIAL},
+    "ConfiguredPsk": {
+        "key": data(limits.KEY_PAYLOAD_BYTES_MAX),
+        "text": text(limits.KEY_TEXT_BYTES_MAX),
+        "hash": choice(key_pb2.HmacAlgorithm),
+    },
+    "LookupKeyringRequest": {"name": text(limits.KEY_DESCRIPTION_BYTES_MAX)},
+    "DescribeKeyRequest": {"serial": replace(_SERIAL, required=True)},
+    "LookupKeyRequest": {**_IN_KEYRING, "description": text(limits.KEY_DESCRIPTION_BYTES_MAX, required=True)},
+    "LinkKeyringRequest": {"keyring": nested(), **_MUTATION},
+    "ReadKeyRequest": {"keyring": nested(), "serial": replace(_SERIAL, required=True)},
+    "UpdateKeyRequest": {
+        **_IN_KEYRING,
+        "description": text(limits.KEY_DESCRIPTION_BYTES_MAX, required=True),
+        "payload": data(limits.KEY_PAYLOAD_BYTES_MAX, required=True),
+        "ttl_s": anything(),
+        **_MUTATION,
+    },
+    "ScanTlsKeysRequest": _IN_KEYRING,
+    "InsertTlsKeyRequest": {**_IN_KEYRING, **_NQNS, **_PSK, "ttl_s": anything(), **_MUTATION},
+    "GenerateTlsKeyIdentityRequest": {**_NQNS, **_PSK},
+    "RevokeTlsKeyRequest": {
+        **_IN_KEYRING,
+        "identity": text(limits.KEY_DESCRIPTION_BYTES_MAX, required=True),
+        **_MUTATION,
+    },
+    "ExportTlsKeyRequest": {"psk": nested(), "stored": nested()},
+    "ExportTlsKeyRequest.StoredTlsKey": {
+        **_IN_KEYRING,
+        "identity": text(limits.KEY_DESCRIPTION_BYTES_MAX, required=True),
+    },
+    "ImportTlsKeyRequest": {
+        **_IN_KEYRING,
+        "key": nested(),
+        "key_file": data(limits.KEY_FILE_BYTES_MAX),
+        "ttl_s": anything(),
+        **_MUTATION,
+    },
+    "ImportTlsKeyRequest.DerivedTlsKey": {
+        "identity": text(limits.KEY_DESCRIPTION_BYTES_MAX, required=True),
+        "text": text(limits.KEY_TEXT_BYTES_MAX, required=True),
+    },
+    "GenerateTlsKeyRequest": {"hash": choice(key_pb2.HmacAlgorithm), "size_bytes": anything()},
+    "GenerateDhchapKeyRequest": {
+        "hmac": choice(key_pb2.HmacAlgorithm),
+        "nqn": text(),
+        "secret": data(limits.KEY_PAYLOAD_BYTES_MAX),
+        "size_bytes": anything(),
+    },
+    "CheckTlsKeyRequest": {**_IN_KEYRING, **_NQNS, "psk": nested(required=True)},
+    "ConnectionOptions": {
+        "header_digest": anything(),
+        "data_digest": anything(),
+        "write_queues": anything(),
+        "poll_queues": anything(),
+        "type_of_service": number(0, 255),
+    },
+    "RotateTlsKeyRequest": {
+        "keyring": nested(),
+        **_NQNS,
+        **_PSK,
+        "ttl_s": anything(),
+        "connection_options": nested(),
+        "acknowledge_disruption": anything(),
+        **_MUTATION,
+    },
+    "RotateDhchapKeyRequest": {
+        **_NQNS,
+        "host_secret": text(limits.KEY_TEXT_BYTES_MAX),
+        "controller_secret": text(limits.KEY_TEXT_BYTES_MAX),
+        "acknowledge_disruption": anything(),
         **_MUTATION,
     },
 }

@@ -23,6 +23,9 @@ class Rule:
     resource_field: str = ""
 
 
+READ_KEYS: Final = "keys.read"
+"""To be shown key material that lies in a keyring. No role that ships has it, not even admin."""
+
 METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "/nvmed.v1.AdminService/GetServerInfo": Rule("server.read"),
@@ -36,6 +39,23 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule("telemetry.read", "controller"),
         "/nvmed.v1.TelemetryService/StreamTelemetry": Rule("telemetry.read", "controller"),
         "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller"),
+        "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
+        "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
+        "/nvmed.v1.KeyService/LookupKey": Rule("keys.list"),
+        "/nvmed.v1.KeyService/ScanTlsKeys": Rule("keys.list"),
+        "/nvmed.v1.KeyService/ReadKey": Rule(READ_KEYS),
+        "/nvmed.v1.KeyService/CheckTlsKey": Rule("keys.check"),
+        "/nvmed.v1.KeyService/GenerateTlsKeyIdentity": Rule("keys.check"),
+        "/nvmed.v1.KeyService/GenerateTlsKey": Rule("keys.generate"),
+        "/nvmed.v1.KeyService/GenerateDhchapKey": Rule("keys.generate"),
+        "/nvmed.v1.KeyService/ExportTlsKey": Rule("keys.generate"),
+        "/nvmed.v1.KeyService/LinkKeyring": Rule("keys.write"),
+        "/nvmed.v1.KeyService/UpdateKey": Rule("keys.write"),
+        "/nvmed.v1.KeyService/InsertTlsKey": Rule("keys.write"),
+        "/nvmed.v1.KeyService/ImportTlsKey": Rule("keys.write"),
+        "/nvmed.v1.KeyService/RevokeTlsKey": Rule("keys.write"),
+        "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate"),
+        "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate"),
         "/grpc.health.v1.Health/Check": Rule("server.health"),
         "/grpc.health.v1.Health/List": Rule("server.health"),
         "/grpc.health.v1.Health/Watch": Rule("server.health"),
@@ -51,8 +71,20 @@ PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "admin": PERMISSIONS,
-        "viewer": frozenset({"server.read", "server.health", "inventory.read", "telemetry.read"}),
+        "admin": PERMISSIONS - {READ_KEYS},
+        "keys": frozenset(
+            {
+                "server.read",
+                "server.health",
+                "inventory.read",
+                "keys.list",
+                "keys.check",
+                "keys.generate",
+                "keys.write",
+                "keys.rotate",
+            }
+        ),
+        "viewer": frozenset({"server.read", "server.health", "inventory.read", "telemetry.read", "keys.list"}),
     }
 )
 """The roles that ship."""

@@ -37,7 +37,7 @@ class Deviation(Enum):
     """What libnvme computes and nvmed refuses: (field of the violation, why)."""
 
     SECRET_LENGTH = "secret", "without a hash libnvme copies any length, but no DHHC-1 text can hold it"
-    EMPTY_NQN = "host_nqn", "a key bound to no host authenticates nobody"
+    EMPTY_NQN = "nqn", "a key bound to no host authenticates nobody"
 
 
 def deviation_of(case: dict[str, Any]) -> Deviation | None:
@@ -126,7 +126,7 @@ def test_without_a_hash_the_host_is_not_used() -> None:
 def test_hosts_that_are_none(nqn: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:
         transform_key(Secret(bytes(32)), HmacAlgorithm.SHA256, nqn)
-    assert refusal.value.fields[0].field == "host_nqn"
+    assert refusal.value.fields[0].field == "nqn"
 
 
 GOOD = "DHHC-1:00:AwoRGB8mLTQ7QklQV15lbHN6gYiPlp2kq7K5wMfO1dzj6vH4/wYNFBsiKTA3PkVMRdxyRQ==:"

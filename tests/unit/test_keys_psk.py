@@ -23,11 +23,11 @@ class Deviation(Enum):
     """An identity with an empty name belongs to nobody."""
     LONG_NQN = "host_nqn", "over the limit of 223"
     """No Connect command can carry the name, so no peer has it."""
-    LONG_IDENTITY = "version", "over the limit of 255 in version 0"
+    LONG_IDENTITY = "identity_version", "over the limit of 255 in version 0"
     """RFC 8446 gives the context one length byte; the older derivation has no such field and takes more."""
-    KEY_LENGTH = "configured_psk", "a PSK has 32 or 48"
+    KEY_LENGTH = "psk", "a PSK has 32 or 48"
     """No interchange text can carry it."""
-    HASH_LENGTH = "configured_psk", "goes with"
+    HASH_LENGTH = "psk", "goes with"
     """HKDF to the key's length where the specification says the digest's: peers end up with different keys."""
 
 
@@ -136,16 +136,16 @@ SUBSYSTEM = "nqn.2024-01.io.example:subsys1"
         ({"subsystem_nqn": "nqn\0"}, "subsystem_nqn", "NUL"),
         ({"host_nqn": "nqn\n"}, "host_nqn", "control character"),
         ({"host_nqn": "nqn\ud800"}, "host_nqn", "not valid Unicode"),
-        ({"configured": Secret(bytes(31))}, "configured_psk", "31 bytes; a PSK has 32 or 48"),
-        ({"configured": Secret(bytes(33))}, "configured_psk", "33 bytes; a PSK has 32 or 48"),
-        ({"configured": Secret(bytes(47))}, "configured_psk", "47 bytes; a PSK has 32 or 48"),
-        ({"configured": Secret(b"")}, "configured_psk", "0 bytes; a PSK has 32 or 48"),
-        ({"configured": Secret(KEY_48)}, "configured_psk", "48 bytes, but SHA256 goes with 32"),
-        ({"hash_": PskHash.SHA384}, "configured_psk", "32 bytes, but SHA384 goes with 48"),
-        ({"version": 2}, "version", "no identity version 2"),
-        ({"version": -1}, "version", "no identity version -1"),
-        ({"version": 0, "host_nqn": "h" * 123, "subsystem_nqn": "s" * 123}, "version", "256 bytes, over the limit"),
-        ({"version": 0, "host_nqn": "h" * 223, "subsystem_nqn": "s" * 223}, "version", "use version 1"),
+        ({"configured": Secret(bytes(31))}, "psk", "31 bytes; a PSK has 32 or 48"),
+        ({"configured": Secret(bytes(33))}, "psk", "33 bytes; a PSK has 32 or 48"),
+        ({"configured": Secret(bytes(47))}, "psk", "47 bytes; a PSK has 32 or 48"),
+        ({"configured": Secret(b"")}, "psk", "0 bytes; a PSK has 32 or 48"),
+        ({"configured": Secret(KEY_48)}, "psk", "48 bytes, but SHA256 goes with 32"),
+        ({"hash_": PskHash.SHA384}, "psk", "32 bytes, but SHA384 goes with 48"),
+        ({"version": 2}, "identity_version", "no identity version 2"),
+        ({"version": -1}, "identity_version", "no identity version -1"),
+        ({"version": 0, "host_nqn": "h" * 123, "subsystem_nqn": "s" * 123}, "identity_version", "256 bytes, over the limit"),
+        ({"version": 0, "host_nqn": "h" * 223, "subsystem_nqn": "s" * 223}, "identity_version", "use version 1"),
     ],
 )
 @pytest.mark.parametrize("derivation", Derivation)

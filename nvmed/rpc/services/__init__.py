@@ -8,12 +8,16 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
+from nvmed.operations.request_digest import RequestDigests
 from nvmed.rpc.services.admin import AdminService
 from nvmed.rpc.services.inventory import InventoryService
+from nvmed.rpc.services.key import KeyService
 from nvmed.rpc.services.telemetry import TelemetryService
 from nvmed.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
 from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
+from nvmed.v1.key_pb2_grpc import add_KeyServiceServicer_to_server
 from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
 
@@ -24,6 +28,8 @@ class Foundation:
     inventory: Inventory
     extended_telemetry: ExtendedTelemetry
     operations: Manager
+    keyring: Keyring
+    digests: RequestDigests
     simulated: bool
 
 
@@ -37,5 +43,6 @@ SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
         add_TelemetryServiceServicer_to_server,
         lambda on: TelemetryService(on.inventory, on.extended_telemetry, on.operations),
     ),
+    (add_KeyServiceServicer_to_server, lambda on: KeyService(on.keyring, on.operations, on.digests)),
 )
 """How each service is made and added to a server."""

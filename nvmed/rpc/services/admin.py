@@ -10,7 +10,7 @@ from nvmed import limits
 from nvmed.rpc.call import current_call
 from nvmed.v1 import admin_pb2, admin_pb2_grpc
 
-FEATURES: Final = ("inventory", "telemetry", "telemetry.resume", "telemetry.acknowledge")
+FEATURES: Final = ("inventory", "telemetry", "telemetry.resume", "telemetry.acknowledge", "keys")
 """What clients may rely on: append-only."""
 
 

@@ -1,0 +1,64 @@
+"""Digests of requests that hold secrets: comparable by this daemon, useless to who reads its journal.
+
+The journal keeps a digest of each request, to notice a `request_id` that is used again for something else. A plain
+SHA-256 of a request that holds a secret would be a commitment on disk: whoever gets the journal could try passphrases
+against it at leisure. Leaving the secret out instead would let one request_id stand for two different keys, and answer
+the second one with success. So requests with secrets are digested with a key of this host's own, in a file beside the
+journal and not in it, that never leaves the host.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from pathlib import Path
+from typing import Final
+
+from nvmed.errors import Reason, error
+from nvmed.keys.secret import Secret
+
+KEY_BYTES: Final = 32
+FILE_NAME: Final = "request-digest.key"
+
+
+class RequestDigests:
+    """Makes digests with the key in `state_dir`, which is made if it is not there. Raises STATE_NOT_WRITABLE."""
+
+    def __init__(self, state_dir: Path) -> None:
+        path = state_dir / FILE_NAME
+        try:
+            self._key = Secret(_load(path) or _make(path))
+        except OSError as exc:
+            raise error(
+                Reason.STATE_NOT_WRITABLE,
+                f"{path} cannot be read or made ({exc.strerror}); requests with secrets need it",
+                path=path,
+            ) from exc
+
+    def keyed(self, digest: bytes) -> bytes:
+        """The keyed digest of a request whose SHA-256 is `digest`: HMAC-SHA-256."""
+        with self._key.borrow() as key:
+            return hmac.digest(key, digest, "sha256")
+
+
+def _load(path: Path) -> bytes | None:
+    """The key, None where there is none or a crash left half of one."""
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return found if len(found) == KEY_BYTES else None
+
+
+def _make(path: Path) -> bytes:
+    """A new key, on disk before it is used, whole or not at all."""
+    fresh = os.urandom(KEY_BYTES)
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(fresh)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return fresh
