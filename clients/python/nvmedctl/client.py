@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from nvmed.v1.inventory_pb2 import ListControllersRequest, ListNamespacesRequest, ListSubsystemsRequest
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
+from nvmed.v1.key_pb2_grpc import KeyServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from nvmedctl import address as addresses
 from nvmedctl.channel import TranslatingChannel
@@ -19,6 +20,7 @@ from nvmedctl.telemetry import Progress, TelemetryLog, save_telemetry
 if TYPE_CHECKING:
     from nvmed.v1.admin_pb2_grpc import AdminServiceAsyncStub
     from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
+    from nvmed.v1.key_pb2_grpc import KeyServiceAsyncStub
     from nvmed.v1.resources_pb2 import Controller, Namespace, Subsystem
     from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest
     from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceAsyncStub
@@ -69,6 +71,7 @@ class Client:
 
     inventory: InventoryServiceAsyncStub
     telemetry: TelemetryServiceAsyncStub
+    keys: KeyServiceAsyncStub
     admin: AdminServiceAsyncStub
 
     def __init__(
@@ -83,6 +86,7 @@ class Client:
         """For stubs that have no attribute here, for example `google.longrunning.OperationsStub(client.channel)`."""
         self.inventory = InventoryServiceStub(self.channel)
         self.telemetry = TelemetryServiceStub(self.channel)
+        self.keys = KeyServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
 
     async def close(self) -> None:
