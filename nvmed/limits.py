@@ -25,8 +25,22 @@ KEY_DESCRIPTION_BYTES_MAX: Final = 4095
 KEY_PAYLOAD_BYTES_MAX: Final = 32767
 KEY_TEXT_BYTES_MAX: Final = 4 * KIB
 KEY_FILE_BYTES_MAX: Final = MIB
+LOG_BYTES_MAX: Final = MIB
+"""Of a log that is decoded into one message, and perhaps returned as bytes in it too."""
+
+LOG_PAGE_BYTES_MAX: Final = 1 << 32
+"""Of one ReadLogPage."""
+
+EVENTS_DEFAULT: Final = 100
+EVENTS_MAX: Final = 1000
+WAIT_MS_DEFAULT: Final = 10_000
+WAIT_MS_MAX: Final = 600_000
+FORMAT_MS_DEFAULT: Final = 600_000
+FORMAT_MS_MAX: Final = 24 * 3600 * 1000
 IMAGE_BYTES_MAX: Final = 256 * MIB
 IMAGE_LABELS_MAX: Final = 16
+LABEL_KEY_BYTES_MAX: Final = 64
+LABEL_BYTES_MAX: Final = 256
 IMAGE_TTL_S: Final = 30 * 24 * 3600
 SPOOL_BYTES_MAX: Final = 4096 * MIB
 UPLOADS_PER_PRINCIPAL_MAX: Final = 8
@@ -44,6 +58,11 @@ PUBLISHED: Final = {
     "page_size_max": PAGE_SIZE_MAX,
     "filter_bytes_max": FILTER_BYTES_MAX,
     "key_file_bytes_max": KEY_FILE_BYTES_MAX,
+    "log_bytes_max": LOG_BYTES_MAX,
+    "log_page_bytes_max": LOG_PAGE_BYTES_MAX,
+    "persistent_events_max": EVENTS_MAX,
+    "wait_ms_max": WAIT_MS_MAX,
+    "format_ms_max": FORMAT_MS_MAX,
     "image_bytes_max": IMAGE_BYTES_MAX,
     "image_labels_max": IMAGE_LABELS_MAX,
     "image_ttl_s": IMAGE_TTL_S,

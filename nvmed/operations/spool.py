@@ -251,7 +251,7 @@ class Spool:
                 upload=f"uploads/{upload}",
             )
         if (begun := self._uploads.get(upload)) is not None:
-            return begun
+            return replace(begun, image=replace(image, created_ms=begun.image.created_ms))
         self._require_room(image.size_bytes)
         count = sum(other.principal == principal for other in self._uploads.values())
         if count >= self._limits.uploads_per_principal:
@@ -260,7 +260,8 @@ class Spool:
                 f"{principal} has {count} uploads that are not finished, the most there may be; finish or abort one",
                 limit=self._limits.uploads_per_principal,
             )
-        return Upload(upload, principal, image, updated_ms=self._now_ms())
+        now = self._now_ms()
+        return Upload(upload, principal, replace(image, created_ms=now), updated_ms=now)
 
     @asynccontextmanager
     async def receive(self, image: Image, principal: str) -> AsyncIterator[Writer]:

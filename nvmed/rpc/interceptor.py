@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from operator import attrgetter
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -125,7 +126,7 @@ class _Guard:
         self._call = Call(self._method, principal, self._peer, self._request_id)
         current_call.set(self._call)
         rule = rule_of(self._method)
-        resource = str(getattr(request, rule.resource_field)) if rule.resource_field else ""
+        resource = str(attrgetter(rule.resource_field)(request)) if rule.resource_field else ""
         self._call.resource = resource
         authorise(principal, rule.permission, resource)
         validate(request)

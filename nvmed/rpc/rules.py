@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nvmed import limits
-from nvmed.v1 import key_pb2, telemetry_pb2
+from nvmed.v1 import key_pb2, operations_pb2, telemetry_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,16 @@ _NAME: Final = text(required=True)
 _REQUEST_ID: Final = pattern(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|", "must be a UUID, or empty"
 )
+_IMAGE_NAME: Final = pattern(r"images/[0-9a-f]{64}", "must be images/ and 64 hexadecimal digits", required=True)
+_UPLOAD_NAME: Final = pattern(r"uploads/[0-9a-f]{32}", "must be uploads/ and 32 hexadecimal digits", required=True)
+_LABEL: Final = Rule(
+    lambda label: (
+        ""
+        if len(label[0].encode()) <= limits.LABEL_KEY_BYTES_MAX and len(label[1].encode()) <= limits.LABEL_BYTES_MAX
+        else f"has more than {limits.LABEL_KEY_BYTES_MAX} bytes before or {limits.LABEL_BYTES_MAX} behind the colon"
+    )
+)
+_IMAGE_BYTES: Final = number(4, limits.IMAGE_BYTES_MAX, multiple_of=4)
 _MUTATION: Final = {"request_id": _REQUEST_ID, "validate_only": anything()}
 """The fields of every request that changes something."""
 
@@ -137,6 +147,32 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "AcknowledgeTelemetryRequest": {
         "controller": _NAME,
         "generation_number": Rule(lambda value: "" if value <= 0xFF else f"is {value}; generations are 0 to 255", True),
+        **_MUTATION,
+    },
+    "Chunk": {"offset": anything(), "crc32": anything(), "data": data(limits.CHUNK_BYTES_MAX)},
+    "UploadImageRequest": {"header": nested(), "chunk": nested(), "finish": nested()},
+    "UploadHeader": {
+        "sha256": Rule(lambda value: "" if len(value) == 32 else f"has {len(value)} bytes; SHA-256 has 32", True),
+        "size_bytes": _IMAGE_BYTES,
+        "firmware_revision": text(8),
+        "model_number": text(40),
+        "labels": items(_LABEL, limits.IMAGE_LABELS_MAX),
+        **_MUTATION,
+    },
+    "UploadFinish": {},
+    "GetUploadRequest": {"name": _UPLOAD_NAME},
+    "AbortUploadRequest": {"name": _UPLOAD_NAME, **_MUTATION},
+    "ListImagesRequest": _PAGE,
+    "GetImageRequest": {"name": _IMAGE_NAME},
+    "DeleteImageRequest": {"name": _IMAGE_NAME, **_MUTATION},
+    "DownloadFirmwareRequest": {"header": nested(), "chunk": nested()},
+    "DownloadHeader": {
+        "controller": _NAME,
+        "size_bytes": _IMAGE_BYTES,
+        "offset_bytes": number(0, 2**34 - 4, multiple_of=4),
+        "transfer_bytes": number(4, 2**32 - 4, multiple_of=4, zero=True),
+        "ignore_overlap": anything(),
+        "override_gates": items(choice(operations_pb2.Gate), len(operations_pb2.Gate.values())),
         **_MUTATION,
     },
     "KeyringRef": {"name": text(limits.KEY_DESCRIPTION_BYTES_MAX), "serial": _SERIAL},
