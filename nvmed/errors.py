@@ -323,6 +323,18 @@ class Reason(Enum):
         "Update its firmware, or report it to its vendor.",
     )
 
+    # logs
+    LOG_CHANGED = (
+        Aborted,
+        "The log changed each time that it was read.",
+        "Try again once less happens to the drive.",
+    )
+    LOG_CONTEXT_TAKEN = (
+        FailedPrecondition,
+        "Another program is reading the persistent event log, or was and left its context.",
+        "Wait for it, or set take_over_context to end its reading.",
+    )
+
     # telemetry
     TELEMETRY_UNSUPPORTED = (
         Unimplemented,

@@ -88,6 +88,17 @@ def read_ana_log(
     )
 
 
+def ana_log_extent(data: Buffer) -> int:
+    """How long the log is at least, as far as its beginning in `data` tells; it is all there once that is not more."""
+    end = AnaLogHeader.SIZE
+    for _ in range(AnaLogHeader.parse(data).ngrps):
+        start = end + AnaGroupHeader.SIZE
+        if start > len(data):
+            return start
+        end = start + AnaGroupHeader.parse(data[end:start]).nnsids * 4
+    return end
+
+
 def parse_ana_log(data: Buffer) -> AnaLog:
     """Read the whole log; NVME_DATA_INVALID where a group is not all there."""
     header = AnaLogHeader.parse(data)

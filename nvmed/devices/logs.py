@@ -1,0 +1,200 @@
+"""Logs of fixed layout: health, errors, effects, self-tests, sanitize status, supported pages, and OCP's.
+
+Reading retains asynchronous events. Where the event is to be cleared the log is read first, then cleared by a read of
+its beginning, and read once more if that had changed: so what is returned holds all that the cleared event was about,
+and nothing is cleared that could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from nvmed.devices.controller import Device, Session
+from nvmed.devices.log_reader import LogRange, read_chunks
+from nvmed.devices.telemetry import Journalled
+from nvmed.errors import Reason, error
+from nvmed.nvme import health
+from nvmed.nvme.effects import EffectsLog, SupportedLogPages
+from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
+from nvmed.nvme.logpage import get_log_page
+from nvmed.nvme.namespace import require_nsid
+from nvmed.nvme.opcodes import NSID_ALL, LogPage, SelfTestCode
+from nvmed.nvme.transport import Command
+
+T = TypeVar("T")
+
+Page = Callable[..., Command]
+"""The command that reads (length, offset) of a log page: a partial of `get_log_page`, with `rae` for those pages that
+have an event (the others are to be read without, Base 2.0, figure 197)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A log, its bytes, and whether the controller's event is still pending."""
+
+    log: T
+    raw: bytes
+    event_retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """The entries that are not empty, newest first, and how many the controller keeps."""
+
+    entries: tuple[ErrorLogEntry, ...]
+    capacity: int
+
+
+async def read_bytes(session: Session, page: Page, start: int, end: int) -> bytes:
+    """`start` to `end` of a log, in as many commands as the controller's transfer limit makes necessary."""
+    limit = await session.device.transfer_limit(session)
+    what = LogRange(
+        command=lambda offset, size: page(size, offset),
+        start=start,
+        end=end,
+        chunk_bytes=end - start,
+        window=1,
+        transfer_bytes=limit.bytes,
+        headroom=0,
+        encode=lambda buffer, size, offset: bytes(memoryview(buffer)[:size]),
+    )
+    async with aclosing(read_chunks(session, what, limit)) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def clear_event(session: Session, page: Page, size: int, clear: Journalled) -> bytes:
+    """Let the controller report the next event; the first `size` bytes of the log as they were then.
+
+    Nothing comes back where the request was made before, and so is not done again.
+    """
+    head = bytearray()
+
+    async def read_with_rae_clear() -> None:
+        head.extend(bytes(size))
+        await session.mutate(page(size, rae=False), head)
+
+    await clear("clear_event", read_with_rae_clear)
+    return bytes(head)
+
+
+async def _read_fixed(session: Session, page: Page, size: int, head_bytes: int, clear: Journalled | None) -> bytes:
+    """A log of a size known beforehand, in which `head_bytes` from its beginning tell whether it changed."""
+    data = await read_bytes(session, page, 0, size)
+    if clear is not None:
+        head = await clear_event(session, page, head_bytes, clear)
+        if not data.startswith(head):
+            data = await read_bytes(session, page, 0, size)
+    return data
+
+
+async def read_smart(device: Device, nsid: int | None, clear: Journalled | None) -> Read[SmartLog]:
+    """SMART of the controller, or of a namespace where the controller has one for each; NVME_UNSUPPORTED if not."""
+    async with device.open() as session:
+        if nsid is not None:
+            (await device.capabilities(session)).require("smart_per_namespace")
+            require_nsid(nsid)
+        page = partial(
+            get_log_page, LogPage.SMART_HEALTH_INFORMATION, rae=True, nsid=NSID_ALL if nsid is None else nsid
+        )
+        data = await _read_fixed(session, page, SmartLog.SIZE, SmartLog.SIZE, clear)
+        return Read(SmartLog.parse(data), data, clear is None)
+
+
+async def read_errors(device: Device, entries_max: int, clear: Journalled | None) -> Read[Errors]:
+    """The newest `entries_max` entries of the error log, all of them for 0."""
+    async with device.open() as session:
+        capacity = (await device.identify(session)).elpe + 1
+        entries = min(entries_max or capacity, capacity)
+        page = partial(get_log_page, LogPage.ERROR_INFORMATION, rae=True)
+        data = await _read_fixed(session, page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, clear)
+        return Read(Errors(health.parse_errors(data), capacity), data, clear is None)
+
+
+async def read_effects(device: Device, csi: int) -> Read[EffectsLog]:
+    """Which commands there are, and what they affect."""
+    async with device.open() as session:
+        (await device.capabilities(session)).require("commands_supported_and_effects")
+        page = partial(get_log_page, LogPage.COMMANDS_SUPPORTED_AND_EFFECTS, csi=csi)
+        data = await read_bytes(session, page, 0, EffectsLog.SIZE)
+        return Read(EffectsLog.parse(data), data, True)
+
+
+async def read_self_tests(device: Device) -> Read[SelfTestLog]:
+    """The self-test that runs, and the results of earlier ones."""
+    async with device.open() as session:
+        (await device.capabilities(session)).require("device_self_test")
+        return await _read_self_tests(session)
+
+
+async def _read_self_tests(session: Session) -> Read[SelfTestLog]:
+    page = partial(get_log_page, LogPage.DEVICE_SELF_TEST, nsid=NSID_ALL)
+    data = await read_bytes(session, page, 0, SelfTestLog.SIZE)
+    return Read(SelfTestLog.parse(data), data, True)
+
+
+async def read_sanitize_status(device: Device, clear: Journalled | None) -> Read[SanitizeStatus]:
+    """How the last sanitize operation is or ended."""
+    async with device.open() as session:
+        (await device.capabilities(session)).require("sanitize")
+        page = partial(get_log_page, LogPage.SANITIZE_STATUS, rae=True)
+        data = await _read_fixed(session, page, SanitizeStatus.SIZE, SanitizeStatus.SIZE, clear)
+        return Read(SanitizeStatus.parse(data), data, clear is None)
+
+
+async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
+    """Which log pages there are."""
+    async with device.open() as session:
+        (await device.capabilities(session)).require("supported_log_pages")
+        page = partial(get_log_page, LogPage.SUPPORTED_LOG_PAGES)
+        data = await read_bytes(session, page, 0, SupportedLogPages.SIZE)
+        return Read(SupportedLogPages.parse(data), data, True)
+
+
+async def read_ocp_smart(device: Device, uuid_index: int) -> Read[OcpSmartLog]:
+    """OCP's extension of SMART; NVME_UNSUPPORTED if page C0h is something else, which only its GUID tells."""
+    async with device.open() as session:
+        page = partial(get_log_page, LogPage.OCP_SMART_EXTENDED, rae=True, nsid=NSID_ALL, uuid_index=uuid_index)
+        data = await read_bytes(session, page, 0, OcpSmartLog.SIZE)
+    log = OcpSmartLog.parse(data)
+    if not log.is_ocp:
+        raise error(
+            Reason.NVME_UNSUPPORTED,
+            f"log page C0h of this drive is not the OCP SMART log: its GUID is {log.guid[::-1].hex()}; "
+            "ReadLogPage gives its bytes",
+            guid=log.guid[::-1].hex(),
+        )
+    return Read(log, data, True)
+
+
+# -- self-tests
+
+
+async def start_self_test(device: Device, code: SelfTestCode, nsid: int, change: Journalled | None) -> int:
+    """Start a self-test of the controller (`nsid` 0), one namespace or all, or abort the one that runs; only ask with
+    None. Returns the minutes that an extended one takes, 0 where the controller does not say.
+
+    Raises NVME_UNSUPPORTED, NVME_BUSY while another one runs, NAMESPACE_NOT_FOUND.
+    """
+    async with device.open() as session:
+        (await device.capabilities(session)).require("device_self_test")
+        if nsid not in (0, NSID_ALL):
+            require_nsid(nsid)
+        running = (await _read_self_tests(session)).log
+        if running.running and code is not SelfTestCode.ABORT:
+            raise error(
+                Reason.NVME_BUSY,
+                f"a self-test is running, {running.percent_complete} % done; wait for it or abort it",
+                retry_delay_ms=60_000,
+                percent_complete=running.percent_complete,
+            )
+        if change is not None:
+            await change("self_test", partial(_self_test, session, code, nsid))
+        return (await device.identify(session)).edstt if code is SelfTestCode.EXTENDED else 0
+
+
+async def _self_test(session: Session, code: SelfTestCode, nsid: int) -> None:
+    await session.mutate(health.device_self_test(code, nsid))
