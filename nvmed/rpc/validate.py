@@ -14,7 +14,8 @@ from google.protobuf.descriptor import FieldDescriptor as Descriptor
 from google.protobuf.message import Message
 
 from nvmed.errors import FieldViolation, Reason, error
-from nvmed.rpc.rules import RULES, Rule
+from nvmed.rpc.field_rules import Rule
+from nvmed.rpc.rules import RULES
 
 
 def validate(request: Message) -> None:
