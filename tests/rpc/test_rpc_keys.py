@@ -27,7 +27,7 @@ from tests.rpc.key_ring import Ring
 
 HOST = "nqn.2014-08.org.nvmexpress:uuid:f8131ac0-cdef-4165-866b-5998c1e67890"
 SUBSYSTEM = "nqn.2024-01.io.example:subsys1"
-NAMES = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM}
+NAMES: dict[str, Any] = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM}
 KEY = bytes(range(32))
 PSK = pb.ConfiguredPsk(key=KEY)
 TEXT = export_psk(Secret(KEY), PskHash.SHA256).reveal_text()
@@ -142,12 +142,13 @@ async def test_a_key_is_updated_in_place_and_revoked(client: Client, ring: Ring)
 
 
 async def test_a_keyring_is_linked_into_the_session(client: Client, ring: Ring) -> None:
+    serial = await ring.add("in the session", b"x")
+    in_session = pb.LookupKeyRequest(key_type="user", description="in the session")
     keyring = pb.KeyringRef(serial=ring.serial)
     planned = await client.keys.LinkKeyring(pb.LinkKeyringRequest(keyring=keyring, validate_only=True))
-    assert ring.serial not in await ring.thread.run(keyctl.read_keyring, keyctl.SESSION_KEYRING)
+    assert (await refusal(client.keys.LookupKey(in_session))).reason == "KEY_NOT_FOUND"
     assert await client.keys.LinkKeyring(pb.LinkKeyringRequest(keyring=keyring)) == planned
-    assert ring.serial in await ring.thread.run(keyctl.read_keyring, keyctl.SESSION_KEYRING)
-    await ring.thread.run(keyctl.unlink, ring.serial, keyctl.SESSION_KEYRING)
+    assert (await client.keys.LookupKey(in_session)).serial == serial
 
 
 async def test_validate_only_changes_nothing(client: Client, ring: Ring, daemon: Daemon) -> None:
