@@ -6,6 +6,7 @@ _tune()  # before grpc: see nvmed.malloc
 
 from nvmedctl.address import Address, Tls  # noqa: E402
 from nvmedctl.client import Client, pages  # noqa: E402
+from nvmedctl.images import Uploaded, download_firmware, upload_image  # noqa: E402
 from nvmedctl.retry import RetryPolicy  # noqa: E402
 from nvmedctl.telemetry import Sink, TelemetryLog, receive_telemetry, save_telemetry  # noqa: E402
 
@@ -16,7 +17,10 @@ __all__ = [
     "Sink",
     "TelemetryLog",
     "Tls",
+    "Uploaded",
+    "download_firmware",
     "pages",
     "receive_telemetry",
     "save_telemetry",
+    "upload_image",
 ]

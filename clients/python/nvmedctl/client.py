@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
+from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 from nvmed.v1.inventory_pb2 import ListControllersRequest, ListNamespacesRequest, ListSubsystemsRequest
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
 from nvmed.v1.key_pb2_grpc import KeyServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from nvmedctl import address as addresses
 from nvmedctl.channel import TranslatingChannel
+from nvmedctl.images import Uploaded, upload_image
 from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy
 from nvmedctl.telemetry import Progress, TelemetryLog, save_telemetry
 
 if TYPE_CHECKING:
     from nvmed.v1.admin_pb2_grpc import AdminServiceAsyncStub
+    from nvmed.v1.firmware_pb2_grpc import FirmwareServiceAsyncStub
     from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
     from nvmed.v1.key_pb2_grpc import KeyServiceAsyncStub
     from nvmed.v1.resources_pb2 import Controller, Namespace, Subsystem
@@ -72,6 +75,7 @@ class Client:
     inventory: InventoryServiceAsyncStub
     telemetry: TelemetryServiceAsyncStub
     keys: KeyServiceAsyncStub
+    firmware: FirmwareServiceAsyncStub
     admin: AdminServiceAsyncStub
 
     def __init__(
@@ -87,6 +91,7 @@ class Client:
         self.inventory = InventoryServiceStub(self.channel)
         self.telemetry = TelemetryServiceStub(self.channel)
         self.keys = KeyServiceStub(self.channel)
+        self.firmware = FirmwareServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
 
     async def close(self) -> None:
@@ -127,3 +132,24 @@ class Client:
     ) -> TelemetryLog:
         """The log that `request` names in the file `path`: see `nvmedctl.telemetry.save_telemetry`."""
         return await save_telemetry(self.telemetry, request, path, retry=retry, progress=progress)
+
+    async def upload_image(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        firmware_revision: str = "",
+        model_number: str = "",
+        labels: Mapping[str, str] | None = None,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        progress: Progress | None = None,
+    ) -> Uploaded:
+        """The firmware image in the file `path` in the daemon's spool: see `nvmedctl.images.upload_image`."""
+        return await upload_image(
+            self.firmware,
+            path,
+            firmware_revision=firmware_revision,
+            model_number=model_number,
+            labels=labels,
+            retry=retry,
+            progress=progress,
+        )

@@ -1,0 +1,150 @@
+"""nvmedctl firmware upload, images, show-image, delete-image, download: the bytes of firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nvmed.v1.firmware_pb2 import (
+    DeleteImageRequest,
+    DownloadHeader,
+    GetImageRequest,
+    Image,
+    ListImagesRequest,
+    ListImagesResponse,
+)
+from nvmed.v1.operations_pb2 import Gate
+from nvmedctl.cli import progress, render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.firmware import firmware
+from nvmedctl.cli.parameters import controller_argument, filter_option
+from nvmedctl.cli.text import size
+from nvmedctl.client import pages
+from nvmedctl.images import Uploaded, download_firmware, upload_image
+
+COLUMNS: render.Columns[Image] = (
+    ("NAME", lambda i: i.name),
+    ("SIZE", lambda i: size(i.size_bytes)),
+    ("REVISION", lambda i: i.firmware_revision or "-"),
+    ("MODEL", lambda i: i.model_number or "-"),
+    ("EXPIRES", lambda i: i.expire_time.ToJsonString().partition(".")[0]),
+    ("LABELS", lambda i: ", ".join(f"{key}={i.labels[key]}" for key in sorted(i.labels)) or "-"),
+)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _name(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """`images/{sha256}`; sha256sum prints the hash alone."""
+    return value if value.startswith("images/") else f"images/{value}"
+
+
+def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE.")
+    return dict(value.split("=", 1) for value in values)
+
+
+image_argument = click.argument("image", callback=_name)
+
+
+@command(firmware, "upload")
+@click.argument("file", type=FILE)
+@click.option("--revision", default="", help="Firmware revision in the image: staging then checks that it arrived.")
+@click.option("--model", default="", help="Model number it is for: then only such drives are staged.")
+@click.option("--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="A note of one's own.")
+async def upload(session: Session, file: Path, revision: str, model: str, labels: dict[str, str]) -> None:
+    """Upload a firmware image into the host's spool.
+
+    No drive is touched. An upload that breaks is taken up again where it was; an image that is there already is not
+    sent again.
+
+    JSON: nvmed.v1.Image.
+    """
+    with progress.transfer(file.name) as report:
+        done = await upload_image(
+            session.client.firmware,
+            file,
+            firmware_revision=revision,
+            model_number=model,
+            labels=labels,
+            progress=report,
+        )
+    session.show(done.image, lambda: _sentence(done))
+
+
+def _sentence(done: Uploaded) -> str:
+    if not done.sent_bytes:
+        return f"{done.image.name} is there already"
+    again = f", in {done.attempts} attempts" if done.attempts > 1 else ""
+    return f"{done.image.name}: {done.image.size_bytes} bytes ({size(done.image.size_bytes)}){again}"
+
+
+@command(firmware, "images")
+@filter_option
+async def images(session: Session, filter_text: str) -> None:
+    """List the images of the spool.  JSON: nvmed.v1.ListImagesResponse, all pages as one."""
+    request = ListImagesRequest(filter=filter_text)
+    found = [item async for item in pages(session.client.firmware.ListImages, request, lambda r: r.images)]
+    session.show(ListImagesResponse(images=found), lambda: render.table(COLUMNS, found))
+
+
+@command(firmware, "show-image")
+@image_argument
+async def show_image(session: Session, image: str) -> None:
+    """Show one image.  JSON: nvmed.v1.Image."""
+    found = await session.client.firmware.GetImage(GetImageRequest(name=image))
+    session.show(found, lambda: render.details(found))
+
+
+@command(firmware, "delete-image")
+@image_argument
+@click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+async def delete_image(session: Session, image: str, dry_run: bool) -> None:
+    """Delete an image that no operation uses.  JSON: nvmed.v1.DeleteImageResponse."""
+    answer = await session.client.firmware.DeleteImage(DeleteImageRequest(name=image, validate_only=dry_run))
+    session.show(answer, lambda: f"{answer.name} {'would be deleted' if dry_run else 'deleted'}")
+
+
+@command(firmware, "download")
+@controller_argument
+@click.argument("file", type=FILE)
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="Where in the drive's image FILE begins.")
+@click.option("--transfer", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Bytes of each command.")
+@click.option("--ignore-overlap", is_flag=True, help="Go on where the drive has a range already.")
+@click.option("--override", "overrides", multiple=True, metavar="GATE", type=click.Choice(Gate.keys()),
+              help="Let this gate not hold, for example GATE_GRANULARITY.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+async def download(
+    session: Session,
+    controller: str,
+    file: Path,
+    offset: int,
+    transfer: int,
+    ignore_overlap: bool,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Stream FILE straight to a drive's download buffer, without committing it: for tools that do the rest themselves.
+
+    JSON: nvmed.v1.DownloadFirmwareResponse.
+    """
+    header = DownloadHeader(
+        controller=controller,
+        offset_bytes=offset,
+        transfer_bytes=transfer,
+        ignore_overlap=ignore_overlap,
+        override_gates=overrides,
+        validate_only=dry_run,
+    )
+    with progress.transfer(controller) as report:
+        done = await download_firmware(session.client.firmware, file, header, progress=report)
+    session.show(
+        done,
+        lambda: (
+            f"{done.controller}: {done.transfer_bytes} bytes would go with each command"
+            if dry_run
+            else f"{done.controller}: {done.size_bytes} bytes downloaded with {done.commands} commands, not committed"
+        ),
+    )
