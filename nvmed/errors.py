@@ -530,6 +530,11 @@ class Reason(Enum):
         "A limit of this daemon is reached.",
         "GetServerInfo shows the limits.",
     )
+    CONFIG_INVALID = (
+        FailedPrecondition,
+        "The configuration, or a file that it names, is wrong.",
+        "Repair what the message names, check with `nvmed check-config`, then start or reload.",
+    )
     ADDRESS_IN_USE = AlreadyExists, "Something else has the daemon's address.", "Stop it, or choose another address."
     SHUTTING_DOWN = Unavailable, "The daemon is stopping.", "Try again when it is back."
     CALL_CANCELLED = Cancelled, "The call was cancelled.", "Nothing to do."

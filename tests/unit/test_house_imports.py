@@ -18,8 +18,8 @@ CLIENT = ROOT / "clients/python"
 
 FLOORS = (
     {"errors", "malloc"},
-    {"os_errors"},
-    {"nvme", "keys", "config", "limits", "logs"},
+    {"os_errors", "limits"},
+    {"nvme", "keys", "config", "logs"},
     {"linux", "simulator", "security"},
     {"devices"},
     {"operations"},

@@ -1,0 +1,339 @@
+"""The configuration: one TOML file, checked as a whole before anything of it is used.
+
+Its schema is here and nowhere else: `docs/configuration.md` is generated from it. A field that is not known, of another
+type or out of range is refused with its path; what needs other parts of the house (roles that exist, certificates that
+fit) is checked by those. Options of the command line go before the file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from nvmed import limits
+from nvmed.errors import NvmedError, Reason, error
+
+FILE_BYTES_MAX: Final = limits.MIB
+
+_NAME: Final = "^[a-z][a-z0-9-]{0,62}$"
+_MODE: Final = "^0?[0-7]{3}$"
+
+AbsolutePath = Annotated[str, Meta(pattern="^/")]
+OptionalPath = Annotated[str, Meta(pattern="^(/|$)")]
+Name = Annotated[str, Meta(pattern=_NAME)]
+Mode = Annotated[str, Meta(pattern=_MODE)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class UnixListener(Table, frozen=True):
+    """A unix socket. Whoever may open it is its principal: owner, group and mode of the file are the proof."""
+
+    path: Annotated[AbsolutePath, Meta(description="The socket. Its directory must not be writable by others.")]
+    mode: Annotated[Mode, Meta(description="Mode of the socket, in octal.")] = "0600"
+    group: Annotated[str, Meta(description="Group of the socket; empty for the daemon's own.")] = ""
+    principal: Annotated[Name, Meta(description="Callers are `unix:PRINCIPAL` in bindings, logs and audit.")] = "admin"
+    roles: Annotated[tuple[Name, ...], Meta(description="Roles of its callers over everything, beside bindings.")] = ()
+
+
+class TlsListener(Table, frozen=True):
+    """TCP with TLS 1.3 and client certificates. Callers are who their certificate's URI and DNS names say."""
+
+    address: Annotated[str, Meta(description="`ADDRESS:PORT`, an IPv6 address in brackets; port 0 for a free one.")]
+    certificate: Annotated[AbsolutePath, Meta(description="The server's certificate and what leads to its root, PEM.")]
+    key: Annotated[AbsolutePath, Meta(description="Its private key, PEM without a passphrase; not readable by others.")]
+    client_ca: Annotated[
+        AbsolutePath,
+        Meta(description="Certificates that clients' certificates must be signed by, PEM. No others are trusted."),
+    ]
+
+
+class Loopback(Table, frozen=True):
+    """Plain TCP, without identity, for tests on one machine. Everyone on it is the principal `loopback`."""
+
+    address: Annotated[str, Meta(description="`ADDRESS:PORT` with a loopback address.")]
+    roles: Annotated[tuple[Name, ...], Meta(description="Roles of everyone on this machine.")] = ("admin",)
+
+
+class Listen(Table, frozen=True):
+    """Where clients connect."""
+
+    unix: Annotated[tuple[UnixListener, ...], Meta(description="Unix sockets.")] = ()
+    tls: Annotated[tuple[TlsListener, ...], Meta(description="TCP with mutual TLS.")] = ()
+    insecure_loopback: Annotated[Loopback | None, Meta(description="Plain TCP on loopback.")] = None
+
+
+class HostConfig(Table, frozen=True):
+    """Whose drives are managed."""
+
+    simulate: Annotated[
+        int, Meta(ge=0, le=64, description="Manage so many simulated drives instead of this host's.")
+    ] = 0
+    sysfs_root: Annotated[AbsolutePath, Meta(description="sysfs.")] = "/sys"
+    dev_root: Annotated[AbsolutePath, Meta(description="Device nodes.")] = "/dev"
+
+
+class Role(Table, frozen=True):
+    """A role: a set of permissions, by the name of its table."""
+
+    permissions: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="Permissions, as `docs/secure.md` lists them; no patterns.")
+    ]
+
+
+class Binding(Table, frozen=True):
+    """Who has which roles over what. Nobody has what no binding gives."""
+
+    principals: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description="Patterns of `uri:...`, `dns:...`, `unix:...` or `loopback`."),
+    ]
+    roles: Annotated[tuple[Name, ...], Meta(min_length=1, description="Names of roles.")]
+    resources: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description="Patterns of resource names, and `host` for what is about the whole host."),
+    ] = ("**",)
+
+
+class Policy(Table, frozen=True):
+    """What callers may do, beside what the roles that ship allow: see `docs/secure.md`."""
+
+    roles: Annotated[dict[Name, Role], Meta(description="Roles of your own; those that ship cannot be changed.")] = {}
+    bindings: Annotated[tuple[Binding, ...], Meta(description="Who has which roles over what.")] = ()
+    blocked: Annotated[
+        tuple[str, ...],
+        Meta(description="Patterns of principals that may do nothing, whatever bindings say: the way to revoke."),
+    ] = ()
+    passthru_rules: Annotated[
+        OptionalPath,
+        Meta(description="File of the rules for passthrough commands; without it there are none."),
+    ] = ""
+
+
+class Audit(Table, frozen=True):
+    """The record of mutations, denials and secrets that were shown."""
+
+    directory: Annotated[
+        OptionalPath, Meta(description="Where its files are; empty for `audit` in the state directory.")
+    ] = ""
+    file_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=64 * limits.KIB, le=limits.KIB * limits.MIB, description="A file of this size is followed by the next."
+        ),
+    ] = 16 * limits.MIB
+    files_max: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="Oldest files beyond this many are deleted; 0 keeps all.")
+    ] = 0
+    journald: Annotated[bool, Meta(description="Send each record to journald as well.")] = True
+
+
+class Metrics(Table, frozen=True):
+    """Metrics for Prometheus, over HTTP without authentication: they name drives and callers' methods, no secrets."""
+
+    address: Annotated[
+        str, Meta(description="`ADDRESS:PORT` with a loopback address, `unix:/path`, or empty for no metrics.")
+    ] = ""
+    sample_interval_s: Annotated[
+        int, Meta(ge=5, le=86_400, description="How often drives are asked for SMART data; scrapes never ask them.")
+    ] = 60
+
+
+class Limits(Table, frozen=True):
+    """How much one caller may take, so that others are served. GetServerInfo shows them, with those that are fixed."""
+
+    calls_per_second: Annotated[Count, Meta(description="Calls of one principal, in the long run.")] = 200
+    calls_burst: Annotated[Count, Meta(description="Calls of one principal at once after a pause.")] = 400
+    calls_at_once: Annotated[Count, Meta(description="Calls of one principal that run, streams not counted.")] = 128
+    streams_at_once: Annotated[Count, Meta(description="Streams of one principal that run.")] = 64
+    connections: Annotated[Count, Meta(description="Connections of each address that is listened on.")] = 1000
+    connection_age_s: Annotated[
+        int,
+        Meta(
+            ge=60,
+            le=604_800,
+            description="A connection takes no new calls after this, so that clients prove who they are again.",
+        ),
+    ] = 3600
+    handshake_timeout_s: Annotated[
+        int, Meta(ge=1, le=120, description="Time that a client has for its TLS handshake.")
+    ] = 10
+
+
+class Firmware(Table, frozen=True):
+    """Firmware of drives."""
+
+    rules: Annotated[
+        OptionalPath, Meta(description="File of steps, quirks and known images beside those that ship.")
+    ] = ""
+
+
+class Config(Table, frozen=True):
+    """The whole file."""
+
+    state_dir: Annotated[AbsolutePath, Meta(description="Where the daemon keeps what must survive it.")] = (
+        "/var/lib/nvmed"
+    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="What is logged: this and what is graver.")
+    ] = "info"
+    host: HostConfig = HostConfig()
+    listen: Listen = Listen(unix=(UnixListener(path="/run/nvmed/admin.sock", roles=("admin",)),))
+    policy: Policy = Policy()
+    audit: Audit = Audit()
+    metrics: Metrics = Metrics()
+    limits: Limits = Limits()
+    firmware: Firmware = Firmware()
+
+    @property
+    def audit_directory(self) -> Path:
+        """Where the audit's files are."""
+        return Path(self.audit.directory or f"{self.state_dir}/audit")
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file; raises CONFIG_INVALID, which says where it is wrong."""
+    return parse(read_trusted(path), str(path))
+
+
+def parse(text: str, source: str) -> Config:
+    """The configuration that `text` is; `source` names it in errors."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as exc:
+        raise invalid(source, "", f"is no TOML: {exc}") from None
+    except msgspec.ValidationError as exc:
+        raise invalid(source, *_explained(exc)) from None
+    _check(config, source)
+    return config
+
+
+def replaced(config: Config, source: str, changes: dict[str, Any]) -> Config:
+    """`config` with other values of some fields, by dotted path, checked again; for options of the command line."""
+    plain = msgspec.to_builtins(config)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        table = plain
+        for parent in parents:
+            table = table[parent]
+        table[last] = msgspec.to_builtins(value)
+    try:
+        changed = msgspec.convert(plain, Config)
+    except msgspec.ValidationError as exc:
+        raise invalid(source, *_explained(exc)) from None
+    _check(changed, source)
+    return changed
+
+
+def read_trusted(path: Path) -> str:
+    """The text of a file that decides what the daemon does: raises CONFIG_INVALID if others may write it."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as exc:
+        raise invalid(str(path), "", f"cannot be read: {exc.strerror}") from None
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise invalid(str(path), "", "may be written by others than root; chown root and chmod go-w")
+    if len(data) > FILE_BYTES_MAX:
+        raise invalid(str(path), "", f"is larger than {FILE_BYTES_MAX} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise invalid(str(path), "", f"is not UTF-8 at byte {exc.start}") from None
+
+
+def invalid(source: str, where: str, sentence: str) -> NvmedError:
+    """The error of one wrong place: the file, the path of the field in it, and what is wrong."""
+    place = f"{source}: {where}: " if where else f"{source}: "
+    return error(Reason.CONFIG_INVALID, f"{place}{sentence}", file=source, field=where)
+
+
+_HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
+
+
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """Host, without brackets, and port of `host:port`; None if it is not that."""
+    match = _HOST_PORT.fullmatch(address)
+    if not match or int(match["port"]) > 65535:
+        return None
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `host:port` can be reached from this machine alone."""
+    parts = host_and_port(address)
+    if parts is None:
+        return False
+    try:
+        return parts[0] == "localhost" or ipaddress.ip_address(parts[0]).is_loopback
+    except ValueError:
+        return False
+
+
+_WHERE: Final = re.compile(r" - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$")
+
+_WORDS: Final = {
+    "`str` matching regex '^/'": "an absolute path",
+    "`str` matching regex '^(/|$)'": "an absolute path, or nothing",
+    f"`str` matching regex '{_NAME}'": "a name of lower-case letters, digits and hyphens",
+    f"`str` matching regex '{_MODE}'": "an octal mode such as 0660",
+}
+
+
+def _explained(exc: msgspec.ValidationError) -> tuple[str, str]:
+    """Where and what is wrong, in words."""
+    text = str(exc)
+    found = _WHERE.search(text)
+    sentence = text[: found.start()] if found else text
+    for technical, plain in _WORDS.items():
+        sentence = sentence.replace(technical, plain)
+    sentence = sentence[:1].lower() + sentence[1:]
+    if found and found["key"]:
+        sentence = f"a name in it is wrong: {sentence}"
+    return (found["path"] if found else ""), sentence
+
+
+def _check(config: Config, source: str) -> None:
+    """What the types cannot say."""
+    listen = config.listen
+    if not listen.unix and not listen.tls and listen.insecure_loopback is None:
+        raise invalid(source, "listen", "nobody could connect; give a unix socket or a TLS address")
+    for index, tls in enumerate(listen.tls):
+        if host_and_port(tls.address) is None:
+            raise invalid(source, f"listen.tls[{index}].address", f"{tls.address!r} is not ADDRESS:PORT")
+    if listen.insecure_loopback is not None and not is_loopback(listen.insecure_loopback.address):
+        raise invalid(
+            source,
+            "listen.insecure_loopback.address",
+            f"{listen.insecure_loopback.address!r} is no loopback ADDRESS:PORT; plain TCP is for this machine alone",
+        )
+    for name, values in (
+        ("path", [unix.path for unix in listen.unix]),
+        ("principal", [unix.principal for unix in listen.unix]),
+    ):
+        if len(set(values)) < len(values):
+            raise invalid(source, "listen.unix", f"two sockets have the same {name}")
+    for index, unix in enumerate(listen.unix):
+        if int(unix.mode, 8) & 0o007:
+            raise invalid(
+                source, f"listen.unix[{index}].mode", f"{unix.mode} lets everyone on the host in; use a group"
+            )
+    address = config.metrics.address
+    if address and not address.startswith("unix:/") and not is_loopback(address):
+        raise invalid(
+            source,
+            "metrics.address",
+            f"{address!r} is neither unix:/path nor a loopback ADDRESS:PORT; it has no authentication",
+        )
