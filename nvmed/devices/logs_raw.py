@@ -27,7 +27,7 @@ PLAIN_BYTES_MAX: Final = 16 * 1024
 class RawRequest:
     """What to stream: all of `page`, in commands that retain the event. `encode` and `headroom` are `LogRange`'s.
 
-    `change` is how the event is cleared at the end, None to keep it.
+    `clear` is how the event is cleared at the end, None to keep it.
     """
 
     page: LogPageRequest
