@@ -24,10 +24,17 @@ from nvmed.errors import Reason, error
 from nvmed.linux import systemd
 from nvmed.linux.key_thread import KeyThread
 from nvmed.nvme.host import Host
+from nvmed.operations import images, reconcile
+from nvmed.operations.drives import Drives
+from nvmed.operations.exclusion import Exclusion
+from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
 from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
+from nvmed.operations.quirks import RulesFiles
 from nvmed.operations.request_digest import RequestDigests
+from nvmed.operations.resets import Resets
+from nvmed.operations.spool import Spool
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Foundation
 from nvmed.security.principal import ADMIN_SOCKET, LOOPBACK, Principal
@@ -46,6 +53,7 @@ class Options:
     insecure_tcp: str | None
     state_dir: Path
     simulated: bool
+    firmware_rules: Path | None = None
 
 
 @asynccontextmanager
@@ -57,10 +65,24 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     await extended.recover(inventory)
     key_thread = KeyThread()
     keyring = Keyring(key_thread)
-    operations = Manager(Journal(options.state_dir / "journal.sqlite"), reconcilers={})
-    await operations.recover()
+    drives = Drives(inventory, Exclusion(), host.usage)
+    spool = Spool(options.state_dir / "spool")
+    operations = Manager(
+        Journal(options.state_dir / "journal.sqlite"),
+        {**reconcile.reconcilers(drives), **images.reconcilers(spool)},
+        history=reconcile.HISTORY,
+    )
+    firmware = Firmware(drives, operations, spool, RulesFiles(options.firmware_rules))
     foundation = Foundation(
-        inventory, extended, operations, keyring, RequestDigests(options.state_dir), options.simulated
+        inventory=inventory,
+        extended_telemetry=extended,
+        operations=operations,
+        keyring=keyring,
+        digests=RequestDigests(options.state_dir),
+        spool=spool,
+        firmware=firmware,
+        resets=Resets(drives),
+        simulated=options.simulated,
     )
     doors: list[tuple[str, Principal]] = []
     if options.socket is not None:
@@ -71,7 +93,10 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(inventory.close)
         stack.callback(key_thread.close)
+        stack.callback(firmware.close)
         stack.push_async_callback(extended.settle)
+        await stack.enter_async_context(spool.serving())
+        await operations.recover()
         stack.push_async_callback(operations.close)
         addresses = [await stack.enter_async_context(_door(foundation, *door)) for door in doors]
         yield tuple(addresses)

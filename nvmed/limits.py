@@ -38,6 +38,8 @@ WAIT_MS_MAX: Final = 600_000
 FORMAT_MS_DEFAULT: Final = 600_000
 FORMAT_MS_MAX: Final = 24 * 3600 * 1000
 IMAGE_BYTES_MAX: Final = 256 * MIB
+STAGE_DRIVES_MAX: Final = 64
+STAGE_CONCURRENCY_DEFAULT: Final = 32
 IMAGE_LABELS_MAX: Final = 16
 LABEL_KEY_BYTES_MAX: Final = 64
 LABEL_BYTES_MAX: Final = 256
@@ -64,6 +66,8 @@ PUBLISHED: Final = {
     "wait_ms_max": WAIT_MS_MAX,
     "format_ms_max": FORMAT_MS_MAX,
     "image_bytes_max": IMAGE_BYTES_MAX,
+    "stage_drives_max": STAGE_DRIVES_MAX,
+    "stage_concurrency_default": STAGE_CONCURRENCY_DEFAULT,
     "image_labels_max": IMAGE_LABELS_MAX,
     "image_ttl_s": IMAGE_TTL_S,
     "spool_bytes_max": SPOOL_BYTES_MAX,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
+from nvmed import limits
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.firmware_download import DownloadPlan, download
 from nvmed.devices.lane import Lane
@@ -32,8 +33,6 @@ from nvmed.operations.spool_files import Image
 
 COMMIT_TIMEOUT_MS: Final = 120_000
 """Drives erase and write flash during a commit; the kernel's 60 s have been too few."""
-
-CONCURRENCY_DEFAULT: Final = 32
 
 NOT_STARTED: Final = frozenset({Reason.DEVICE_STALLED.name, Reason.DEVICE_BUSY.name})
 """Reasons for which a command was never given to the drive."""
@@ -157,7 +156,7 @@ class Firmware:
     async def _stage_many(
         self, running: Running, plans: Sequence[_Plan], staging: Staging, pinned: Pinned
     ) -> Sequence[Result]:
-        turns = asyncio.Semaphore(staging.concurrency or CONCURRENCY_DEFAULT)
+        turns = asyncio.Semaphore(staging.concurrency or limits.STAGE_CONCURRENCY_DEFAULT)
 
         async def stage_part(part: Running, plan: _Plan) -> Result:
             async with turns:

@@ -14,13 +14,16 @@ from nvmed.errors import Reason
 from nvmed.nvme.firmware import FirmwareSlots
 from nvmed.operations.drives import Drives, fresh_identity, fresh_slots
 from nvmed.operations.firmware import outcome_field, part_result
-from nvmed.operations.firmware_activation import ACTIVATE, ROLLBACK, SERVICE, STAGE, Mode
+from nvmed.operations.firmware_activation import ACTIVATE, KINDS, ROLLBACK, SERVICE, STAGE, Mode
 from nvmed.operations.journal import State, Step
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
 
 DOWNLOAD: Final = f"{SERVICE}/DownloadFirmware"
 RESET_CONTROLLER: Final = "nvmed.v1.InventoryService/ResetController"
 RESET_SUBSYSTEM: Final = "nvmed.v1.InventoryService/ResetSubsystem"
+
+HISTORY: Final = frozenset({*KINDS, RESET_CONTROLLER, RESET_SUBSYSTEM})
+"""Kinds that are a drive's history, which is not forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,7 @@ def reconcilers(drives: Drives) -> Mapping[str, Reconcile]:
         return was_reset(case, await revision(case.record.target))
 
     async def downloaded(case: Interrupted) -> Verdict:
-        return Verdict(
-            State.SAFE_TO_RETRY, "the download did not end; nothing was committed, so the drive is as it was before"
-        )
+        return Verdict(State.SAFE_TO_RETRY, "some of the image may be in the download buffer; nothing was committed")
 
     return {
         STAGE: stage,
@@ -201,7 +202,7 @@ def activated(case: Interrupted, truth: Truth) -> Verdict:
 
 
 def _required(commit: Step) -> str:
-    """RequiredReset as the contract names it: what the drive answered, else the controller reset that action 2 implies."""
+    """RequiredReset as the contract names it: the drive's answer, else the reset that action 2 implies."""
     return f"REQUIRED_RESET_{(commit.outcome or {}).get('required_reset') or 'CONTROLLER'}"
 
 

@@ -14,7 +14,7 @@ from nvmed.operations import failure
 from nvmed.operations.journal import Record
 
 Result = Mapping[str, Any]
-"""What an operation gives: a JSON object with the field names of its response message."""
+"""What an operation gives: its response message in protobuf's JSON (bytes as base64), by the fields' own names."""
 
 Run = Callable[["Running"], Awaitable[Result]]
 

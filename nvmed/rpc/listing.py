@@ -29,11 +29,11 @@ def page(items: Sequence[M], request: Any) -> tuple[Sequence[M], str]:
     """
     chosen = select(items, request.filter)
     size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
-    after = _decode(request.page_token, request.filter)
+    after = decode_token(request.page_token, request.filter)
     rest = [item for item in chosen if name_of(item) > after]
     shown = rest[:size]
     more = len(rest) > len(shown)
-    return shown, _encode(name_of(shown[-1]), request.filter) if more else ""
+    return shown, encode_token(name_of(shown[-1]), request.filter) if more else ""
 
 
 def name_of(item: Any) -> str:
@@ -104,11 +104,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _encode(after: str, filter_text: str) -> str:
+def encode_token(after: str, filter_text: str) -> str:
+    """A page token: the next page begins after the item that `after` names, in a list of this filter."""
     return base64.urlsafe_b64encode(json.dumps([after, _digest(filter_text)]).encode()).decode()
 
 
-def _decode(token: str, filter_text: str) -> str:
+def decode_token(token: str, filter_text: str) -> str:
+    """What `encode_token` was given, "" for no token; raises INVALID_FIELD."""
     if not token:
         return ""
     try:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from nvmed import limits
+from nvmed.nvme.opcodes import IDENTIFY_BYTES
 from nvmed.rpc.field_rules import Rule, anything, choice, data, items, nested, number, pattern, text
-from nvmed.v1 import key_pb2, operations_pb2, telemetry_pb2
+from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, operations_pb2, telemetry_pb2
 
 _PAGE: Final = {
     "page_size": number(0, 2**31 - 1),  # AIP-158: too large is lowered, not refused
@@ -32,9 +33,22 @@ _LABEL: Final = Rule(
     )
 )
 _IMAGE_BYTES: Final = number(4, limits.IMAGE_BYTES_MAX, multiple_of=4)
+_OVERRIDES: Final = items(choice(operations_pb2.Gate), len(operations_pb2.Gate.values()))
+_SLOT: Final = number(1, 7)
+_REVISION: Final = text(8)
 _MUTATION: Final = {"request_id": _REQUEST_ID, "validate_only": anything()}
 """The fields of every request that changes something."""
 
+_CHUNK_BYTES: Final = number(limits.CHUNK_BYTES_MIN, limits.CHUNK_BYTES_MAX, multiple_of=512, zero=True)
+_TRANSFER_BYTES: Final = number(limits.TRANSFER_BYTES_MIN, 2**32 - 1, multiple_of=512, zero=True)
+_LOG: Final = {"controller": _NAME, "include_raw": anything()}
+_CLEARING_LOG: Final = {**_LOG, "retain_async_event": anything(), "request_id": _REQUEST_ID}
+"""The fields of requests for a log that an asynchronous event tells of."""
+
+_STARTABLE: Final = (log_pb2.SELF_TEST_SHORT, log_pb2.SELF_TEST_EXTENDED, log_pb2.SELF_TEST_ABORT)
+_SELF_TEST: Final = Rule(
+    lambda value: "" if value in _STARTABLE else "must be SELF_TEST_SHORT, SELF_TEST_EXTENDED or SELF_TEST_ABORT", True
+)
 _SERIAL: Final = number(1, 2**31 - 1)
 _IN_KEYRING: Final = {"keyring": nested(), "key_type": text(limits.KEY_TYPE_BYTES_MAX)}
 _NQNS: Final = {"host_nqn": _NAME, "subsystem_nqn": _NAME}  # how long they may be is for nvmed.keys to say
@@ -60,8 +74,8 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "data_area": choice(telemetry_pb2.TelemetryDataArea),
         "create": anything(),
         "retain_async_event": anything(),
-        "max_transfer_bytes": number(limits.TRANSFER_BYTES_MIN, 2**32 - 1, multiple_of=512, zero=True),
-        "chunk_bytes": number(limits.CHUNK_BYTES_MIN, limits.CHUNK_BYTES_MAX, multiple_of=512, zero=True),
+        "max_transfer_bytes": _TRANSFER_BYTES,
+        "chunk_bytes": _CHUNK_BYTES,
         "window": number(1, limits.WINDOW_MAX, zero=True),
         "resume_token": text(limits.TOKEN_BYTES_MAX),
         "offset": anything(),
@@ -77,7 +91,7 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "UploadHeader": {
         "sha256": Rule(lambda value: "" if len(value) == 32 else f"has {len(value)} bytes; SHA-256 has 32", True),
         "size_bytes": _IMAGE_BYTES,
-        "firmware_revision": text(8),
+        "firmware_revision": _REVISION,
         "model_number": text(40),
         "labels": items(_LABEL, limits.IMAGE_LABELS_MAX),
         **_MUTATION,
@@ -95,7 +109,57 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "offset_bytes": number(0, 2**34 - 4, multiple_of=4),
         "transfer_bytes": number(4, 2**32 - 4, multiple_of=4, zero=True),
         "ignore_overlap": anything(),
-        "override_gates": items(choice(operations_pb2.Gate), len(operations_pb2.Gate.values())),
+        "override_gates": _OVERRIDES,
+        **_MUTATION,
+    },
+    "FirmwarePreconditions": {"model_number": text(40), "firmware_revision": _REVISION},
+    "StageFirmwareRequest": {
+        "controllers": items(text(required=True), limits.STAGE_DRIVES_MAX),
+        "image": _IMAGE_NAME,
+        "slot": _SLOT,
+        "firmware_revision": _REVISION,
+        "preconditions": nested(),
+        "override_gates": _OVERRIDES,
+        "max_concurrency": number(1, limits.STAGE_DRIVES_MAX, zero=True),
+        **_MUTATION,
+    },
+    "ActivateFirmwareRequest": {
+        "controller": _NAME,
+        "slot": _SLOT,
+        "activation_mode": choice(firmware_pb2.ActivationMode, required=True),
+        "slot_revision": _REVISION,
+        "preconditions": nested(),
+        "override_gates": _OVERRIDES,
+        "acknowledge_disruption": anything(),
+        **_MUTATION,
+    },
+    "VerifyFirmwareRequest": {
+        "controller": _NAME,
+        "firmware_revision": text(8, required=True),
+        "slot": number(1, 7, zero=True),
+        **_MUTATION,
+    },
+    "RollbackFirmwareRequest": {
+        "controller": _NAME,
+        "slot": _SLOT,
+        "activation_mode": choice(firmware_pb2.ActivationMode, required=True),
+        "preconditions": nested(),
+        "override_gates": _OVERRIDES,
+        "acknowledge_disruption": anything(),
+        **_MUTATION,
+    },
+    "GetFirmwareSlotsRequest": {"controller": _NAME},
+    "ListFirmwareHistoryRequest": {"parent": _NAME, **_PAGE},
+    "ResetControllerRequest": {
+        "name": _NAME,
+        "acknowledge_disruption": anything(),
+        "override_gates": _OVERRIDES,
+        **_MUTATION,
+    },
+    "ResetSubsystemRequest": {
+        "name": _NAME,
+        "acknowledge_disruption": anything(),
+        "override_gates": _OVERRIDES,
         **_MUTATION,
     },
     "KeyringRef": {"name": text(limits.KEY_DESCRIPTION_BYTES_MAX), "serial": _SERIAL},
@@ -171,6 +235,63 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "acknowledge_disruption": anything(),
         **_MUTATION,
     },
+    "GetAnaLogSizeRequest": {
+        "controller": text(),
+        "identify_controller": Rule(
+            lambda value: (
+                "" if len(value) == IDENTIFY_BYTES else f"has {len(value)} bytes; Identify has {IDENTIFY_BYTES}"
+            )
+        ),
+        "groups_only": anything(),
+    },
+    "GetAnaLogRequest": {**_CLEARING_LOG, "groups_only": anything()},
+    "GetLbaStatusLogRequest": _CLEARING_LOG,
+    "GetSmartLogRequest": {**_CLEARING_LOG, "nsid": anything()},  # which are there is for the drive to say
+    "ListErrorLogEntriesRequest": {**_CLEARING_LOG, "entries_max": number(0, 256)},
+    "GetEffectsLogRequest": {**_LOG, "command_set": number(0, 0xFF)},
+    "GetSelfTestLogRequest": _LOG,
+    "StartSelfTestRequest": {
+        "controller": _NAME,
+        "test": _SELF_TEST,
+        "nsid": anything(),
+        **_MUTATION,
+    },
+    "GetSanitizeStatusRequest": _CLEARING_LOG,
+    "GetPersistentEventLogRequest": {
+        "controller": _NAME,
+        "events_max": number(0, limits.EVENTS_MAX),
+        "take_over_context": anything(),
+        "request_id": _REQUEST_ID,
+    },
+    "GetSupportedLogPagesRequest": _LOG,
+    "GetOcpSmartLogRequest": {**_LOG, "uuid_index": number(0, 0x7F)},
+    "ReadLogPageRequest": {
+        "controller": _NAME,
+        "log_page": replace(number(0, 0xFF), required=True),
+        "length_bytes": number(4, limits.LOG_PAGE_BYTES_MAX, multiple_of=4),
+        "offset_bytes": number(0, 2**64 - 4, multiple_of=4),
+        "log_specific_parameter": number(0, 0x7F),
+        "log_specific_identifier": number(0, 0xFFFF),
+        "uuid_index": number(0, 0x7F),
+        "command_set": number(0, 0xFF),
+        "nsid": anything(),
+        "retain_async_event": anything(),
+        "chunk_bytes": _CHUNK_BYTES,
+        "window": number(1, limits.WINDOW_MAX, zero=True),
+        "max_transfer_bytes": _TRANSFER_BYTES,
+        "request_id": _REQUEST_ID,
+    },
 }
 
-RULES: Final = {f"nvmed.v1.{message}": rules for message, rules in _BY_MESSAGE.items()}
+_LONGRUNNING: Final[dict[str, Mapping[str, Rule]]] = {
+    "ListOperationsRequest": {"name": text(), "return_partial_success": anything(), **_PAGE},
+    "GetOperationRequest": {"name": _NAME},
+    "WaitOperationRequest": {"name": _NAME, "timeout": nested()},
+    "CancelOperationRequest": {"name": _NAME},
+    "DeleteOperationRequest": {"name": _NAME},
+}
+
+RULES: Final = {
+    **{f"nvmed.v1.{message}": rules for message, rules in _BY_MESSAGE.items()},
+    **{f"google.longrunning.{message}": rules for message, rules in _LONGRUNNING.items()},
+}

@@ -36,9 +36,42 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.InventoryService/GetSubsystem": Rule("inventory.read", "name"),
         "/nvmed.v1.InventoryService/ListNamespaces": Rule("inventory.read", "parent"),
         "/nvmed.v1.InventoryService/GetNamespace": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/ResetController": Rule("inventory.reset", "name"),
+        "/nvmed.v1.InventoryService/ResetSubsystem": Rule("inventory.reset", "name"),
+        "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload"),
+        "/nvmed.v1.FirmwareService/GetUpload": Rule("firmware.upload", "name"),
+        "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name"),
+        "/nvmed.v1.FirmwareService/ListImages": Rule("firmware.read"),
+        "/nvmed.v1.FirmwareService/GetImage": Rule("firmware.read", "name"),
+        "/nvmed.v1.FirmwareService/DeleteImage": Rule("firmware.upload", "name"),
+        "/nvmed.v1.FirmwareService/DownloadFirmware": Rule("firmware.download"),
+        "/nvmed.v1.FirmwareService/StageFirmware": Rule("firmware.stage"),
+        "/nvmed.v1.FirmwareService/ActivateFirmware": Rule("firmware.activate", "controller"),
+        "/nvmed.v1.FirmwareService/RollbackFirmware": Rule("firmware.activate", "controller"),
+        "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller"),
+        "/nvmed.v1.FirmwareService/GetFirmwareSlots": Rule("firmware.read", "controller"),
+        "/nvmed.v1.FirmwareService/ListFirmwareHistory": Rule("firmware.read", "parent"),
+        "/google.longrunning.Operations/ListOperations": Rule("operations.read"),
+        "/google.longrunning.Operations/GetOperation": Rule("operations.read", "name"),
+        "/google.longrunning.Operations/WaitOperation": Rule("operations.read", "name"),
+        "/google.longrunning.Operations/CancelOperation": Rule("operations.cancel", "name"),
+        "/google.longrunning.Operations/DeleteOperation": Rule("operations.cancel", "name"),
         "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule("telemetry.read", "controller"),
         "/nvmed.v1.TelemetryService/StreamTelemetry": Rule("telemetry.read", "controller"),
         "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller"),
+        "/nvmed.v1.LogService/GetAnaLogSize": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetAnaLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetLbaStatusLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetSmartLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/ListErrorLogEntries": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetEffectsLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetSelfTestLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/StartSelfTest": Rule("log.self_test", "controller"),
+        "/nvmed.v1.LogService/GetSanitizeStatus": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetPersistentEventLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetSupportedLogPages": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/GetOcpSmartLog": Rule("log.read", "controller"),
+        "/nvmed.v1.LogService/ReadLogPage": Rule("log.read", "controller"),
         "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
         "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
         "/nvmed.v1.KeyService/LookupKey": Rule("keys.list"),
@@ -67,7 +100,10 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
 CREATE_TELEMETRY: Final = "telemetry.create"
 """Beside `telemetry.read`, for a StreamTelemetry that captures: it replaces the host-initiated log there was."""
 
-PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {CREATE_TELEMETRY}
+CLEAR_LOG: Final = "log.clear"
+"""Beside `log.read`, for reading that changes something: an event, another's context, a measurement."""
+
+PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {CREATE_TELEMETRY, CLEAR_LOG}
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -84,7 +120,9 @@ ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 "keys.rotate",
             }
         ),
-        "viewer": frozenset({"server.read", "server.health", "inventory.read", "telemetry.read", "keys.list"}),
+        "viewer": frozenset(
+            {"server.read", "server.health", "inventory.read", "telemetry.read", "log.read", "keys.list"}
+        ),
     }
 )
 """The roles that ship."""

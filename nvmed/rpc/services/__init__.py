@@ -8,16 +8,24 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.operations.firmware import Firmware
 from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
 from nvmed.operations.request_digest import RequestDigests
+from nvmed.operations.resets import Resets
+from nvmed.operations.spool import Spool
 from nvmed.rpc.services.admin import AdminService
+from nvmed.rpc.services.firmware import FirmwareService
 from nvmed.rpc.services.inventory import InventoryService
 from nvmed.rpc.services.key import KeyService
+from nvmed.rpc.services.log import LogService
+from nvmed.rpc.services.operations import OperationsService, add_operations_to_server
 from nvmed.rpc.services.telemetry import TelemetryService
 from nvmed.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
+from nvmed.v1.firmware_pb2_grpc import add_FirmwareServiceServicer_to_server
 from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
 from nvmed.v1.key_pb2_grpc import add_KeyServiceServicer_to_server
+from nvmed.v1.log_pb2_grpc import add_LogServiceServicer_to_server
 from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
 
@@ -30,6 +38,9 @@ class Foundation:
     operations: Manager
     keyring: Keyring
     digests: RequestDigests
+    spool: Spool
+    firmware: Firmware
+    resets: Resets
     simulated: bool
 
 
@@ -38,11 +49,17 @@ Make = Callable[[Foundation], Any]
 
 SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
     (add_AdminServiceServicer_to_server, lambda on: AdminService(simulated=on.simulated)),
-    (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory)),
+    (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory, on.operations, on.resets)),
     (
         add_TelemetryServiceServicer_to_server,
         lambda on: TelemetryService(on.inventory, on.extended_telemetry, on.operations),
     ),
+    (add_LogServiceServicer_to_server, lambda on: LogService(on.inventory, on.operations)),
     (add_KeyServiceServicer_to_server, lambda on: KeyService(on.keyring, on.operations, on.digests)),
+    (
+        add_FirmwareServiceServicer_to_server,
+        lambda on: FirmwareService(on.inventory, on.operations, on.spool, on.firmware),
+    ),
+    (add_operations_to_server, lambda on: OperationsService(on.operations)),
 )
 """How each service is made and added to a server."""

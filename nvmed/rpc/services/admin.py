@@ -10,7 +10,19 @@ from nvmed import limits
 from nvmed.rpc.call import current_call
 from nvmed.v1 import admin_pb2, admin_pb2_grpc
 
-FEATURES: Final = ("inventory", "telemetry", "telemetry.resume", "telemetry.acknowledge", "keys")
+FEATURES: Final = (
+    "inventory",
+    "telemetry",
+    "telemetry.resume",
+    "telemetry.acknowledge",
+    "operations",
+    "firmware",
+    "firmware.upload",
+    "firmware.download",
+    "inventory.reset",
+    "keys",
+    "logs",
+)
 """What clients may rely on: append-only."""
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from google.longrunning import operations_pb2 as longrunning
+
+from nvmed.devices.controller import Device
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
+from nvmed.operations.gates import check_overrides
+from nvmed.operations.manager import Manager
+from nvmed.operations.resets import Kind, Reset, Resets
 from nvmed.rpc import convert
 from nvmed.rpc.listing import page
-from nvmed.v1 import inventory_pb2, inventory_pb2_grpc, resources_pb2
+from nvmed.rpc.longrunning import begin, replayed
+from nvmed.v1 import inventory_pb2, inventory_pb2_grpc, operations_pb2, resources_pb2
 
 
 class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
-    """Answers from the kernel's view of the host; only capabilities ask a drive."""
+    """Answers from the kernel's view of the host; only capabilities ask a drive, and resets change one."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, operations: Manager, resets: Resets) -> None:
         self._inventory = inventory
+        self._operations = operations
+        self._resets = resets
 
     async def ListControllers(
         self, request: inventory_pb2.ListControllersRequest, context: Any
@@ -61,3 +71,26 @@ class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
 
     async def GetNamespace(self, request: inventory_pb2.GetNamespaceRequest, context: Any) -> resources_pb2.Namespace:
         return convert.namespace(await self._inventory.find_namespace(request.name))
+
+    async def ResetController(
+        self, request: inventory_pb2.ResetControllerRequest, context: Any
+    ) -> longrunning.Operation:
+        if (known := await replayed(self._operations, request)) is not None:
+            return known
+        device = (await self._inventory.find(request.name)).device
+        return await self._reset(request, _reset(request, Kind.CONTROLLER, device, device.resource_name))
+
+    async def ResetSubsystem(self, request: inventory_pb2.ResetSubsystemRequest, context: Any) -> longrunning.Operation:
+        if (known := await replayed(self._operations, request)) is not None:
+            return known
+        subsystem = await self._inventory.find_subsystem(request.name)
+        return await self._reset(request, _reset(request, Kind.SUBSYSTEM, subsystem.devices[0], subsystem.name))
+
+    async def _reset(self, request: Any, reset: Reset) -> longrunning.Operation:
+        check, run = partial(self._resets.check, reset), partial(self._resets.run, reset=reset)
+        return await begin(self._operations, request, reset.target, check, run)
+
+
+def _reset(request: Any, kind: Kind, device: Device, target: str) -> Reset:
+    names = (operations_pb2.Gate.Name(gate).removeprefix("GATE_") for gate in request.override_gates)
+    return Reset(kind, device, target, request.acknowledge_disruption, check_overrides(names))

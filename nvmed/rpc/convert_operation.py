@@ -1,0 +1,174 @@
+"""Operations of the journal as google.longrunning.Operation, with the contract's metadata and typed responses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import structlog
+from google.longrunning import operations_pb2 as longrunning
+from google.protobuf import descriptor_pool, empty_pb2, message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from nvmed.operations import failure
+from nvmed.operations.journal import Record, Step
+from nvmed.operations.running import Running
+from nvmed.rpc.errors import to_status
+from nvmed.v1 import firmware_pb2, inventory_pb2, operations_pb2
+
+OPERATIONS: Final = "operations/"
+
+RESPONSES: Final[Mapping[str, type[Message]]] = {
+    "nvmed.v1.FirmwareService/StageFirmware": firmware_pb2.StageFirmwareResponse,
+    "nvmed.v1.FirmwareService/ActivateFirmware": firmware_pb2.ActivateFirmwareResponse,
+    "nvmed.v1.FirmwareService/RollbackFirmware": firmware_pb2.ActivateFirmwareResponse,
+    "nvmed.v1.FirmwareService/VerifyFirmware": firmware_pb2.VerifyFirmwareResponse,
+    "nvmed.v1.InventoryService/ResetController": inventory_pb2.ResetControllerResponse,
+    "nvmed.v1.InventoryService/ResetSubsystem": inventory_pb2.ResetSubsystemResponse,
+}
+"""The response of every method that returns an Operation; a test holds that none is missing."""
+
+log: Final = structlog.get_logger("nvmed.rpc")
+
+
+@cache
+def response_class(method: str) -> type[Message]:
+    """The response of an operation that `method` (`nvmed.v1.Service/Method`) began.
+
+    A method that answers directly has its own; one that streams, or that this version does not know, has none.
+    """
+    if method in RESPONSES:
+        return RESPONSES[method]
+    service, _, name = method.partition("/")
+    try:
+        found = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+    except KeyError:
+        return empty_pb2.Empty
+    if found.server_streaming:
+        return empty_pb2.Empty
+    made: type[Message] = message_factory.GetMessageClass(found.output_type)
+    return made
+
+
+def response(method: str, result: Mapping[str, Any]) -> Message:
+    """A result as its response message."""
+    cls = response_class(method)
+    try:
+        return ParseDict(dict(result), cls(), ignore_unknown_fields=True)
+    except ParseError as exc:  # a record of another version
+        log.warning("result_not_shown", method=method, error=str(exc))
+        return cls()
+
+
+def checked(method: str, result: Mapping[str, Any]) -> longrunning.Operation:
+    """What validate_only answers: an operation that is done and has no name (AIP-151)."""
+    return longrunning.Operation(done=True, response=_packed(response(method, result)))
+
+
+def operation(
+    record: Record,
+    running: Running | None,
+    steps: Sequence[Step] = (),
+    parts: Sequence[operations_pb2.OperationMetadata.Part] = (),
+) -> longrunning.Operation:
+    """An operation, as far as it is; `running` is its inside while it runs."""
+    shown = longrunning.Operation(
+        name=OPERATIONS + record.id,
+        metadata=_packed(metadata(record, running, steps, parts)),
+        done=not record.state.is_open,
+    )
+    if record.failure is not None:
+        shown.error.CopyFrom(to_status(failure.load(record.failure), record.request_id or record.id))
+    elif shown.done:
+        shown.response.CopyFrom(_packed(response(record.kind, record.result or {})))
+    return shown
+
+
+def metadata(
+    record: Record,
+    running: Running | None,
+    steps: Sequence[Step] = (),
+    parts: Sequence[operations_pb2.OperationMetadata.Part] = (),
+) -> operations_pb2.OperationMetadata:
+    """What `Operation.metadata` holds."""
+    shown = operations_pb2.OperationMetadata(
+        method=record.kind,
+        target=record.target,
+        principal=record.principal,
+        request_id=record.request_id,
+        state=state(record),
+        phase=record.phase,
+        create_time=timestamp(record.created_ms),
+        update_time=timestamp(record.updated_ms),
+        steps=[_step(step) for step in steps],
+        parts=parts,
+    )
+    if running is not None and record.state.is_open:
+        progress = running.progress
+        shown.phase = progress.phase or record.phase
+        shown.bytes_done, shown.bytes_total = progress.bytes_done, progress.bytes_total
+        shown.bytes_per_second = int(progress.bytes_per_second)
+        shown.cancellable = progress.cancellable
+        shown.cancel_requested = running.cancel_requested
+    return shown
+
+
+def part(record: Record, running: Running | None) -> operations_pb2.OperationMetadata.Part:
+    """An operation that another consists of."""
+    why = record.failure or {}
+    shown = operations_pb2.OperationMetadata.Part(
+        operation=OPERATIONS + record.id,
+        target=record.target,
+        state=state(record),
+        phase=record.phase,
+        failure_reason=why.get("reason", ""),
+        failure_message=why.get("message", ""),
+    )
+    if running is not None and record.state.is_open:
+        shown.phase = running.progress.phase or record.phase
+        shown.bytes_done, shown.bytes_total = running.progress.bytes_done, running.progress.bytes_total
+    return shown
+
+
+def state(record: Record) -> operations_pb2.OperationMetadata.State:
+    """The contract's state."""
+    return operations_pb2.OperationMetadata.State.Value(f"STATE_{record.state.value}")
+
+
+def timestamp(ms: int) -> Timestamp:
+    """Milliseconds since the epoch as the contract has them."""
+    stamp = Timestamp()
+    stamp.FromMilliseconds(ms)
+    return stamp
+
+
+def _step(step: Step) -> operations_pb2.OperationMetadata.Step:
+    outcome = dict(step.outcome or {})
+    why = outcome.pop("failure", None) or {}
+    outcome.pop("ok", None)
+    shown = operations_pb2.OperationMetadata.Step(
+        name=step.name,
+        detail={key: _text(value) for key, value in step.detail.items()},
+        intend_time=timestamp(step.intended_ms),
+        outcome={key: _text(value) for key, value in outcome.items()},
+        failure_reason=why.get("reason", ""),
+        failure_message=why.get("message", ""),
+    )
+    if step.settled_ms is not None:
+        shown.settle_time.CopyFrom(timestamp(step.settled_ms))
+    return shown
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _packed(message: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
