@@ -95,7 +95,11 @@ def test_every_field_of_every_request_has_a_rule() -> None:
         missing += [f"{message.full_name}.{f.name}" for f in message.fields if f.name not in rules]
         assert set(rules) <= set(message.fields_by_name), message.full_name
         nested = [field.message_type for field in message.fields if field.type == FieldDescriptor.TYPE_MESSAGE]
-        todo += [inner for inner in nested if inner.full_name.startswith("nvmed.")]
+        todo += [
+            inner
+            for inner in nested
+            if inner.full_name.startswith("nvmed.") and not inner.GetOptions().map_entry  # one rule for the whole map
+        ]
     assert missing == []
 
 
