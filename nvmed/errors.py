@@ -422,6 +422,22 @@ class Reason(Enum):
         "DescribeKey shows the type.",
     )
 
+    KEY_ROTATION_UNDONE = (
+        Aborted,
+        "A connection did not come up with the new key, so everything was put back as it was.",
+        "The message says which and why; the subsystem must accept the new key, beside the old one, first.",
+    )
+    KEY_ROTATION_INCOMPLETE = (
+        FailedPrecondition,
+        "A rotation failed, and not everything could be put back.",
+        "The message names connections and keys; see to the connections, then rotate again. No key was revoked.",
+    )
+    CONNECTION_NOT_MADE = (
+        FailedPrecondition,
+        "The kernel could not make a connection to the subsystem.",
+        "The attached OsError has the errno, the message what it means; the kernel's log says more.",
+    )
+
     # operations
     OPERATION_NOT_FOUND = NotFound, "No such operation.", "ListOperations shows those that are remembered."
     OPERATION_INTERRUPTED = (
@@ -514,6 +530,11 @@ class Reason(Enum):
         PermissionDenied,
         "The policy does not allow this caller to do that.",
         "Ask for a role.",
+    )
+    PASSTHRU_RULES_INVALID = (
+        FailedPrecondition,
+        "The daemon's passthrough rules cannot be read, so nothing is passed through.",
+        "Repair the file that the message names; it is read again with the next request.",
     )
     UNKNOWN_PRINCIPAL = (
         Unauthenticated,
