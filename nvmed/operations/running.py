@@ -117,6 +117,11 @@ class Running:
         self._is_final = True
         self.progress.cancellable = False
 
+    def finish_anyway(self) -> None:
+        """From here on nothing stops it, not even what was asked before: it puts back what it did."""
+        self._is_final = True
+        self.progress.cancellable = False
+
     def uncertain(self) -> None:
         """Say that it is not known what came of the last step, so that the drive is asked before the operation ends."""
         self.is_uncertain = True
