@@ -37,6 +37,17 @@ WAIT_MS_DEFAULT: Final = 10_000
 WAIT_MS_MAX: Final = 600_000
 FORMAT_MS_DEFAULT: Final = 600_000
 FORMAT_MS_MAX: Final = 24 * 3600 * 1000
+PASSTHRU_DATA_BYTES_MAX: Final = MIB
+PASSTHRU_METADATA_BYTES_MAX: Final = 256 * KIB
+PASSTHRU_KEPT_BYTES_MAX: Final = 64 * KIB
+"""Of what a command may read whose answer is kept for a request_id."""
+
+PASSTHRU_TIMEOUT_MS_MIN: Final = 10_000
+PASSTHRU_TIMEOUT_MS_MAX: Final = 24 * 3600 * 1000
+HEARTBEAT_MS_MIN: Final = 1_000
+HEARTBEAT_MS_MAX: Final = 30_000
+WATCHERS_MAX: Final = 10_000
+EVENTS_KEPT: Final = 4096
 IMAGE_BYTES_MAX: Final = 256 * MIB
 STAGE_DRIVES_MAX: Final = 64
 STAGE_CONCURRENCY_DEFAULT: Final = 32
@@ -65,6 +76,12 @@ PUBLISHED: Final = {
     "persistent_events_max": EVENTS_MAX,
     "wait_ms_max": WAIT_MS_MAX,
     "format_ms_max": FORMAT_MS_MAX,
+    "passthru_data_bytes_max": PASSTHRU_DATA_BYTES_MAX,
+    "passthru_metadata_bytes_max": PASSTHRU_METADATA_BYTES_MAX,
+    "passthru_timeout_ms_min": PASSTHRU_TIMEOUT_MS_MIN,
+    "passthru_timeout_ms_max": PASSTHRU_TIMEOUT_MS_MAX,
+    "watchers_max": WATCHERS_MAX,
+    "events_kept": EVENTS_KEPT,
     "image_bytes_max": IMAGE_BYTES_MAX,
     "stage_drives_max": STAGE_DRIVES_MAX,
     "stage_concurrency_default": STAGE_CONCURRENCY_DEFAULT,

@@ -90,7 +90,8 @@ class SimulatedTransport:
     ) -> Completion:
         self._check_open()
         controller = self._route()
-        if command.flags or (self._nsid is not None and command.nsid != self._nsid):
+        # The kernel holds only I/O commands to the namespace of their node (nvme_validate_passthru_nsid).
+        if command.flags or (queue is Queue.IO and self._nsid is not None and command.nsid != self._nsid):
             raise os_error(errno.EINVAL)
         if self._limit_bytes is not None and data is not None and len(data) > self._limit_bytes:
             raise os_error(errno.EINVAL)
