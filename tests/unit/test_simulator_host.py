@@ -133,11 +133,15 @@ def test_each_node_takes_its_commands() -> None:
         assert failure(transport.rescan) == "EBADF"
 
 
+def test_a_namespaces_node_takes_admin_commands_of_any_namespace() -> None:
+    """nvme_ctrl_ioctl gives no namespace to nvme_user_cmd64, so only I/O commands are held to the node's own."""
+    assert open_first(SimulatedHost([make()]), "nvme0n1").admin(IDENTIFY, bytearray(4096)).status == 0
+
+
 def test_what_linux_refuses_before_the_drive_sees_it() -> None:
     subsystem = make(namespaces=(NamespaceSpec(MIB), NamespaceSpec(MIB)))
     host = SimulatedHost([subsystem])
     controller, block = open_first(host), open_first(host, "nvme0n1")
-    assert block.admin(IDENTIFY, bytearray(4096)).status == 0  # only I/O commands are held to the node's namespace
     assert failure(block.io, Command(IoOpcode.READ, 2), bytearray(512)) == "EINVAL"
     assert failure(controller.admin, Command(AdminOpcode.IDENTIFY, flags=1)) == "EINVAL"
     assert failure(controller.admin, IDENTIFY, bytearray(1 << 18)) == "EINVAL"
