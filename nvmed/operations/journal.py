@@ -158,23 +158,23 @@ class Journal:
 
     def intend(self, operation: str, name: str, detail: Mapping[str, Any]) -> int:
         """Write that a step is about to be taken; its number comes back. The operation's phase becomes `name`."""
-        with closing(self._db.cursor()) as cursor:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-                number: int = cursor.execute(
-                    "INSERT INTO steps SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, NULL, NULL"
-                    " FROM steps WHERE operation = ? RETURNING number",
-                    (operation, name, json.dumps(detail), now_ms(), operation),
-                ).fetchone()[0]
-                cursor.execute(
-                    "UPDATE operations SET phase = ?, state = ?, updated_ms = ? WHERE id = ?",
-                    (name, State.RUNNING.value, now_ms(), operation),
-                )
-                cursor.execute("COMMIT")
-            except sqlite3.Error as exc:
-                if self._db.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise self._failed(exc) from exc
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            rows = self._db.execute(
+                "INSERT INTO steps SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, NULL, NULL"
+                " FROM steps WHERE operation = ? RETURNING number",
+                (operation, name, json.dumps(detail), now_ms(), operation),
+            ).fetchall()
+            self._db.execute(
+                "UPDATE operations SET phase = ?, state = ?, updated_ms = ? WHERE id = ?",
+                (name, State.RUNNING.value, now_ms(), operation),
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as exc:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise self._failed(exc) from exc
+        number: int = rows[0][0]
         return number
 
     def settle(self, operation: str, number: int, outcome: Mapping[str, Any]) -> None:
