@@ -9,9 +9,9 @@ consumer asks for the next chunk: a client that stops reading stops the drive.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -90,18 +90,58 @@ class OrderedDigest:
 
 
 class _Reading(Generic[T]):
-    """The state that the threads of one `read_chunks` share."""
+    """One reading: what its threads and the loop share, all of it under `lock`.
+
+    A job is a thread's turn: it reads one chunk after another, until as many are under way or waiting as the window
+    allows. So a fast drive is read by one thread that is rarely woken, and a slow one by as many as the window has.
+    """
 
     def __init__(self, session: Session, what: LogRange[T], limit: TransferLimit, digest: OrderedDigest | None) -> None:
         self.session = session
         self.what = what
         self.limit = limit
         self.digest = digest
+        self.count = -(-(what.end - what.start) // what.chunk_bytes)
+        self.lock = threading.Lock()
         self.stopped = False
+        self.next = 0
+        self.taken = 0
+        self.jobs = 0
+        self.ready: dict[int, T | BaseException] = {}
+        self.awaited: tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self.free: list[bytearray] = []
 
-    def chunk(self, index: int) -> T:
-        """Read, hash and encode chunk `index`; runs in a lane's thread."""
+    def room(self) -> int:
+        """How many more chunks may be begun; called with the lock held."""
+        return min(self.count - self.next, self.what.window - (self.next - self.taken))
+
+    def job(self) -> None:
+        """Read chunks while there is room, a window of them at most; runs in a lane's thread."""
+        for _ in range(self.what.window):
+            with self.lock:
+                if self.stopped or self.room() <= 0:
+                    return
+                index = self.next
+                self.next += 1
+            try:
+                result: T | BaseException = self._chunk(index)
+            except BaseException as exc:  # the consumer raises it when its turn comes
+                result = exc
+            self.deliver(index, result)
+
+    def deliver(self, index: int, result: T | BaseException) -> None:
+        """Have chunk `index` ready, and wake the loop if that is what it waits for."""
+        with self.lock:
+            self.ready[index] = result
+            waker = self.awaited if self.awaited is not None and self.awaited[0] == index else None
+            if waker is not None:
+                self.awaited = None
+        if waker is not None:
+            _, loop, future = waker
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_wake, future)
+
+    def _chunk(self, index: int) -> T:
         what = self.what
         offset = what.start + index * what.chunk_bytes
         size = min(what.chunk_bytes, what.end - offset)
@@ -140,6 +180,11 @@ class _Reading(Generic[T]):
             done += size
 
 
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 def _too_large(exc: NvmedError) -> bool:
     """Whether a smaller transfer may succeed: Invalid Field from the drive, EINVAL from the kernel's queue."""
     if exc.nvme is not None:
@@ -154,24 +199,57 @@ async def read_chunks(
 
     Raises what the first chunk that failed raised; commands already with the drive then still complete, unheard.
     """
-    count = -(-(what.end - what.start) // what.chunk_bytes)
     reading = _Reading(session, what, limit, digest)
-    under_way: deque[asyncio.Task[T]] = deque()
-    started = 0
+    jobs: set[asyncio.Task[None]] = set()
     try:
-        while started < count or under_way:
-            while started < count and len(under_way) < what.window:
-                under_way.append(asyncio.create_task(_one(reading, started)))
-                started += 1
-            yield await under_way.popleft()
+        for index in range(reading.count):
+            result = await _take(reading, index, jobs)
+            if isinstance(result, BaseException):
+                raise result
+            yield result
     finally:
         reading.stopped = True
         if digest is not None:
             digest.abandon()
-        for task in under_way:
+        for task in jobs:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*jobs, return_exceptions=True)
 
 
-async def _one(reading: _Reading[T], index: int) -> T:
-    return await reading.session.run(lambda: reading.chunk(index))
+async def _take(reading: _Reading[T], index: int, jobs: set[asyncio.Task[None]]) -> T | BaseException:
+    """Chunk `index`, once it is ready; sees to it that enough threads read."""
+    future: asyncio.Future[None] | None = None
+    with reading.lock:
+        room = reading.room()
+        if index not in reading.ready:
+            future = asyncio.get_running_loop().create_future()
+            reading.awaited = index, future.get_loop(), future
+            wanted = room  # as many threads as there are chunks to begin: the drive is what takes time
+        else:
+            # A thread that is woken has half a window to read; until then what is ready is enough.
+            wanted = 1 if reading.jobs == 0 and room * 2 >= reading.what.window else 0
+        reading.jobs += wanted
+    for _ in range(wanted):
+        task = asyncio.create_task(_job(reading, index))
+        jobs.add(task)
+        task.add_done_callback(jobs.discard)
+    if future is not None:
+        await future
+    with reading.lock:
+        reading.taken = index + 1
+        return reading.ready.pop(index)
+
+
+async def _job(reading: _Reading[T], index: int) -> None:
+    """One job in the lane. Where the lane has none to give, chunk `index`, the next that is wanted, has failed."""
+    failure: NvmedError | None = None
+    try:
+        await reading.session.run(reading.job)
+    except NvmedError as exc:
+        failure = exc
+    with reading.lock:
+        reading.jobs -= 1
+        others = reading.jobs > 0
+    # A busy lane may leave us fewer threads than we like; one is enough.
+    if failure is not None and not (others and failure.reason == Reason.DEVICE_BUSY.name):
+        reading.deliver(index, failure)
