@@ -35,7 +35,7 @@ from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
 
 REVISION = "2.0.0"
-IMAGE = build_image(REVISION, 16 * 1024)
+IMAGE = build_image(REVISION, 8 * 1024)
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
 
 
