@@ -31,12 +31,14 @@ from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
 from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
+from nvmed.operations.passthru import Passthrus
 from nvmed.operations.quirks import RulesFiles
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Foundation
+from nvmed.security.passthru import PassthruRules
 from nvmed.security.principal import ADMIN_SOCKET, LOOPBACK, Principal
 
 STOP_GRACE_S: Final = 5.0
@@ -54,6 +56,7 @@ class Options:
     state_dir: Path
     simulated: bool
     firmware_rules: Path | None = None
+    passthru_rules: Path | None = None
 
 
 @asynccontextmanager
@@ -65,7 +68,8 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
     await extended.recover(inventory)
     key_thread = KeyThread()
     keyring = Keyring(key_thread)
-    drives = Drives(inventory, Exclusion(), host.usage)
+    exclusion = Exclusion()
+    drives = Drives(inventory, exclusion, host.usage)
     spool = Spool(options.state_dir / "spool")
     operations = Manager(
         Journal(options.state_dir / "journal.sqlite"),
@@ -73,6 +77,7 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
         history=reconcile.HISTORY,
     )
     firmware = Firmware(drives, operations, spool, RulesFiles(options.firmware_rules))
+    passthrus = Passthrus(inventory, operations, exclusion, PassthruRules(options.passthru_rules))
     foundation = Foundation(
         inventory=inventory,
         extended_telemetry=extended,
@@ -82,6 +87,7 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
         spool=spool,
         firmware=firmware,
         resets=Resets(drives),
+        passthrus=passthrus,
         simulated=options.simulated,
     )
     doors: list[tuple[str, Principal]] = []
@@ -94,6 +100,7 @@ async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]
         stack.callback(inventory.close)
         stack.callback(key_thread.close)
         stack.callback(firmware.close)
+        stack.callback(passthrus.close)
         stack.push_async_callback(extended.settle)
         await stack.enter_async_context(spool.serving())
         await operations.recover()

@@ -12,7 +12,7 @@ from typing import Final
 from nvmed import limits
 from nvmed.nvme.opcodes import IDENTIFY_BYTES
 from nvmed.rpc.field_rules import Rule, anything, choice, data, items, nested, number, pattern, text
-from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, operations_pb2, telemetry_pb2
+from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, operations_pb2, passthru_pb2, telemetry_pb2
 
 _PAGE: Final = {
     "page_size": number(0, 2**31 - 1),  # AIP-158: too large is lowered, not refused
@@ -111,6 +111,35 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "ignore_overlap": anything(),
         "override_gates": _OVERRIDES,
         **_MUTATION,
+    },
+    "PassthruCommand": {
+        "opcode": number(0, 0xFF),
+        **dict.fromkeys(
+            ("nsid", "cdw2", "cdw3", "cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15"),
+            anything(),
+        ),
+        "timeout_ms": number(limits.PASSTHRU_TIMEOUT_MS_MIN, limits.PASSTHRU_TIMEOUT_MS_MAX, zero=True),
+        "data": data(limits.PASSTHRU_DATA_BYTES_MAX),
+        "read_bytes": number(0, limits.PASSTHRU_DATA_BYTES_MAX),
+        "metadata": data(limits.PASSTHRU_METADATA_BYTES_MAX),
+        "read_metadata_bytes": number(0, limits.PASSTHRU_METADATA_BYTES_MAX),
+    },
+    "ExecuteAdminRequest": {
+        "controller": _NAME,
+        "command": nested(required=True),
+        "acknowledge_destructive": anything(),
+        **_MUTATION,
+    },
+    "ExecuteIoRequest": {
+        "namespace": _NAME,
+        "command": nested(required=True),
+        "acknowledge_destructive": anything(),
+        **_MUTATION,
+    },
+    "TestPassthruRequest": {
+        "queue": choice(passthru_pb2.PassthruQueue, required=True),
+        "resource": _NAME,
+        "command": nested(required=True),
     },
     "FirmwarePreconditions": {"model_number": text(40), "firmware_revision": _REVISION},
     "StageFirmwareRequest": {

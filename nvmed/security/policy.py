@@ -72,6 +72,9 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.LogService/GetSupportedLogPages": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetOcpSmartLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/ReadLogPage": Rule("log.read", "controller"),
+        "/nvmed.v1.PassthruService/ExecuteAdmin": Rule("passthru.admin", "controller"),
+        "/nvmed.v1.PassthruService/ExecuteIo": Rule("passthru.io", "namespace"),
+        "/nvmed.v1.PassthruService/TestPassthru": Rule("passthru.test", "resource"),
         "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
         "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
         "/nvmed.v1.KeyService/LookupKey": Rule("keys.list"),
@@ -103,7 +106,14 @@ CREATE_TELEMETRY: Final = "telemetry.create"
 CLEAR_LOG: Final = "log.clear"
 """Beside `log.read`, for reading that changes something: an event, another's context, a measurement."""
 
-PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {CREATE_TELEMETRY, CLEAR_LOG}
+CHANGE_BY_PASSTHRU: Final = "passthru.change"
+"""Beside `passthru.admin` or `passthru.io`, for commands that may change state."""
+
+PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {
+    CREATE_TELEMETRY,
+    CLEAR_LOG,
+    CHANGE_BY_PASSTHRU,
+}
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {

@@ -11,6 +11,7 @@ from nvmed.devices.inventory import Inventory
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Manager
+from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
@@ -20,12 +21,14 @@ from nvmed.rpc.services.inventory import InventoryService
 from nvmed.rpc.services.key import KeyService
 from nvmed.rpc.services.log import LogService
 from nvmed.rpc.services.operations import OperationsService, add_operations_to_server
+from nvmed.rpc.services.passthru import PassthruService
 from nvmed.rpc.services.telemetry import TelemetryService
 from nvmed.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
 from nvmed.v1.firmware_pb2_grpc import add_FirmwareServiceServicer_to_server
 from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
 from nvmed.v1.key_pb2_grpc import add_KeyServiceServicer_to_server
 from nvmed.v1.log_pb2_grpc import add_LogServiceServicer_to_server
+from nvmed.v1.passthru_pb2_grpc import add_PassthruServiceServicer_to_server
 from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
 
@@ -41,6 +44,7 @@ class Foundation:
     spool: Spool
     firmware: Firmware
     resets: Resets
+    passthrus: Passthrus
     simulated: bool
 
 
@@ -61,5 +65,6 @@ SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
         lambda on: FirmwareService(on.inventory, on.operations, on.spool, on.firmware),
     ),
     (add_operations_to_server, lambda on: OperationsService(on.operations)),
+    (add_PassthruServiceServicer_to_server, lambda on: PassthruService(on.passthrus, on.digests)),
 )
 """How each service is made and added to a server."""

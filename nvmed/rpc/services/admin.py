@@ -22,6 +22,7 @@ FEATURES: Final = (
     "inventory.reset",
     "keys",
     "logs",
+    "passthru",
 )
 """What clients may rely on: append-only."""
 
