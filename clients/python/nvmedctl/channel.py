@@ -7,12 +7,14 @@ channel hands out the real calls, each within a thin cover that translates what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 import grpc.aio
+from grpc.aio import Metadata
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmedctl.address import Address, Tls
@@ -33,6 +35,13 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # Proxy variables are meant for the web, not for the storage host next door.
     ("grpc.enable_http_proxy", 0),
 )
+
+WRITE_FAILED = "Internal error from Core"
+"""Details of the status that grpc.aio invents where a write fails."""
+
+STATUS_WAIT_S = 0.25
+"""How long the real one may take to arrive then. It does at once, or never: gRPC holds it back while there are messages
+to read, and grpc.aio reads none once there is a status."""
 
 
 def _credentials(tls: Tls) -> grpc.ChannelCredentials:
@@ -63,12 +72,15 @@ def connect(address: Address, tls: Tls | None = None) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(address.target, _credentials(tls), options=[*OPTIONS, *name])
 
 
+Translate = Callable[[grpc.aio.AioRpcError], NvmedError]
+
+
 class _Call:
     """A call of any shape: awaits, reads and writes as the real one does, but raises `NvmedError`."""
 
     __slots__ = ("_call", "_translate")
 
-    def __init__(self, call: Any, translate: Callable[[grpc.aio.AioRpcError], NvmedError]) -> None:
+    def __init__(self, call: Any, translate: Translate) -> None:
         self._call = call
         self._translate = translate
 
@@ -76,35 +88,80 @@ class _Call:
         return getattr(self._call, name)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        try:
-            return (yield from self._call.__await__())
-        except grpc.aio.AioRpcError as failure:
-            raise self._translate(failure) from failure
+        return self._translated(self._call).__await__()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         try:
             async for message in self._call:
                 yield message
         except grpc.aio.AioRpcError as failure:
-            raise self._translate(failure) from failure
+            raise self._translate(await self._true(failure)) from failure
 
     async def read(self) -> Any:
-        try:
-            return await self._call.read()
-        except grpc.aio.AioRpcError as failure:
-            raise self._translate(failure) from failure
+        return await self._translated(self._call.read())
 
     async def write(self, request: Any) -> None:
-        try:
-            await self._call.write(request)
-        except grpc.aio.AioRpcError as failure:
-            raise self._translate(failure) from failure
+        await self._translated(self._call.write(request))
 
     async def done_writing(self) -> None:
+        await self._translated(self._call.done_writing())
+
+    async def _translated(self, awaitable: Awaitable[Any]) -> Any:
         try:
-            await self._call.done_writing()
+            return await awaitable
         except grpc.aio.AioRpcError as failure:
-            raise self._translate(failure) from failure
+            raise self._translate(await self._true(failure)) from failure
+
+    async def _true(self, failure: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        """What the call ended with."""
+        return failure
+
+
+_UNKNOWN_CUT = grpc.aio.AioRpcError(
+    grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata(), "the call broke while it was sending"
+)
+
+
+class _SendingCall(_Call):
+    """A call that sends a stream.
+
+    When a write fails because the call ends, grpc.aio puts an INTERNAL of its own in the place of the status that came,
+    or is about to come, from the daemon (grpc#36066). So the first status that is not that one is kept; if there is
+    none, the call broke.
+    """
+
+    __slots__ = ("_came", "_status")
+
+    def __init__(self, call: Any, translate: Translate) -> None:
+        super().__init__(call, translate)
+        self._status: grpc.aio.AioRpcError | None = None
+        self._came = asyncio.Event()
+        call.add_done_callback(self._remember)  # called for each status
+
+    def _remember(self, call: Any) -> None:
+        code, details = _now(call.code()), _now(call.details())
+        if self._status is None and details != WRITE_FAILED:
+            initial, trailing = _now(call.initial_metadata()), _now(call.trailing_metadata())
+            self._status = grpc.aio.AioRpcError(code, initial or Metadata(), trailing or Metadata(), details)
+            self._came.set()
+
+    async def _true(self, failure: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        if failure.details() != WRITE_FAILED:
+            return failure
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STATUS_WAIT_S):
+                await self._came.wait()
+        return self._status or _UNKNOWN_CUT
+
+
+def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that has nothing left to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    return None
 
 
 class TranslatingChannel(grpc.aio.Channel):
@@ -125,10 +182,10 @@ class TranslatingChannel(grpc.aio.Channel):
             return error(Reason.CONNECTION_FAILED, f"{self.address}: {cause}.", address=self.address)
         return known
 
-    def _cover(self, method: Callable[..., Any], timeout: float | None = None) -> Any:
+    def _cover(self, method: Callable[..., Any], timeout: float | None = None, cover: type[_Call] = _Call) -> Any:
         def call(*args: Any, **kwargs: Any) -> _Call:
             kwargs.setdefault("timeout", timeout)
-            return _Call(method(*args, **kwargs), self._translate)
+            return cover(method(*args, **kwargs), self._translate)
 
         return call
 
@@ -139,10 +196,10 @@ class TranslatingChannel(grpc.aio.Channel):
         return self._cover(self._channel.unary_stream(*args, **kwargs))
 
     def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return self._cover(self._channel.stream_unary(*args, **kwargs))
+        return self._cover(self._channel.stream_unary(*args, **kwargs), cover=_SendingCall)
 
     def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return self._cover(self._channel.stream_stream(*args, **kwargs))
+        return self._cover(self._channel.stream_stream(*args, **kwargs), cover=_SendingCall)
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)
