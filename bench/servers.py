@@ -17,6 +17,7 @@ malloc.tune()  # as the daemon does, for both servers
 import grpc  # noqa: E402
 
 from nvmed import daemon, logs  # noqa: E402
+from nvmed.config import Config, HostConfig, Listen, UnixListener  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
 from nvmed.rpc.wire import HEADROOM, chunk_message  # noqa: E402
 from nvmed.simulator.host import SimulatedHost  # noqa: E402
@@ -42,7 +43,7 @@ async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
     await server.wait_for_termination()
 
 
-async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
+async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float) -> None:
     """The daemon on simulated drives, one for each size of telemetry log."""
     logs.configure("warning")
     drives = [
@@ -57,8 +58,9 @@ async def serve_nvmed(socket: str, sizes: list[int], latency_ms: float) -> None:
         for number, size in enumerate(sizes)
     ]
     with tempfile.TemporaryDirectory() as state:
-        options = daemon.Options(Path(socket), None, Path(state), simulated=True)
-        await daemon.run(SimulatedHost(drives), options, lambda _: print("ready", flush=True))
+        listen = Listen(unix=(UnixListener(path=str(socket), roles=("admin",)),))
+        config = Config(state_dir=state, host=HostConfig(simulate=len(sizes)), listen=listen)
+        await daemon.run(SimulatedHost(drives), config, lambda _: print("ready", flush=True))
 
 
 def main() -> None:
@@ -74,7 +76,7 @@ def main() -> None:
     if args.kind == "bare":
         asyncio.run(serve_bare(args.socket, args.message_bytes, args.total_bytes))
     else:
-        asyncio.run(serve_nvmed(args.socket, args.sizes, args.latency_ms))
+        asyncio.run(serve_nvmed(Path(args.socket).absolute(), args.sizes, args.latency_ms))
 
 
 if __name__ == "__main__":

@@ -5,74 +5,115 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nvmed import __version__, malloc
+from nvmed import __version__, grpc_environment, malloc
 from nvmed.errors import NvmedError
 
 malloc.tune()
+grpc_environment.prepare()
+
+if TYPE_CHECKING:
+    from nvmed.config import Config
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def _serving_options(command: Any) -> Any:
+    """The options that stand before what the configuration says; none of them has a default of its own."""
+    for option in reversed(
+        (
+            click.option("--config", type=_FILE, help="Configuration (TOML); without it, what the options below say."),
+            click.option(
+                "--simulate", type=click.IntRange(1, 64), metavar="N", help="Serve N simulated drives, not this host's."
+            ),
+            click.option(
+                "--socket",
+                type=_FILE,
+                help="The only unix socket, of mode 0600: whoever can open it may do everything.  [default without a "
+                "configuration: /run/nvmed/admin.sock]",
+            ),
+            click.option(
+                "--insecure-tcp",
+                metavar="ADDRESS:PORT",
+                help="Also serve plain TCP on loopback, for tests: everyone on this machine may do everything.",
+            ),
+            click.option("--state-dir", type=_FOLDER, help="Where the daemon keeps what must survive it."),
+            click.option("--sysfs-root", type=_FOLDER, help="sysfs."),
+            click.option("--dev-root", type=_FOLDER, help="Device nodes."),
+            click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"])),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _configured(config: Path | None, **options: Any) -> tuple[Config, str]:
+    """The configuration with the options before it, and what errors call it."""
+    from nvmed import config as configuration  # imports what only the daemon needs
+
+    source = str(config) if config else "options"
+    loaded = configuration.load(config.absolute()) if config else configuration.Config()
+    socket, insecure_tcp = options.pop("socket"), options.pop("insecure_tcp")
+    paths = {
+        "simulate": "host.simulate",
+        "sysfs_root": "host.sysfs_root",
+        "dev_root": "host.dev_root",
+        "state_dir": "state_dir",
+        "log_level": "log_level",
+    }
+    changes: dict[str, Any] = {
+        paths[name]: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if value is not None
+    }
+    if socket is not None:
+        changes["listen.unix"] = [configuration.UnixListener(path=str(socket.absolute()), roles=("admin",))]
+    if insecure_tcp is not None:
+        if not configuration.is_loopback(insecure_tcp):
+            raise click.BadParameter(
+                "is no loopback address; plain TCP is for tests on this machine", param_hint="--insecure-tcp"
+            )
+        changes["listen.insecure_loopback"] = configuration.Loopback(address=insecure_tcp)
+    return configuration.replaced(loaded, source, changes), source
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nvmed")
-@click.option(
-    "--simulate", type=click.IntRange(1, 64), metavar="N", help="Serve N simulated drives instead of this host's."
-)
-@click.option(
-    "--socket",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/run/nvmed/admin.sock"),
-    show_default=True,
-    help="Unix socket to serve, of mode 0600: whoever can open it may do everything.",
-)
-@click.option(
-    "--insecure-tcp",
-    metavar="ADDRESS:PORT",
-    help="Also serve plain TCP on a loopback address, for tests: everyone on this machine may do everything.",
-)
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("/var/lib/nvmed"),
-    show_default=True,
-    help="Where the daemon keeps what must survive it.",
-)
-@click.option("--sysfs-root", type=click.Path(path_type=Path), default=Path("/sys"), show_default=True, help="sysfs.")
-@click.option(
-    "--dev-root", type=click.Path(path_type=Path), default=Path("/dev"), show_default=True, help="Device nodes."
-)
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
+@_serving_options
 @click.pass_context
-def main(
-    context: click.Context,
-    simulate: int | None,
-    socket: Path,
-    insecure_tcp: str | None,
-    state_dir: Path,
-    sysfs_root: Path,
-    dev_root: Path,
-    log_level: str,
-) -> None:
+def main(context: click.Context, /, log_level: str | None, **options: Any) -> None:
     """Serve the management of this host's NVMe drives over gRPC."""
-    from nvmed import logs  # imports what only the daemon needs
+    from nvmed import logs
 
-    logs.configure(log_level)
+    logs.configure(log_level or "info")
     if context.invoked_subcommand is not None:
         return
     from nvmed import daemon
 
-    if insecure_tcp is not None and not daemon.is_loopback(insecure_tcp):
-        raise click.BadParameter(
-            "is no loopback address; plain TCP is for tests on this machine", param_hint="--insecure-tcp"
-        )
-    options = daemon.Options(socket, insecure_tcp, state_dir, simulate is not None)
     try:
-        asyncio.run(daemon.run(daemon.make_host(simulate, sysfs_root, dev_root), options, _say_ready))
+        configured, source = _configured(log_level=log_level, **options)
+        logs.configure(configured.log_level)
+        asyncio.run(daemon.run(daemon.make_host(configured), configured, _say_ready, source))
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
+
+
+@main.command("check-config")
+@click.argument("file", type=_FILE, default=Path("/etc/nvmed/nvmed.toml"))
+def check_config(file: Path) -> None:
+    """Check a configuration, and every file that it names, without serving: exits with 1 and says what is wrong."""
+    from nvmed import daemon
+
+    try:
+        configured, source = _configured(file, socket=None, insecure_tcp=None)
+        daemon.check(configured, source)
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
+    click.echo(f"{file}: nothing is wrong")
 
 
 @main.command()

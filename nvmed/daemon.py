@@ -4,137 +4,116 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import os
 import signal
-import socket
-import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
-from grpc_health.v1 import health_pb2
 
+from nvmed.config import Config
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
-from nvmed.errors import Reason, error
 from nvmed.linux import systemd
-from nvmed.linux.key_thread import KeyThread
 from nvmed.nvme.host import Host
-from nvmed.operations import images, reconcile
+from nvmed.operations import images, namespace_reconcile, reconcile
 from nvmed.operations.drives import Drives
 from nvmed.operations.exclusion import Exclusion
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
-from nvmed.operations.keyring import Keyring
+from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
+from nvmed.operations.paths import Fabrics
 from nvmed.operations.quirks import RulesFiles
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
-from nvmed.rpc.server import make_server
+from nvmed.rpc.credentials import TlsDoor
+from nvmed.rpc.doors import group_id, loopback_door, tls_door, unix_door
+from nvmed.rpc.guard import Gate
+from nvmed.rpc.resources import Resources
 from nvmed.rpc.services import Foundation
+from nvmed.security.bindings import make_policy
 from nvmed.security.passthru import PassthruRules
-from nvmed.security.principal import ADMIN_SOCKET, LOOPBACK, Principal
-
-STOP_GRACE_S: Final = 5.0
-"""How long calls may go on once the daemon was told to stop."""
 
 log: Final = structlog.get_logger("nvmed.daemon")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run: where clients connect, where state is kept, and whose drives to manage."""
-
-    socket: Path | None
-    insecure_tcp: str | None
-    state_dir: Path
-    simulated: bool
-    firmware_rules: Path | None = None
-    passthru_rules: Path | None = None
-
-
 @asynccontextmanager
-async def serving(host: Host, options: Options) -> AsyncIterator[tuple[str, ...]]:
-    """Serve `host`'s drives inside; yields the addresses that clients can connect to."""
-    options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+async def serving(host: Host, configured: Config, source: str = "configuration") -> AsyncIterator[tuple[str, ...]]:
+    """Serve `host`'s drives inside; yields the addresses that clients can connect to.
+
+    Raises CONFIG_INVALID before anything is begun if the configuration cannot be used.
+    """
+    policy = make_policy(configured, source)
+    tls_doors = [(listener, TlsDoor(listener)) for listener in configured.listen.tls]
+    state_dir = Path(configured.state_dir)
+    _make_directory(state_dir)
     inventory = Inventory(host)
-    extended = ExtendedTelemetry(options.state_dir)
+    extended = ExtendedTelemetry(state_dir)
     await extended.recover(inventory)
-    key_thread = KeyThread()
-    keyring = Keyring(key_thread)
     exclusion = Exclusion()
     drives = Drives(inventory, exclusion, host.usage)
-    spool = Spool(options.state_dir / "spool")
+    keys = Keys.make(inventory, exclusion, make_fabrics(configured))
+    spool = Spool(state_dir / "spool")
     operations = Manager(
-        Journal(options.state_dir / "journal.sqlite"),
-        {**reconcile.reconcilers(drives), **images.reconcilers(spool)},
-        history=reconcile.HISTORY,
+        Journal(state_dir / "journal.sqlite"),
+        {
+            **reconcile.reconcilers(drives),
+            **images.reconcilers(spool),
+            **namespace_reconcile.reconcilers(inventory),
+            **keys.reconcilers(),
+        },
+        history=reconcile.HISTORY | namespace_reconcile.HISTORY,
     )
-    firmware = Firmware(drives, operations, spool, RulesFiles(options.firmware_rules))
-    passthrus = Passthrus(inventory, operations, exclusion, PassthruRules(options.passthru_rules))
+    firmware = Firmware(
+        drives, operations, spool, RulesFiles(Path(configured.firmware.rules) if configured.firmware.rules else None)
+    )
+    own_rules = Path(configured.policy.passthru_rules) if configured.policy.passthru_rules else None
+    passthrus = Passthrus(inventory, operations, exclusion, PassthruRules(own_rules))
     foundation = Foundation(
         inventory=inventory,
         extended_telemetry=extended,
         operations=operations,
-        keyring=keyring,
-        digests=RequestDigests(options.state_dir),
+        keys=keys,
+        digests=RequestDigests(state_dir),
         spool=spool,
         firmware=firmware,
         resets=Resets(drives),
         passthrus=passthrus,
-        simulated=options.simulated,
+        drives=drives,
+        simulated=configured.host.simulate > 0,
     )
-    doors: list[tuple[str, Principal]] = []
-    if options.socket is not None:
-        _make_room(options.socket)
-        doors.append((f"unix:{options.socket}", ADMIN_SOCKET))
-    if options.insecure_tcp is not None:
-        doors.append((options.insecure_tcp, LOOPBACK))
+    gate = Gate(policy, Resources(inventory, operations))
+    listen = configured.listen
+    doors = [
+        *(unix_door(foundation, gate, listener) for listener in listen.unix),
+        *(tls_door(foundation, gate, listener, door) for listener, door in tls_doors),
+        *([loopback_door(foundation, gate, listen.insecure_loopback)] if listen.insecure_loopback else []),
+    ]
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(inventory.close)
-        stack.callback(key_thread.close)
+        stack.callback(keys.close)
         stack.callback(firmware.close)
         stack.callback(passthrus.close)
         stack.push_async_callback(extended.settle)
         await stack.enter_async_context(spool.serving())
         await operations.recover()
         stack.push_async_callback(operations.close)
-        addresses = [await stack.enter_async_context(_door(foundation, *door)) for door in doors]
+        addresses = [await stack.enter_async_context(door) for door in doors]
         yield tuple(addresses)
 
 
-@asynccontextmanager
-async def _door(foundation: Foundation, address: str, principal: Principal) -> AsyncIterator[str]:
-    """One server on one address, whose clients all are `principal`; yields the address with the port it got."""
-    server, health, names = make_server(foundation, lambda _: principal)
-    with _private_umask():  # the socket must not be open to others for even a moment
-        port = server.add_insecure_port(address)
-    await server.start()
-    for name in ("", *names):
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
-    try:
-        yield address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
-    finally:
-        await health.enter_graceful_shutdown()
-        await server.stop(STOP_GRACE_S)
-        if address.startswith("unix:"):
-            _remove(Path(address.removeprefix("unix:")))
-
-
-async def run(host: Host, options: Options, ready: Callable[[tuple[str, ...]], None]) -> None:
+async def run(host: Host, configured: Config, ready: Callable[[tuple[str, ...]], None], source: str = "") -> None:
     """Serve until SIGTERM or SIGINT; `ready` and systemd are told once clients can connect."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(host, options) as addresses:
-        log.info("ready", addresses=addresses, simulated=options.simulated)
+    async with serving(host, configured, source) as addresses:
+        log.info("ready", addresses=addresses, simulated=configured.host.simulate > 0)
         systemd.ready()
         ready(addresses)
         await stop.wait()
@@ -142,51 +121,36 @@ async def run(host: Host, options: Options, ready: Callable[[tuple[str, ...]], N
         systemd.stopping()
 
 
-def make_host(simulate: int | None, sysfs_root: Path, dev_root: Path) -> Host:
-    """The host to manage: this machine, or `simulate` drives in software."""
-    if simulate is None:
+def _make_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def check(configured: Config, source: str) -> None:
+    """Raise CONFIG_INVALID if `serving` would, or if a file that the configuration names is wrong."""
+    make_policy(configured, source)
+    for listener in configured.listen.tls:
+        TlsDoor(listener)
+    for unix in configured.listen.unix:
+        group_id(unix)
+    if configured.firmware.rules:
+        RulesFiles(Path(configured.firmware.rules)).current()
+
+
+def make_host(configured: Config) -> Host:
+    """The host to manage: this machine, or drives in software."""
+    if not configured.host.simulate:
         from nvmed.linux.sysfs import LinuxHost  # the two never meet: one of them is imported
 
-        return LinuxHost(sysfs_root, dev_root)
+        return LinuxHost(Path(configured.host.sysfs_root), Path(configured.host.dev_root))
     from nvmed.simulator.host import default_host
 
-    return default_host(simulate)
+    return default_host(configured.host.simulate)
 
 
-def is_loopback(address: str) -> bool:
-    """Whether `host:port` can be reached from this machine alone."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def make_fabrics(configured: Config) -> Fabrics | None:
+    """The connections of this machine; none where drives are simulated."""
+    if configured.host.simulate:
+        return None
+    from nvmed.linux.fabrics import LinuxFabrics
 
-
-@contextlib.contextmanager
-def _private_umask() -> Iterator[None]:
-    previous = os.umask(0o177)
-    try:
-        yield
-    finally:
-        os.umask(previous)
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _make_room(path: Path) -> None:
-    """Remove the socket that a daemon which was killed left behind; refuse to replace anything else."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise error(Reason.ADDRESS_IN_USE, f"{path} is there and is no socket; choose another path", address=path)
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink()
-        else:
-            raise error(Reason.ADDRESS_IN_USE, f"another daemon serves {path}; stop it first", address=path)
+    return LinuxFabrics(Path(configured.host.sysfs_root), Path(configured.host.dev_root))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from nvmed.devices.controller import Device, controller_id, short_hash, subsystem_id
@@ -15,6 +17,10 @@ LANE_GRACE_MS = 5_000
 
 CONTROLLERS = "controllers/"
 SUBSYSTEMS = "subsystems/"
+
+
+nodes_meant: ContextVar[Mapping[str, str]] = ContextVar("nodes_meant")
+"""Resource names of what device nodes were when the call being served was allowed to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,14 @@ class Inventory:
         """The controller that `name` names: `controllers/{controller}`, or a device node as of now.
 
         Raises INVALID_FIELD for what cannot be a name, CONTROLLER_NOT_FOUND. A resource name is answered from the last
-        scan, as opening checks the identity again; a node is always looked up anew, as the kernel recycles nodes.
+        scan, as opening checks the identity again; a node is always looked up anew, as the kernel recycles nodes, and
+        if `nodes_meant` says that it was another controller, DEVICE_IDENTITY_CHANGED is raised.
         """
+        found = await self._find(name, field)
+        _refuse_another(name, found.device.resource_name)
+        return found
+
+    async def _find(self, name: str, field: str) -> Target:
         if name.startswith(CONTROLLERS):
             key = name.removeprefix(CONTROLLERS)
             if key not in self._devices:
@@ -119,6 +131,7 @@ class Inventory:
         for subsystem in await self.subsystems():
             for namespace in subsystem.namespaces:
                 if name in (namespace.name, namespace.node.node, namespace.node.generic_node):
+                    _refuse_another(name, namespace.name)
                     return namespace
         raise error(Reason.NAMESPACE_NOT_FOUND, f"no namespace {name!r} on this host", name=name)
 
@@ -127,6 +140,19 @@ class Inventory:
         for device in self._devices.values():
             device.lane.close()
         self._scanner.close()
+
+
+def _refuse_another(node: str, found: str) -> None:
+    """Raise DEVICE_IDENTITY_CHANGED if `node` was not `found` when the call being served was allowed."""
+    meant = nodes_meant.get({}).get(node, found)
+    if meant != found:
+        raise error(
+            Reason.DEVICE_IDENTITY_CHANGED,
+            f"{node} was {meant} when the call was allowed, and now is {found}",
+            node=node,
+            expected=meant,
+            found=found,
+        )
 
 
 def _names(nodes: tuple[ControllerNode, ...]) -> dict[str, ControllerNode]:

@@ -10,7 +10,8 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from nvmed import limits
-from nvmed.rpc.interceptor import Authenticator, Interceptor
+from nvmed.rpc.guard import Gate, Identify
+from nvmed.rpc.interceptor import Interceptor
 from nvmed.rpc.services import SERVICES, Foundation
 from nvmed.rpc.wire import serialize
 
@@ -51,10 +52,10 @@ class _Registry:
 
 
 def make_server(
-    foundation: Foundation, authenticate: Authenticator
+    foundation: Foundation, gate: Gate, identify: Identify
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer, Sequence[str]]:
-    """A server without ports, its health and the names of its services; clients are who `authenticate` says."""
-    server = grpc.aio.server(interceptors=[Interceptor(authenticate)], options=OPTIONS)
+    """A server without ports, its health and the names of its services; clients are who `identify` says."""
+    server = grpc.aio.server(interceptors=[Interceptor(gate, identify)], options=OPTIONS)
     registry = _Registry(server)
     target = cast("grpc.aio.Server", registry)
     for add, make in SERVICES:

@@ -8,19 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, unique
 from types import MappingProxyType
 from typing import Final
 
 from nvmed.errors import NvmedError, Reason, error
-from nvmed.security.principal import Principal
+from nvmed.security.principal import Grant, Principal
+
+
+@unique
+class Audit(Enum):
+    """Whether calls of a method are written to the audit before they run, and why. Denials always are."""
+
+    NO = "no"
+    CHANGE = "change"
+    """It changes something, unless the request has validate_only."""
+    SECRET = "secret"  # noqa: S105  # a word, not one
+    """It shows key material."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a method needs: `permission`, over the resource in the request's `resource_field` ("" for the host)."""
+    """What a method needs: `permission`, over the resource in the request's `resource_field`.
+
+    The field may be nested or repeated (`header.controller`, `controllers`: then over each of them), hold a resource
+    name or a device node, and "" is the host. A method that changes something only sometimes is written down where it
+    does: everything that changes a drive or a key is an operation, and each operation is audited.
+    """
 
     permission: str
     resource_field: str = ""
+    audit: Audit = Audit.NO
 
 
 READ_KEYS: Final = "keys.read"
@@ -36,29 +54,29 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.InventoryService/GetSubsystem": Rule("inventory.read", "name"),
         "/nvmed.v1.InventoryService/ListNamespaces": Rule("inventory.read", "parent"),
         "/nvmed.v1.InventoryService/GetNamespace": Rule("inventory.read", "name"),
-        "/nvmed.v1.InventoryService/ResetController": Rule("inventory.reset", "name"),
-        "/nvmed.v1.InventoryService/ResetSubsystem": Rule("inventory.reset", "name"),
-        "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload"),
+        "/nvmed.v1.InventoryService/ResetController": Rule("inventory.reset", "name", Audit.CHANGE),
+        "/nvmed.v1.InventoryService/ResetSubsystem": Rule("inventory.reset", "name", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload", audit=Audit.CHANGE),
         "/nvmed.v1.FirmwareService/GetUpload": Rule("firmware.upload", "name"),
-        "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name"),
+        "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/ListImages": Rule("firmware.read"),
         "/nvmed.v1.FirmwareService/GetImage": Rule("firmware.read", "name"),
-        "/nvmed.v1.FirmwareService/DeleteImage": Rule("firmware.upload", "name"),
-        "/nvmed.v1.FirmwareService/DownloadFirmware": Rule("firmware.download"),
-        "/nvmed.v1.FirmwareService/StageFirmware": Rule("firmware.stage"),
-        "/nvmed.v1.FirmwareService/ActivateFirmware": Rule("firmware.activate", "controller"),
-        "/nvmed.v1.FirmwareService/RollbackFirmware": Rule("firmware.activate", "controller"),
-        "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller"),
+        "/nvmed.v1.FirmwareService/DeleteImage": Rule("firmware.upload", "name", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/DownloadFirmware": Rule("firmware.download", "header.controller", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/StageFirmware": Rule("firmware.stage", "controllers", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/ActivateFirmware": Rule("firmware.activate", "controller", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/RollbackFirmware": Rule("firmware.activate", "controller", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/GetFirmwareSlots": Rule("firmware.read", "controller"),
         "/nvmed.v1.FirmwareService/ListFirmwareHistory": Rule("firmware.read", "parent"),
         "/google.longrunning.Operations/ListOperations": Rule("operations.read"),
         "/google.longrunning.Operations/GetOperation": Rule("operations.read", "name"),
         "/google.longrunning.Operations/WaitOperation": Rule("operations.read", "name"),
-        "/google.longrunning.Operations/CancelOperation": Rule("operations.cancel", "name"),
+        "/google.longrunning.Operations/CancelOperation": Rule("operations.cancel", "name", Audit.CHANGE),
         "/google.longrunning.Operations/DeleteOperation": Rule("operations.cancel", "name"),
         "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule("telemetry.read", "controller"),
         "/nvmed.v1.TelemetryService/StreamTelemetry": Rule("telemetry.read", "controller"),
-        "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller"),
+        "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller", Audit.CHANGE),
         "/nvmed.v1.LogService/GetAnaLogSize": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetAnaLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetLbaStatusLog": Rule("log.read", "controller"),
@@ -66,7 +84,7 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.LogService/ListErrorLogEntries": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetEffectsLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetSelfTestLog": Rule("log.read", "controller"),
-        "/nvmed.v1.LogService/StartSelfTest": Rule("log.self_test", "controller"),
+        "/nvmed.v1.LogService/StartSelfTest": Rule("log.self_test", "controller", Audit.CHANGE),
         "/nvmed.v1.LogService/GetSanitizeStatus": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetPersistentEventLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetSupportedLogPages": Rule("log.read", "controller"),
@@ -75,23 +93,32 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.PassthruService/ExecuteAdmin": Rule("passthru.admin", "controller"),
         "/nvmed.v1.PassthruService/ExecuteIo": Rule("passthru.io", "namespace"),
         "/nvmed.v1.PassthruService/TestPassthru": Rule("passthru.test", "resource"),
+        "/nvmed.v1.NamespaceService/ListAllocatedNamespaces": Rule("namespace.read", "controller"),
+        "/nvmed.v1.NamespaceService/GetNamespaceIdentity": Rule("namespace.read", "controller"),
+        "/nvmed.v1.NamespaceService/GetLogicalBlockSize": Rule("namespace.read", "controller"),
+        "/nvmed.v1.NamespaceService/AttachControllers": Rule("namespace.attach", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/DetachControllers": Rule("namespace.attach", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/CreateNamespace": Rule("namespace.create", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/DeleteNamespace": Rule("namespace.delete", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/FormatNamespace": Rule("namespace.format", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/RescanController": Rule("namespace.rescan", "controller", Audit.CHANGE),
         "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
         "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
         "/nvmed.v1.KeyService/LookupKey": Rule("keys.list"),
         "/nvmed.v1.KeyService/ScanTlsKeys": Rule("keys.list"),
-        "/nvmed.v1.KeyService/ReadKey": Rule(READ_KEYS),
+        "/nvmed.v1.KeyService/ReadKey": Rule(READ_KEYS, audit=Audit.SECRET),
         "/nvmed.v1.KeyService/CheckTlsKey": Rule("keys.check"),
         "/nvmed.v1.KeyService/GenerateTlsKeyIdentity": Rule("keys.check"),
-        "/nvmed.v1.KeyService/GenerateTlsKey": Rule("keys.generate"),
-        "/nvmed.v1.KeyService/GenerateDhchapKey": Rule("keys.generate"),
-        "/nvmed.v1.KeyService/ExportTlsKey": Rule("keys.generate"),
-        "/nvmed.v1.KeyService/LinkKeyring": Rule("keys.write"),
-        "/nvmed.v1.KeyService/UpdateKey": Rule("keys.write"),
-        "/nvmed.v1.KeyService/InsertTlsKey": Rule("keys.write"),
-        "/nvmed.v1.KeyService/ImportTlsKey": Rule("keys.write"),
-        "/nvmed.v1.KeyService/RevokeTlsKey": Rule("keys.write"),
-        "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate"),
-        "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate"),
+        "/nvmed.v1.KeyService/GenerateTlsKey": Rule("keys.generate", audit=Audit.SECRET),
+        "/nvmed.v1.KeyService/GenerateDhchapKey": Rule("keys.generate", audit=Audit.SECRET),
+        "/nvmed.v1.KeyService/ExportTlsKey": Rule("keys.generate", audit=Audit.SECRET),
+        "/nvmed.v1.KeyService/LinkKeyring": Rule("keys.write", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/UpdateKey": Rule("keys.write", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/InsertTlsKey": Rule("keys.write", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/ImportTlsKey": Rule("keys.write", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/RevokeTlsKey": Rule("keys.write", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate", audit=Audit.CHANGE),
         "/grpc.health.v1.Health/Check": Rule("server.health"),
         "/grpc.health.v1.Health/List": Rule("server.health"),
         "/grpc.health.v1.Health/Watch": Rule("server.health"),
@@ -115,14 +142,48 @@ PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {
     CHANGE_BY_PASSTHRU,
 }
 
+_VIEWER: Final = frozenset(
+    {
+        "server.read",
+        "server.health",
+        "inventory.read",
+        "telemetry.read",
+        "log.read",
+        "namespace.read",
+        "firmware.read",
+        "operations.read",
+        "keys.list",
+    }
+)
+_OPERATOR: Final = _VIEWER | {
+    "telemetry.acknowledge",
+    CREATE_TELEMETRY,
+    CLEAR_LOG,
+    "log.self_test",
+    "inventory.reset",
+    "operations.cancel",
+}
+
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
-        "admin": PERMISSIONS - {READ_KEYS},
+        "viewer": _VIEWER,
+        "operator": _OPERATOR,
+        "firmware": _VIEWER
+        | {
+            "firmware.upload",
+            "firmware.download",
+            "firmware.stage",
+            "firmware.activate",
+            "inventory.reset",
+            "operations.cancel",
+        },
         "keys": frozenset(
             {
                 "server.read",
                 "server.health",
                 "inventory.read",
+                "operations.read",
+                "operations.cancel",
                 "keys.list",
                 "keys.check",
                 "keys.generate",
@@ -130,12 +191,10 @@ ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 "keys.rotate",
             }
         ),
-        "viewer": frozenset(
-            {"server.read", "server.health", "inventory.read", "telemetry.read", "log.read", "keys.list"}
-        ),
+        "admin": PERMISSIONS - {READ_KEYS},
     }
 )
-"""The roles that ship."""
+"""The roles that ship. Viewers change nothing, operators nothing that data depends on; only admin may destroy data."""
 
 
 def rule_of(method: str) -> Rule:
@@ -146,9 +205,14 @@ def rule_of(method: str) -> Rule:
     return rule
 
 
+def grant_of(principal: Principal, permission: str, resource: str) -> Grant | None:
+    """The first of the principal's grants that gives `permission` over `resource`; None if none does."""
+    return next((grant for grant in principal.grants if grant.covers(permission, resource)), None)
+
+
 def authorise(principal: Principal, permission: str, resource: str) -> None:
-    """Raise POLICY_DENIED unless one of the principal's roles has `permission`."""
-    if not any(permission in ROLES.get(role, frozenset()) for role in principal.roles):
+    """Raise POLICY_DENIED unless one of the principal's grants gives `permission` over `resource`."""
+    if grant_of(principal, permission, resource) is None:
         raise denied(principal, permission, resource)
 
 
@@ -156,7 +220,7 @@ def denied(principal: Principal, permission: str, resource: str) -> NvmedError:
     """The denial, which says who lacks what over what."""
     return error(
         Reason.POLICY_DENIED,
-        f"{principal.name} lacks permission {permission}" + (f" on {resource}" if resource else ""),
+        f"{principal.name} lacks permission {permission} on {resource}",
         principal=principal.name,
         permission=permission,
         resource=resource,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
-from nvmed.daemon import Options, serving
+from nvmed.config import Config, HostConfig, Listen, Policy, UnixListener
+from nvmed.daemon import serving
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
@@ -22,13 +24,16 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
     async with AsyncExitStack() as stack:
         count = 0
 
-        async def start(*specs: DriveSpec, state_dir: Path | None = None) -> Daemon:
+        async def start(*specs: DriveSpec, state_dir: Path | None = None, **configured: Any) -> Daemon:
             nonlocal count
             count += 1
             host = SimulatedHost([Subsystem(spec) for spec in specs or (small_drive(),)])
             state = state_dir or tmp_path / f"state{count}"
-            options = Options(tmp_path / f"{count}.sock", None, state, simulated=True)
-            (address,) = await stack.enter_async_context(serving(host, options))
+            socket = UnixListener(path=str(tmp_path / f"{count}.sock"), roles=("admin",))
+            config = Config(
+                state_dir=str(state), host=HostConfig(simulate=1), listen=Listen(unix=(socket,)), **configured
+            )
+            (address,) = await stack.enter_async_context(serving(host, config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
             return Daemon(host, address, state, channel)
 
@@ -36,6 +41,12 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
 
 
 @pytest.fixture
-async def daemon(start_daemon: StartDaemon) -> Daemon:
+def own_policy() -> Policy:
+    """What the configuration of `daemon` says about its callers; `parametrize` a test to have another."""
+    return Policy()
+
+
+@pytest.fixture
+async def daemon(start_daemon: StartDaemon, own_policy: Policy) -> Daemon:
     """A server with one small drive."""
-    return await start_daemon()
+    return await start_daemon(policy=own_policy)

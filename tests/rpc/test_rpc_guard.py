@@ -19,7 +19,8 @@ from grpc_status import rpc_status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvmed.daemon import Options, serving
+from nvmed.config import Config, Listen, UnixListener
+from nvmed.daemon import serving
 from nvmed.errors import CLASSES, FieldViolation, GateViolation, NvmeStatus, OsFailure, Reason, error
 from nvmed.rpc import services
 from nvmed.rpc.errors import to_status
@@ -189,9 +190,10 @@ async def test_the_socket_is_its_owners_alone(daemon: Daemon) -> None:
 
 async def test_a_second_daemon_does_not_take_the_socket(start_daemon: StartDaemon, tmp_path: Path) -> None:
     daemon = await start_daemon()
-    options = Options(Path(daemon.address.removeprefix("unix:")), None, tmp_path / "other", simulated=True)
+    socket = UnixListener(path=daemon.address.removeprefix("unix:"))
+    config = Config(state_dir=str(tmp_path / "other"), listen=Listen(unix=(socket,)))
     with pytest.raises(Exception, match="another daemon serves"):
-        async with serving(daemon.host, options):
+        async with serving(daemon.host, config):
             pass
     assert (await daemon.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())).simulated
 

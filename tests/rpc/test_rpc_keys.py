@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from nvmedctl import Client
 
+from nvmed import config
 from nvmed.errors import NvmedError
 from nvmed.keys.dhchap import HmacAlgorithm, Reading, parse_text
 from nvmed.keys.identity import parse_identity
@@ -20,7 +21,6 @@ from nvmed.keys.keyfile import KeyFileEntry, build_line
 from nvmed.keys.psk import Derivation, DerivedTlsKey, PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
-from nvmed.security import policy
 from nvmed.v1 import key_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon
 from tests.rpc.key_ring import Ring
@@ -46,10 +46,11 @@ async def client(daemon: Daemon) -> AsyncIterator[Client]:
         yield connected
 
 
-@pytest.fixture
-def key_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy that was configured to let admin read keys."""
-    monkeypatch.setattr(policy, "ROLES", {**policy.ROLES, "admin": policy.PERMISSIONS})
+KEY_READER = config.Policy(
+    roles={"key-reader": config.Role(permissions=("keys.read",))},
+    bindings=(config.Binding(principals=("unix:admin",), roles=("key-reader",)),),
+)
+"""A policy that was configured to let the admin socket read keys."""
 
 
 def derived(version: int = 1, derivation: Derivation = Derivation.RFC8446, key: bytes = KEY) -> DerivedTlsKey:
@@ -207,7 +208,7 @@ async def test_reading_needs_a_permission_that_nobody_has(client: Client, ring: 
         assert (denied.reason, denied.metadata["permission"]) == ("POLICY_DENIED", "keys.read")
 
 
-@pytest.mark.usefixtures("key_reader")
+@pytest.mark.parametrize("own_policy", [KEY_READER])
 async def test_who_may_read_reads_keys_of_that_keyring_alone(client: Client, ring: Ring) -> None:
     serial = await ring.add(derived().identity, KEY)
     keyring = pb.KeyringRef(serial=ring.serial)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients/python"
 
 FLOORS = (
-    {"errors", "malloc"},
+    {"errors", "grpc_environment", "malloc"},
     {"os_errors", "limits"},
     {"nvme", "keys", "config", "logs"},
     {"linux", "simulator", "security"},

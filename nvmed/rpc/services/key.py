@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
+from google.longrunning import operations_pb2 as longrunning
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
@@ -16,27 +17,32 @@ from nvmed.keys.interchange import export_psk, generate_psk, import_psk
 from nvmed.keys.keyfile import KeyFileEntry, parse_file
 from nvmed.keys.psk import DerivedTlsKey, PskHash, check_key_length, derive_tls_key
 from nvmed.keys.secret import Secret
-from nvmed.operations.keyring import TLS_KEY_TYPE, Keyring
+from nvmed.operations.key_recovery import PLANNED
+from nvmed.operations.keyring import TLS_KEY_TYPE
 from nvmed.operations.keyring_calls import DEFAULT_KEYRING, KeyringRef, UpdatedKey
-from nvmed.operations.manager import Manager, Mutation, Result, Running
+from nvmed.operations.keys import Keys
+from nvmed.operations.manager import Manager, Mutation, Result, Run, Running
 from nvmed.operations.request_digest import RequestDigests
+from nvmed.operations.rotation import TlsRotation
+from nvmed.operations.rotation_dhchap import DhchapRotation
 from nvmed.rpc import convert_key as convert
 from nvmed.rpc.call import current_call
+from nvmed.rpc.convert_operation import checked
+from nvmed.rpc.longrunning import show
 from nvmed.rpc.mutation import mutation
-from nvmed.security.policy import READ_KEYS, authorise
+from nvmed.security.policy import READ_KEYS
 from nvmed.v1 import key_pb2, key_pb2_grpc
 
 M = TypeVar("M", bound=Message)
-
-PLANNED: Final = "planned"
-"""In an operation's parameters: the answer as it was planned, to which only new serial numbers are missing."""
 
 
 class KeyService(key_pb2_grpc.KeyServiceServicer):
     """Keys in the kernel's keyrings. Secrets become `Secret`s at once, and leave only in an answer made of them."""
 
-    def __init__(self, keyring: Keyring, operations: Manager, digests: RequestDigests) -> None:
-        self._keyring = keyring
+    def __init__(self, keys: Keys, operations: Manager, digests: RequestDigests) -> None:
+        self._keyring = keys.keyring
+        self._tls_rotations = keys.tls_rotations
+        self._dhchap_rotations = keys.dhchap_rotations
         self._operations = operations
         self._digests = digests
 
@@ -117,7 +123,7 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
             psk = convert.psk_of(request.psk)
             text = export_psk(psk.key, psk.hash).reveal_text()
             return key_pb2.ExportTlsKeyResponse(text=text, hash=convert.psk_hash(psk.hash))
-        authorise(current_call.get().principal, READ_KEYS, "")
+        current_call.get().require(READ_KEYS)
         stored = request.stored
         exported = await self._keyring.export_tls_key(
             stored.identity, convert.keyring_of(stored.keyring), key_type=_type(stored)
@@ -197,6 +203,50 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
 
         return await self._change(request, key_pb2.RevokeTlsKeyResponse, keyring, plan, act)
 
+    async def RotateTlsKey(self, request: key_pb2.RotateTlsKeyRequest, context: Any) -> longrunning.Operation:
+        wanted = TlsRotation(
+            key=_derived(request),
+            keyring=convert.keyring_of(request.keyring),
+            timeout_s=request.ttl_s or None,
+            options=convert.connection_options(request.connection_options),
+            is_disruption_acknowledged=request.acknowledge_disruption,
+        )
+        about = {**_names(request), "key_type": wanted.key_type, "identity": wanted.key.identity}
+        return await self._rotate(
+            request,
+            f"keyrings/{wanted.keyring}",
+            about,
+            lambda: self._tls_rotations.check(wanted),
+            lambda running: self._tls_rotations.run(running, wanted),
+        )
+
+    async def RotateDhchapKey(self, request: key_pb2.RotateDhchapKeyRequest, context: Any) -> longrunning.Operation:
+        wanted = DhchapRotation(
+            host_nqn=request.host_nqn,
+            subsystem_nqn=request.subsystem_nqn,
+            secrets=convert.dhchap_secrets(request),
+            is_disruption_acknowledged=request.acknowledge_disruption,
+        )
+        return await self._rotate(
+            request,
+            "keys",
+            _names(request),
+            lambda: self._dhchap_rotations.check(wanted),
+            lambda running: self._dhchap_rotations.run(running, wanted),
+        )
+
+    async def _rotate(
+        self, request: Any, target: str, about: dict[str, Any], check: Callable[[], Awaitable[Result]], run: Run
+    ) -> longrunning.Operation:
+        """The operation of `request`: the one that it began before, what `check` says it would do, or `run`."""
+        wanted = self._mutation(request, target)
+        if request.validate_only:
+            return checked(wanted.kind, await check())
+        if (found := await self._operations.replay(wanted)) is not None:
+            return await show(self._operations, found)
+        wanted = replace(wanted, parameters={**about, PLANNED: await check()})
+        return await show(self._operations, await self._operations.start(wanted, run))
+
     async def _plan(self, ring: _Ring, source: _Source) -> key_pb2.InsertedTlsKey:
         planned = await self._keyring.plan_update(ring.key_type, source.description, ring.keyring)
         return convert.inserted(source.identity, planned)
@@ -233,7 +283,7 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
         """
         if request.validate_only:
             return await plan()
-        wanted = self._mutation(request, keyring)
+        wanted = self._mutation(request, f"keyrings/{keyring}")
         planned = answer()
         if await self._operations.replay(wanted) is None:
             planned = await plan()
@@ -244,9 +294,9 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
 
         return ParseDict(dict(await self._operations.perform(wanted, run)), answer())
 
-    def _mutation(self, request: Any, keyring: KeyringRef) -> Mutation:
+    def _mutation(self, request: Any, target: str) -> Mutation:
         """`request`, whose digest is good for nothing outside this host: it may hold a secret."""
-        plain = mutation(request, f"keyrings/{keyring}")
+        plain = mutation(request, target)
         return replace(plain, digest=self._digests.keyed(plain.digest))
 
 
@@ -270,6 +320,11 @@ class _Source:
 
 def _type(request: Any) -> str:
     return request.key_type or TLS_KEY_TYPE
+
+
+def _names(request: Any) -> dict[str, str]:
+    """The two ends of the connections, as the journal has them."""
+    return {"host_nqn": request.host_nqn, "subsystem_nqn": request.subsystem_nqn}
 
 
 def _derived(request: Any) -> DerivedTlsKey:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from nvmed import limits
 from nvmed.devices import logs, logs_changing, logs_raw
@@ -20,11 +20,13 @@ from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.logpage import LogPageRequest
 from nvmed.nvme.opcodes import NSID_ALL, SelfTestCode
 from nvmed.operations.manager import Manager
+from nvmed.operations.running import Result, Running
 from nvmed.rpc import convert_logs
 from nvmed.rpc.call import current_call
-from nvmed.rpc.mutation import journalled
+from nvmed.rpc.convert_operation import response
+from nvmed.rpc.mutation import journalled, mutation
 from nvmed.rpc.wire import HEADROOM, chunk_message
-from nvmed.security.policy import CLEAR_LOG, authorise
+from nvmed.security.policy import CLEAR_LOG
 from nvmed.v1 import log_pb2, log_pb2_grpc
 
 _CHUNK_FIELD: Final = log_pb2.ReadLogPageResponse.CHUNK_FIELD_NUMBER
@@ -93,14 +95,23 @@ class LogService(log_pb2_grpc.LogServiceServicer):
 
     async def StartSelfTest(self, request: log_pb2.StartSelfTestRequest, context: Any) -> log_pb2.StartSelfTestResponse:
         device = await self._find(request.controller)
-        change = None
-        if not request.validate_only:
-            change = journalled(self._operations, request, device.resource_name, replayed="self_test")
-        nsid = request.nsid if request.HasField("nsid") else NSID_ALL
-        minutes = await logs.start_self_test(device, SelfTestCode(request.test), nsid, change)
-        return log_pb2.StartSelfTestResponse(
-            controller=device.resource_name, test=request.test, expected_minutes=minutes
-        )
+        code, nsid = SelfTestCode(request.test), request.nsid if request.HasField("nsid") else NSID_ALL
+        wanted = mutation(request, device.resource_name)
+
+        async def run(running: Running) -> Result:
+            async def step(name: str, change: Callable[[], Awaitable[None]]) -> None:
+                async with running.step(name, test=code.name, nsid=nsid):
+                    await change()
+
+            return await start(step)
+
+        async def start(step: Journalled | None) -> Result:
+            minutes = await logs.start_self_test(device, code, nsid, step)
+            test = log_pb2.SelfTest.Name(request.test)
+            return {"controller": device.resource_name, "test": test, "expected_minutes": minutes}
+
+        result = await start(None) if request.validate_only else await self._operations.perform(wanted, run)
+        return cast("log_pb2.StartSelfTestResponse", response(wanted.kind, result))
 
     async def GetSanitizeStatus(
         self, request: log_pb2.GetSanitizeStatusRequest, context: Any
@@ -115,7 +126,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         device = await self._find(request.controller)
         take_over = None
         if request.take_over_context:
-            self._authorise_clearing(request.controller)
+            current_call.get().require(CLEAR_LOG)
             take_over = journalled(self._operations, request, device.resource_name, replayed="release_context")
         found = await self._persistent.read(device, request.events_max or limits.EVENTS_DEFAULT, take_over)
         return convert_logs.events(device, found)
@@ -138,7 +149,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         page = _page(request)
         logs_raw.refuse_impossible(page)
         if logs_raw.has_side_effects(page):
-            self._authorise_clearing(request.controller)
+            current_call.get().require(CLEAR_LOG)
         device = await self._find(request.controller)
         chunk_bytes = request.chunk_bytes or limits.CHUNK_BYTES_DEFAULT
         wanted = RawRequest(
@@ -166,12 +177,8 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         """How the event of the log is cleared, None where it is retained: by default, and by who may not clear it."""
         if request.retain_async_event or not request.HasField("retain_async_event"):
             return None
-        self._authorise_clearing(request.controller)
+        current_call.get().require(CLEAR_LOG)
         return journalled(self._operations, request, device.resource_name, replayed="clear_event")
-
-    @staticmethod
-    def _authorise_clearing(controller: str) -> None:
-        authorise(current_call.get().principal, CLEAR_LOG, controller)
 
 
 def _page(request: log_pb2.ReadLogPageRequest) -> LogPageRequest:

@@ -16,7 +16,7 @@ from nvmed.operations.manager import Manager
 from nvmed.rpc.call import current_call
 from nvmed.rpc.mutation import journalled
 from nvmed.rpc.wire import HEADROOM, chunk_message
-from nvmed.security.policy import CREATE_TELEMETRY, authorise
+from nvmed.security.policy import CREATE_TELEMETRY
 from nvmed.v1 import telemetry_pb2, telemetry_pb2_grpc
 
 _LOGS: Final = {
@@ -60,8 +60,7 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
         self, request: telemetry_pb2.StreamTelemetryRequest, context: Any
     ) -> AsyncIterator[telemetry_pb2.StreamTelemetryResponse | bytes]:
         if request.create:
-            call = current_call.get()
-            authorise(call.principal, CREATE_TELEMETRY, request.controller)
+            current_call.get().require(CREATE_TELEMETRY)
         device = (await self._inventory.find(request.controller, "controller")).device
         chunk_bytes = request.chunk_bytes or limits.CHUNK_BYTES_DEFAULT
         wanted = TelemetryRequest(

@@ -1,0 +1,175 @@
+"""What every call passes: who is it, may they, is the request sound; what went wrong, and one line in the log.
+
+The only place where an error becomes a gRPC status. Handlers raise `NvmedError`s; anything else is a bug and is
+reported as such, with a request id that leads to the traceback in the log and nothing about it on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.rpc.call import Call, current_call
+from nvmed.rpc.errors import to_status
+from nvmed.rpc.resources import Resources
+from nvmed.rpc.validate import validate
+from nvmed.security.bindings import Policy
+from nvmed.security.policy import rule_of
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+Identify = Callable[[Context], tuple[str, ...]]
+"""What the client of a call proved to be, at least one identity; raises UNKNOWN_PRINCIPAL."""
+
+log: Final = structlog.get_logger("nvmed.rpc")
+
+
+class Gate:
+    """What guards of all doors share. `policy` is replaced by a reload; calls that run are then checked again."""
+
+    def __init__(self, policy: Policy, resources: Resources) -> None:
+        self.resources = resources
+        self._policy = policy
+        self._inside: set[Guard] = set()
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        for guard in tuple(self._inside):
+            guard.check_again()
+
+    def entered(self, guard: Guard) -> None:
+        """A call begins."""
+        self._inside.add(guard)
+
+    def left(self, guard: Guard) -> None:
+        """A call has ended."""
+        self._inside.discard(guard)
+
+
+class Guard:
+    """Around one call: checks its requests, translates what it raises, logs how it ended."""
+
+    def __init__(self, gate: Gate, method: str, context: Context, identify: Identify) -> None:
+        self._gate = gate
+        self._context = context
+        self._method = method
+        self._started = time.monotonic()
+        # Both are asked once and at once: after a cancelled call they would crash in grpc.
+        self._peer = context.peer()
+        self._identities, self._refusal = _identified(identify, context)
+        self._call: Call | None = None
+        self._request_id = uuid.uuid4().hex
+        self._task: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> Guard:
+        structlog.contextvars.bind_contextvars(request_id=self._request_id)
+        self._task = asyncio.current_task()
+        self._gate.entered(self)
+        return self
+
+    async def admit(self, request: Message) -> None:
+        """Let the call begin: whoever it is may do this to that, and the request is sound."""
+        call = self._call = self._identified_call()
+        rule = rule_of(self._method)
+        call.resources = await self._gate.resources.of(self._method, request, rule.resource_field)
+        call.require(rule.permission)
+        validate(request)
+
+    def admit_unknown(self) -> None:
+        """Let a call of a method that does not exist in, so far that it may hear that."""
+        self._call = self._identified_call()
+
+    async def admitted(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """`requests`, of which the first has decided that the call may begin; all must be sound."""
+        first = await anext(requests, None)
+        if first is None:
+            self.admit_unknown()
+            raise invalid_field("", "the stream has no message; the first says what is asked for")
+        await self.admit(first)
+        return self._rest(first, requests)
+
+    def check_again(self) -> None:
+        """End the call if the policy that is in force now would not let it begin."""
+        if self._call is None or self._refusal is not None:
+            return
+        try:
+            call = self._identified_call()
+            call.resources = self._call.resources
+            call.require(rule_of(self._method).permission)
+        except NvmedError as exc:
+            self._refusal = exc
+            if self._task is not None:
+                self._task.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
+        self._gate.left(self)
+        if isinstance(exc, asyncio.CancelledError) and self._refusal is not None and self._task is not None:
+            self._task.uncancel()
+            await self._abort(self._refusal)
+        elif exc is None or isinstance(exc, GeneratorExit):
+            self._log("ok" if exc is None else "CANCELLED")
+        elif isinstance(exc, asyncio.CancelledError):
+            self._log("CANCELLED")
+        elif isinstance(exc, grpc.aio.AbortError):  # a library's servicer (health, reflection) aborted by itself
+            self._log("aborted")
+        else:
+            await self._abort(exc)
+
+    def _identified_call(self) -> Call:
+        """The call of whoever it is; raises UNKNOWN_PRINCIPAL."""
+        if self._refusal is not None:
+            raise self._refusal
+        principal = self._gate.policy.principal(self._identities)
+        call = Call(self._method, principal, self._peer, self._request_id)
+        current_call.set(call)
+        structlog.contextvars.bind_contextvars(principal=principal.name)
+        return call
+
+    async def _rest(self, first: Message, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        yield first
+        async for request in requests:
+            validate(request)
+            yield request
+
+    async def _abort(self, exc: BaseException) -> None:
+        if isinstance(exc, NvmedError):
+            failure = exc
+        else:
+            log.error("bug", method=self._method, exc_info=exc)
+            failure = error(Reason.BUG, f"a bug in nvmed; its log has the details under {self._request_id}")
+        self._log(failure.code, reason=failure.reason, message=failure.message)
+        await self._context.abort_with_status(rpc_status.to_status(to_status(failure, self._request_id)))
+
+    def _log(self, code: str, **more: str) -> None:
+        log.info(
+            "call",
+            method=self._method,
+            principal=self._call.principal.name if self._call else "",
+            resources=self._call.resources if self._call else (),
+            peer=self._peer,
+            request_id=self._request_id,
+            code=code,
+            duration_ms=round((time.monotonic() - self._started) * 1000, 1),
+            **more,
+        )
+
+
+def _identified(identify: Identify, context: Context) -> tuple[tuple[str, ...], NvmedError | None]:
+    try:
+        return identify(context), None
+    except NvmedError as exc:
+        return (), exc

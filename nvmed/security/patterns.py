@@ -1,0 +1,46 @@
+"""Patterns of principals and resources: `*` stands for anything within a segment, `**` for anything at all.
+
+Segments of a DNS name end with a dot, those of everything else with a slash. There is nothing else: no classes, no
+alternatives, so that a pattern can be read aloud and nobody needs to know regular expressions to grant a role.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+HOST: Final = "host"
+"""The resource of calls that are about the whole host."""
+
+COLLECTIONS: Final = ("controllers", "subsystems", "images", "uploads", "captures", "operations")
+"""What resource names begin with."""
+
+ANYTHING: Final = "**"
+
+_PRINCIPAL: Final = re.compile(r"(uri:[^\s]+|dns:[a-z0-9_.*-]+|unix:[a-z0-9*-]+|loopback)")
+_RESOURCE: Final = re.compile(rf"host|\*\*|({'|'.join(COLLECTIONS)})/[A-Za-z0-9_.*/-]+")
+_STARS: Final = re.compile(r"(\*+)")
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The regular expression of a pattern, for a full match."""
+    inside = "[^.]*" if pattern.startswith("dns:") else "[^/]*"
+    parts = _STARS.split(pattern)
+    return re.compile(
+        "".join((".*" if len(part) > 1 else inside) if part.startswith("*") else re.escape(part) for part in parts),
+        re.DOTALL,
+    )
+
+
+def wrong_principal(pattern: str) -> str:
+    """Why `pattern` cannot be one of principals, "" if it can."""
+    if _PRINCIPAL.fullmatch(pattern):
+        return ""
+    return f"{pattern!r} is no pattern of uri:..., dns:... (lower case), unix:... or loopback"
+
+
+def wrong_resource(pattern: str) -> str:
+    """Why `pattern` cannot be one of resources, "" if it can."""
+    if _RESOURCE.fullmatch(pattern):
+        return ""
+    return f"{pattern!r} is neither host, ** nor a pattern of {', '.join(f'{name}/...' for name in COLLECTIONS)}"
