@@ -96,6 +96,7 @@ BY_CALL: Final[dict[tuple[str, int], Meaning]] = {
     ("open", errno.ENOTDIR): _NOT_A_NODE,
     # nvme_reset_ctrl: another reset is running, or the controller is being removed.
     ("ioctl(NVME_IOCTL_RESET)", errno.EBUSY): _BUSY,
+    ("write(reset_controller)", errno.EBUSY): _BUSY,
     # nvme_reset_subsystem: CAP.NSSRS is 0.
     ("ioctl(NVME_IOCTL_SUBSYS_RESET)", errno.ENOTTY): Meaning(
         Reason.NVME_UNSUPPORTED, "the controller has no NVM subsystem reset; reset the controller instead"

@@ -278,9 +278,9 @@ def _secret(directory: int, name: str) -> Secret | None:
     """A secret attribute; None if there is none."""
     data = _raw(directory, name)
     try:
-        end = len(data.rstrip(b" \t\n\0"))
-        with memoryview(data)[:end] as text:
-            return None if not end or text == b"none" else Secret(text)
+        del data[len(data.rstrip(b" \t\n\0")) :]
+        found = Secret(data)
+        return found if found and not found.matches(b"none") else None
     finally:
         wipe(data)
 

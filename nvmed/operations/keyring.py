@@ -123,6 +123,10 @@ class Keyring:
     def __init__(self, thread: KeyThread) -> None:
         self._thread = thread
 
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function` on the key thread."""
+        return await self._thread.run(function, *args, **kwargs)
+
     async def lookup_keyring(self, name: str = DEFAULT_KEYRING) -> KeyInfo:
         """The keyring of that name: in the daemon's own keyrings, then among all it may view."""
         return await self._thread.run(lambda: calls.describe_key(calls.find_keyring(name)))
@@ -142,7 +146,7 @@ class Keyring:
         calls.check_name("description", description)
         if keyring is None:
             return await self._thread.run(calls.lookup_key, keyctl.SESSION_KEYRING, key_type, description)
-        return await self._possessing(keyring, calls.lookup_key, key_type, description)
+        return await self.possessing(keyring, calls.lookup_key, key_type, description)
 
     async def link_keyring(self, keyring: KeyringRef = DEFAULT_KEYRING) -> int:
         """Link a keyring into the session keyring for good, as `nvme_set_keyring` does; returns its serial.
@@ -160,7 +164,7 @@ class Keyring:
     async def read_key(self, serial: int, keyring: KeyringRef = DEFAULT_KEYRING) -> Secret:
         """The payload of a key that is in `keyring`, and of no other."""
         calls.check_serial("serial", serial)
-        return await self._possessing(keyring, calls.read_key, serial)
+        return await self.possessing(keyring, calls.read_key, serial)
 
     async def update_key(
         self,
@@ -180,13 +184,13 @@ class Keyring:
         calls.check_name("description", description)
         calls.check_payload(payload)
         calls.check_timeout(timeout_s)
-        return await self._possessing(keyring, calls.update_key, key_type, description, payload, timeout_s)
+        return await self.possessing(keyring, calls.update_key, key_type, description, payload, timeout_s)
 
     async def plan_update(self, key_type: str, description: str, keyring: KeyringRef = DEFAULT_KEYRING) -> UpdatedKey:
         """What `update_key` would do now, without doing it: the serial of a new key is 0."""
         calls.check_type(key_type)
         calls.check_name("description", description)
-        return await self._possessing(keyring, calls.plan_update, key_type, description)
+        return await self.possessing(keyring, calls.plan_update, key_type, description)
 
     async def scan_tls_keys(
         self, keyring: KeyringRef = DEFAULT_KEYRING, *, key_type: str = TLS_KEY_TYPE
@@ -204,7 +208,7 @@ class Keyring:
         def next_batch(_: int) -> list[tuple[int, KeyDescription]]:
             return list(islice(walker, _SCAN_BATCH))
 
-        while batch := await self._possessing(serial, next_batch):
+        while batch := await self.possessing(serial, next_batch):
             for key, about in batch:
                 if about.type == key_type and about.names_tls_key:
                     yield KeyInfo(key, about, expiries.get(key, UNKNOWN_EXPIRY))
@@ -282,7 +286,7 @@ class Keyring:
             serial = calls.lookup_key(ring, calls.check_type(key_type), identity)
             return serial, keyctl.read(serial)
 
-        serial, psk = await self._possessing(keyring, read)
+        serial, psk = await self.possessing(keyring, read)
         entry = KeyFileEntry(parsed, psk)
         return ExportedTlsKey(serial, identity, export_psk(psk, parsed.hash), build_line(entry))
 
@@ -301,7 +305,7 @@ class Keyring:
             keyctl.revoke(serial)
             return serial
 
-        return await self._possessing(keyring, revoke)
+        return await self.possessing(keyring, revoke)
 
     async def check_tls_key(
         self,
@@ -323,7 +327,7 @@ class Keyring:
         def look(ring: int) -> tuple[CheckedVariant, ...]:
             return tuple(_checked(ring, key_type, variant, key.key) for variant in derived)
 
-        return CheckedTlsKey(await self._possessing(keyring, look), omitted)
+        return CheckedTlsKey(await self.possessing(keyring, look), omitted)
 
     async def _import_entry(
         self, entry: KeyFileEntry, keyring: KeyringRef, key_type: str, timeout_s: int | None
@@ -334,7 +338,7 @@ class Keyring:
             key = await self.update_key(key_type, str(identity), psk, keyring, timeout_s=timeout_s)
         return InsertedTlsKey(key, str(identity), identity.version, identity.hash, None, identity.digest)
 
-    async def _possessing(
+    async def possessing(
         self, keyring: KeyringRef, function: Callable[Concatenate[int, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`function` of the keyring's serial, on the key thread, while the thread possesses what is in the keyring."""

@@ -238,11 +238,11 @@ def update_key(
     """
     old = _find_living(keyring, key_type, description)
     if old is None:
-        serial = _add_key(keyring, key_type, description, payload, timeout_s)
+        serial = add_key(keyring, key_type, description, payload, timeout_s)
         return UpdatedKey(serial, 0, UpdateOutcome.CREATED)
     with possessing(old, keyctl.PROCESS_KEYRING):
-        _check_revocable(old)
-        serial = _add_key(keyring, key_type, description, payload, timeout_s)
+        check_revocable(old)
+        serial = add_key(keyring, key_type, description, payload, timeout_s)
         if serial == old:
             return UpdatedKey(serial, old, UpdateOutcome.UPDATED)
         try:
@@ -263,7 +263,7 @@ def plan_update(keyring: int, key_type: str, description: str) -> UpdatedKey:
     if old is None:
         return UpdatedKey(0, 0, UpdateOutcome.CREATED)
     with possessing(old, keyctl.PROCESS_KEYRING):
-        _check_revocable(old)
+        check_revocable(old)
     return UpdatedKey(0, old, UpdateOutcome.UPDATED if key_type in _UPDATED_IN_PLACE else UpdateOutcome.REPLACED)
 
 
@@ -290,14 +290,15 @@ def _find_living(keyring: int, key_type: str, description: str) -> int | None:
         return None
 
 
-def _add_key(keyring: int, key_type: str, description: str, payload: Secret, timeout_s: int | None) -> int:
+def add_key(keyring: int, key_type: str, description: str, payload: Secret, timeout_s: int | None) -> int:
+    """Add a key, or update or displace one, and let it expire; returns its serial."""
     serial = keyctl.add_key(key_type, description, payload, keyring)
     if timeout_s is not None:
         keyctl.set_timeout(serial, timeout_s)
     return serial
 
 
-def _check_revocable(key: int) -> None:
+def check_revocable(key: int) -> None:
     """Refuse before anything is changed, rather than find out with two keys in force (blktests#175).
 
     Reckons as `key_task_permission` does: one of user, group and others, and the possessor on top.

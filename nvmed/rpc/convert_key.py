@@ -10,11 +10,12 @@ from typing import Final
 
 from nvmed.errors import invalid_field
 from nvmed.keys.description import ExpiryState
-from nvmed.keys.dhchap import HmacAlgorithm
+from nvmed.keys.dhchap import HmacAlgorithm, Reading, parse_text
 from nvmed.keys.identity import TlsIdentity
 from nvmed.keys.interchange import InterchangeKey, import_psk
 from nvmed.keys.psk import Derivation, DerivedTlsKey, PskHash, check_key_length, cipher_of
 from nvmed.keys.secret import Secret
+from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets
 from nvmed.operations.keyring import CheckedTlsKey, LoadedPayload
 from nvmed.operations.keyring_calls import DEFAULT_KEYRING, KeyInfo, KeyringRef, UpdatedKey, UpdateOutcome
 from nvmed.v1 import key_pb2
@@ -73,11 +74,6 @@ def keyring_of(ref: key_pb2.KeyringRef) -> KeyringRef:
     return ref.serial if which == "serial" else DEFAULT_KEYRING
 
 
-def keyring_name(keyring: KeyringRef) -> str:
-    """The resource that the journal has for a keyring."""
-    return f"keyrings/{keyring}"
-
-
 def psk_of(message: key_pb2.ConfiguredPsk, field: str = "psk") -> InterchangeKey:
     """The configured PSK of a request.
 
@@ -118,9 +114,26 @@ def derivation_of(value: key_pb2.TlsKeyDerivation) -> Derivation:
     return Derivation.COMPAT if value == key_pb2.TLS_KEY_DERIVATION_COMPAT else Derivation.RFC8446
 
 
-def ttl_of(ttl_s: int) -> int | None:
-    """A time to live as the keyring takes it: None for ever."""
-    return ttl_s or None
+def connection_options(message: key_pb2.ConnectionOptions) -> ConnectionOptions:
+    """What a connection is to have that the kernel does not show of the one it replaces."""
+    return ConnectionOptions(
+        header_digest=message.header_digest,
+        data_digest=message.data_digest,
+        write_queues=message.write_queues,
+        poll_queues=message.poll_queues,
+        type_of_service=message.type_of_service if message.HasField("type_of_service") else None,
+    )
+
+
+def dhchap_secrets(request: key_pb2.RotateDhchapKeyRequest) -> DhchapSecrets:
+    """The new secrets, once they are known to be sound; raises the KEY_TEXT reasons, or INVALID_FIELD for none."""
+    texts = {"host": request.host_secret, "controller": request.controller_secret}
+    if not any(texts.values()):
+        raise invalid_field("host_secret", "there is no secret; give that of the host, of the controller, or both")
+    secrets = {name: Secret.from_text(text) for name, text in texts.items() if text}
+    for secret in secrets.values():
+        parse_text(secret, Reading.SECRET).payload.wipe()
+    return DhchapSecrets(**secrets)
 
 
 # -- to answers

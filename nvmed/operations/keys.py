@@ -1,0 +1,54 @@
+"""Everything of a daemon that has to do with keys, made together and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nvmed.devices.inventory import Inventory
+from nvmed.linux.key_thread import KeyThread
+from nvmed.operations import key_recovery, rotation_dhchap, rotation_recovery
+from nvmed.operations.exclusion import Exclusion
+from nvmed.operations.keyring import Keyring
+from nvmed.operations.manager import Reconcile
+from nvmed.operations.paths import Fabrics, Paths
+from nvmed.operations.rotation import TlsRotations
+from nvmed.operations.rotation_dhchap import DhchapRotations
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What KeyService stands on."""
+
+    keyring: Keyring
+    tls_rotations: TlsRotations
+    dhchap_rotations: DhchapRotations
+    paths: Paths
+    thread: KeyThread
+
+    @classmethod
+    def make(cls, inventory: Inventory, exclusion: Exclusion, fabrics: Fabrics | None) -> Keys:
+        """All of it. `fabrics` is None where drives are simulated, whose connections are not this kernel's."""
+        thread = KeyThread()
+        keyring = Keyring(thread)
+        paths = Paths(inventory, fabrics)
+        return cls(
+            keyring=keyring,
+            tls_rotations=TlsRotations(keyring, paths, exclusion),
+            dhchap_rotations=DhchapRotations(paths, exclusion),
+            paths=paths,
+            thread=thread,
+        )
+
+    def reconcilers(self) -> Mapping[str, Reconcile]:
+        """How operations on keys are reconciled."""
+        return {
+            **key_recovery.reconcilers(self.keyring),
+            **rotation_recovery.reconcilers(self.keyring, self.paths),
+            **rotation_dhchap.reconcilers(),
+        }
+
+    def close(self) -> None:
+        """End the threads; what is queued on the key thread is finished first."""
+        self.paths.close()
+        self.thread.close()

@@ -1,0 +1,146 @@
+"""Rotation of DH-HMAC-CHAP secrets: written to each connection in turn, which then authenticates anew.
+
+The kernel begins to authenticate when a secret is written, and says nowhere how that ended. So the connection is reset
+as well, which it survives only if the subsystem takes the new secrets. Until the last one is through, a failure puts
+the old secrets back; they are in this process alone, so a crash leaves the connections that were moved to the new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nvmed.errors import NvmedError, Reason, error
+from nvmed.linux.fabrics import DhchapSecrets
+from nvmed.operations.drives import subsystem_of
+from nvmed.operations.exclusion import Exclusion
+from nvmed.operations.journal import State
+from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.paths import Path, Paths, check_ready
+from nvmed.operations.running import Result, Running
+
+ROTATE_DHCHAP_KEY: Final = "nvmed.v1.KeyService/RotateDhchapKey"
+_STOPPED: Final = {Reason.OPERATION_CANCELLED.name, Reason.OPERATION_INTERRUPTED.name}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DhchapRotation:
+    """What is asked for: the new secrets, None for a direction that keeps its own."""
+
+    host_nqn: str
+    subsystem_nqn: str
+    secrets: DhchapSecrets
+    is_disruption_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moved:
+    path: Path
+    old: DhchapSecrets
+
+
+class DhchapRotations:
+    """RotateDhchapKey."""
+
+    def __init__(self, paths: Paths, exclusion: Exclusion) -> None:
+        self._paths = paths
+        self._exclusion = exclusion
+
+    async def check(self, wanted: DhchapRotation) -> Result:
+        """What would be done, and every gate; changes nothing."""
+        return _result(await self._plan(wanted))
+
+    async def run(self, running: Running, wanted: DhchapRotation) -> Result:
+        """Rotate. Raises what `check` raises before anything is done, KEY_ROTATION_UNDONE, KEY_ROTATION_INCOMPLETE."""
+        with ExitStack() as held:
+            paths = await self._plan(wanted)
+            for subsystem in sorted({subsystem_of(path.device) for path in paths}):
+                held.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
+            moved: list[_Moved] = []
+            try:
+                for path in paths:
+                    async with running.step("authenticate", controller=path.name):
+                        moved.append(_Moved(path, await self._paths.read_secrets(path)))
+                        await self._move(path, wanted.secrets)
+                running.no_return()
+            except Exception as why:
+                await self._undo(running, moved, why)
+                raise
+        return _result(paths)
+
+    async def _plan(self, wanted: DhchapRotation) -> tuple[Path, ...]:
+        """The connections that authenticate, ordered by name.
+
+        Raises CONTROLLER_NOT_FOUND if there is none, GATE_FAILED if one cannot be moved.
+        """
+        found = await self._paths.find(wanted.host_nqn, wanted.subsystem_nqn)
+        paths = tuple(path for path in found if path.security.has_host_secret)
+        if not paths:
+            raise error(
+                Reason.CONTROLLER_NOT_FOUND,
+                f"no connection of {wanted.host_nqn} to {wanted.subsystem_nqn} authenticates with DH-HMAC-CHAP",
+                host_nqn=wanted.host_nqn,
+                subsystem_nqn=wanted.subsystem_nqn,
+            )
+        check_ready(
+            paths,
+            paths,
+            acknowledged=wanted.is_disruption_acknowledged,
+            one_way=() if wanted.secrets.controller is None else paths,
+        )
+        return paths
+
+    async def _move(self, path: Path, secrets: DhchapSecrets) -> None:
+        await self._paths.write_secrets(path, secrets)
+        await self._paths.reset(path)
+        await self._paths.settled(path.name, lambda _: True)
+
+    async def _undo(self, running: Running, moved: Sequence[_Moved], why: Exception) -> None:
+        """Put the old secrets back, and raise what that came to; `why` itself if somebody had asked to stop."""
+        if not moved:
+            return
+        running.finish_anyway()
+        problems = []
+        for one in reversed(moved):
+            try:
+                async with running.step("put_back", controller=one.path.name):
+                    await self._move_back(one)
+            except NvmedError as failure:
+                problems.append(failure.message)
+        reason = why.message if isinstance(why, NvmedError) else f"a bug in nvmed ({type(why).__name__})"
+        if problems:
+            raise error(
+                Reason.KEY_ROTATION_INCOMPLETE, f"{reason}; and not everything could be put back: {'; '.join(problems)}"
+            ) from why
+        if isinstance(why, NvmedError) and why.reason not in _STOPPED:
+            raise error(Reason.KEY_ROTATION_UNDONE, f"{reason}; everything was put back as it was") from why
+
+    async def _move_back(self, one: _Moved) -> None:
+        """Write the old secrets, with which the connection comes up by a reset, or by the kernel's own attempts."""
+        await self._paths.write_secrets(one.path, one.old)
+        await self._paths.reset_or_wait(one.path)
+        await self._paths.settled(one.path.name, lambda _: True)
+
+
+def reconcilers() -> Mapping[str, Reconcile]:
+    """How rotations are reconciled."""
+    return {ROTATE_DHCHAP_KEY: _reconcile}
+
+
+async def _reconcile(case: Interrupted) -> Verdict:
+    """The secrets are gone with the process, so it cannot be found out which of them a connection has."""
+    names = [step.name for step in case.steps]
+    done = ", ".join(step.detail["controller"] for step in case.steps if step.name == "authenticate")
+    if "put_back" in names:
+        done += "; it was being undone"
+    return Verdict(
+        State.NEEDS_ATTENTION,
+        f"connections that may have the new secrets: {done}. Rotate again, which gives them to all",
+    )
+
+
+def _result(paths: Sequence[Path]) -> dict[str, Any]:
+    """`RotateDhchapKeyResponse`."""
+    return {"controllers": [path.name for path in paths]}
