@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.operations.drives import Drives
 from nvmed.operations.firmware import Firmware
-from nvmed.operations.keyring import Keyring
+from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
@@ -20,6 +21,7 @@ from nvmed.rpc.services.firmware import FirmwareService
 from nvmed.rpc.services.inventory import InventoryService
 from nvmed.rpc.services.key import KeyService
 from nvmed.rpc.services.log import LogService
+from nvmed.rpc.services.namespace import NamespaceService
 from nvmed.rpc.services.operations import OperationsService, add_operations_to_server
 from nvmed.rpc.services.passthru import PassthruService
 from nvmed.rpc.services.telemetry import TelemetryService
@@ -28,6 +30,7 @@ from nvmed.v1.firmware_pb2_grpc import add_FirmwareServiceServicer_to_server
 from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
 from nvmed.v1.key_pb2_grpc import add_KeyServiceServicer_to_server
 from nvmed.v1.log_pb2_grpc import add_LogServiceServicer_to_server
+from nvmed.v1.namespace_pb2_grpc import add_NamespaceServiceServicer_to_server
 from nvmed.v1.passthru_pb2_grpc import add_PassthruServiceServicer_to_server
 from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
@@ -39,11 +42,12 @@ class Foundation:
     inventory: Inventory
     extended_telemetry: ExtendedTelemetry
     operations: Manager
-    keyring: Keyring
+    keys: Keys
     digests: RequestDigests
     spool: Spool
     firmware: Firmware
     resets: Resets
+    drives: Drives
     passthrus: Passthrus
     simulated: bool
 
@@ -59,7 +63,8 @@ SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
         lambda on: TelemetryService(on.inventory, on.extended_telemetry, on.operations),
     ),
     (add_LogServiceServicer_to_server, lambda on: LogService(on.inventory, on.operations)),
-    (add_KeyServiceServicer_to_server, lambda on: KeyService(on.keyring, on.operations, on.digests)),
+    (add_NamespaceServiceServicer_to_server, lambda on: NamespaceService(on.operations, on.drives)),
+    (add_KeyServiceServicer_to_server, lambda on: KeyService(on.keys, on.operations, on.digests)),
     (
         add_FirmwareServiceServicer_to_server,
         lambda on: FirmwareService(on.inventory, on.operations, on.spool, on.firmware),
