@@ -9,7 +9,7 @@ from nvmed.devices.controller import Device, Session
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.nvme import identify
 from nvmed.nvme.identify import IdentifyNamespace, LbaFormat
-from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, NSID_MAX, IdentifyCns
+from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_ALL, NSID_MAX, IdentifyCns
 from nvmed.nvme.transport import Command
 
 MANAGEMENT: Final = "namespace_management"
@@ -51,25 +51,35 @@ async def list_nsids(session: Session, *, allocated: bool, after: int = 0) -> tu
     while after < NSID_MAX:
         data = await _identify(session, identify.identify_namespace_list(after, allocated=allocated))
         part = identify.parse_namespace_list(data)
-        # A list that does not ascend would be asked for again and again.
-        found += (nsid for nsid in part if nsid > after)
-        if len(part) < identify.NAMESPACE_LIST_MAX or part[-1] <= after:
+        new = _ascending(part, after)
+        found += new
+        if len(part) < identify.NAMESPACE_LIST_MAX or not new:
             break
-        after = part[-1]
+        after = new[-1]
     return tuple(found)
+
+
+def _ascending(numbers: tuple[int, ...], after: int) -> list[int]:
+    """Those above `after` and above all before them: a list that does not ascend would be asked for forever."""
+    chosen: list[int] = []
+    for number in numbers:
+        if number > (chosen[-1] if chosen else after):
+            chosen.append(number)
+    return chosen
 
 
 async def list_controllers(session: Session, nsid: int = 0) -> tuple[int, ...]:
     """Identifiers of the subsystem's controllers, or of those that a namespace is attached to."""
     found: list[int] = []
-    first = 0
-    while first <= 0xFFFF:
-        data = await _identify(session, identify.identify_controller_list(first, nsid=nsid))
+    last = -1
+    while last < CONTROLLER_ID_MAX:
+        data = await _identify(session, identify.identify_controller_list(last + 1, nsid=nsid))
         part = identify.parse_controller_list(data)
-        found += (number for number in part if number >= first)
-        if len(part) < identify.CONTROLLER_LIST_MAX or part[-1] < first:
+        new = _ascending(part, last)
+        found += new
+        if len(part) < identify.CONTROLLER_LIST_MAX or not new:
             break
-        first = part[-1] + 1
+        last = new[-1]
     return tuple(found)
 
 

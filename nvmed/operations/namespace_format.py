@@ -18,7 +18,7 @@ from nvmed.nvme.opcodes import NSID_ALL
 from nvmed.operations.drives import Drives
 from nvmed.operations.gates import DriveState
 from nvmed.operations.host_view import HostView, rescan, wait_until
-from nvmed.operations.namespaces import Family, refuse_in_use, require_acknowledged, submit
+from nvmed.operations.namespaces import Family, refuse_in_use, submit
 from nvmed.operations.running import Result, Running
 
 FORMAT_APPLIES_TO_ALL, ERASE_APPLIES_TO_ALL, NO_BROADCAST = 0, 1, 3
@@ -44,7 +44,6 @@ class Formatting:
     settings: Format
     format_index: int | None
     block_bytes: int | None
-    acknowledged: bool
     timeout_ms: int
 
 
@@ -103,8 +102,6 @@ class Formats:
         else:
             index = namespaces.choose_format(first, index=wanted.format_index, size_bytes=wanted.block_bytes)
             settings = replace(wanted.settings, lba_format=index)
-        what = f"namespace {nsids[0]}" if len(nsids) == 1 else f"namespaces {', '.join(map(str, nsids))}"
-        require_acknowledged(what, acknowledged=wanted.acknowledged)
         lost = nsids if wanted.nsid is not None else await _all_nsids(session)
         refuse_in_use(state, await self._family.nodes(wanted.device, lost))
         return _Plan(settings, nsids, namespaces.block_bytes(first.lbaf[settings.lba_format]))

@@ -66,7 +66,6 @@ class Deletion:
 
     device: Device
     nsid: int
-    acknowledged: bool
     wait_ms: int
 
 
@@ -248,7 +247,6 @@ class Namespaces:
         (await session.device.capabilities(session)).require(namespaces.MANAGEMENT)
         commands.require_nsid(wanted.nsid)
         await namespaces.require_allocated(session, wanted.nsid)
-        require_acknowledged(f"namespace {wanted.nsid}", acknowledged=wanted.acknowledged)
         refuse_in_use(state, await self._family.nodes(wanted.device, (wanted.nsid,)))
         return await namespaces.list_controllers(session, wanted.nsid)
 
@@ -268,12 +266,6 @@ async def submit(running: Running, session: Session, command: Command, data: byt
         if exc.nvme is None and exc.reason not in NOT_STARTED:
             running.uncertain()
         raise
-
-
-def require_acknowledged(what: str, *, acknowledged: bool) -> None:
-    """Raise INVALID_FIELD unless the request says that it knows what is lost."""
-    if not acknowledged:
-        raise invalid_field("acknowledge_data_loss", f"must be true: all data of {what} would be lost")
 
 
 def refuse_in_use(state: DriveState, nodes: Collection[str]) -> None:

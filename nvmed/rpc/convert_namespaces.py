@@ -106,7 +106,7 @@ def creation(device: Device, request: pb.CreateNamespaceRequest) -> Creation:
 
 def deletion(device: Device, request: pb.DeleteNamespaceRequest) -> Deletion:
     """What DeleteNamespace asks for."""
-    return Deletion(device, request.nsid, request.acknowledge_data_loss, wait_ms(request.wait_timeout_ms))
+    return Deletion(device, request.nsid, wait_ms(request.wait_timeout_ms))
 
 
 def formatting(device: Device, request: pb.FormatNamespaceRequest) -> Formatting:
@@ -124,7 +124,6 @@ def formatting(device: Device, request: pb.FormatNamespaceRequest) -> Formatting
         ),
         format_index=request.lba_format if chosen == "lba_format" else None,
         block_bytes=request.logical_block_bytes if chosen == "logical_block_bytes" else None,
-        acknowledged=request.acknowledge_data_loss,
         timeout_ms=request.timeout_ms or limits.FORMAT_MS_DEFAULT,
     )
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from nvmed import limits
-from nvmed.nvme.opcodes import IDENTIFY_BYTES
+from nvmed.nvme.identify import CONTROLLER_LIST_MAX, LBA_FORMATS
+from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_MAX
 from nvmed.rpc.field_rules import Rule, anything, choice, data, items, nested, number, pattern, text
-from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, operations_pb2, passthru_pb2, telemetry_pb2
+from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, namespace_pb2, operations_pb2, passthru_pb2, telemetry_pb2
 
 _PAGE: Final = {
     "page_size": number(0, 2**31 - 1),  # AIP-158: too large is lowered, not refused
@@ -49,6 +50,22 @@ _STARTABLE: Final = (log_pb2.SELF_TEST_SHORT, log_pb2.SELF_TEST_EXTENDED, log_pb
 _SELF_TEST: Final = Rule(
     lambda value: "" if value in _STARTABLE else "must be SELF_TEST_SHORT, SELF_TEST_EXTENDED or SELF_TEST_ABORT", True
 )
+_DATA_LOSS: Final = Rule(lambda value: "" if value else "must be true: data are lost with what is asked for")
+_NSID: Final = replace(number(1, NSID_MAX), required=True)
+_WAIT: Final = number(1, limits.WAIT_MS_MAX, zero=True)
+_ATTACHMENT: Final = {
+    "controller": _NAME,
+    "nsid": _NSID,
+    "controller_ids": replace(items(number(0, CONTROLLER_ID_MAX), CONTROLLER_LIST_MAX), required=True),
+    "wait_timeout_ms": _WAIT,
+    **_MUTATION,
+}
+_LBA_FORMAT: Final = {
+    "lba_format": number(0, LBA_FORMATS - 1),
+    "logical_block_bytes": anything(),
+    "extended_metadata": anything(),
+    "protection_type": number(0, 3),
+}
 _SERIAL: Final = number(1, 2**31 - 1)
 _IN_KEYRING: Final = {"keyring": nested(), "key_type": text(limits.KEY_TYPE_BYTES_MAX)}
 _NQNS: Final = {"host_nqn": _NAME, "subsystem_nqn": _NAME}  # how long they may be is for nvmed.keys to say
@@ -310,6 +327,47 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "max_transfer_bytes": _TRANSFER_BYTES,
         "request_id": _REQUEST_ID,
     },
+    "ListAllocatedNamespacesRequest": {
+        "controller": _NAME,
+        "attached_only": anything(),
+        "page_size": number(0, 2**31 - 1),
+        "page_token": pattern(r"\d{0,10}", "is damaged; start again without it"),
+    },
+    "GetNamespaceIdentityRequest": {**_LOG, "nsid": anything()},  # 0 and broadcast are refused where it is looked up
+    "GetLogicalBlockSizeRequest": {"controller": _NAME, "nsid": anything()},
+    "AttachControllersRequest": _ATTACHMENT,
+    "DetachControllersRequest": _ATTACHMENT,
+    "CreateNamespaceRequest": {
+        "controller": _NAME,
+        "size_blocks": anything(),
+        "size_bytes": anything(),
+        "capacity_blocks": anything(),
+        **_LBA_FORMAT,
+        "shared": anything(),
+        "ana_group_id": anything(),
+        "nvm_set_id": number(0, 0xFFFF),
+        "endurance_group_id": number(0, 0xFFFF),
+        **_MUTATION,
+    },
+    "DeleteNamespaceRequest": {
+        "controller": _NAME,
+        "nsid": _NSID,
+        "acknowledge_data_loss": _DATA_LOSS,
+        "wait_timeout_ms": _WAIT,
+        **_MUTATION,
+    },
+    "FormatNamespaceRequest": {
+        "controller": _NAME,
+        "nsid": replace(_NSID, required=False),
+        "all_namespaces": anything(),
+        **_LBA_FORMAT,
+        "secure_erase": choice(namespace_pb2.SecureErase),
+        "protection_first": anything(),
+        "acknowledge_data_loss": _DATA_LOSS,
+        "timeout_ms": number(1_000, limits.FORMAT_MS_MAX, zero=True),
+        **_MUTATION,
+    },
+    "RescanControllerRequest": {"controller": _NAME, "wait_timeout_ms": _WAIT, **_MUTATION},
 }
 
 _LONGRUNNING: Final[dict[str, Mapping[str, Rule]]] = {

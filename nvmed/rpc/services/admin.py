@@ -23,6 +23,7 @@ FEATURES: Final = (
     "keys",
     "logs",
     "passthru",
+    "namespaces",
 )
 """What clients may rely on: append-only."""
 
