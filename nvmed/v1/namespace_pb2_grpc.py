@@ -31,7 +31,7 @@ class NamespaceServiceStub:
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 
@@ -93,7 +93,7 @@ class NamespaceServiceServicer:
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 
@@ -128,7 +128,7 @@ class NamespaceServiceServicer:
 
     def DetachControllers(self, request, context):
         """Detaches a namespace from controllers (nvme_namespace_detach_ctrls); those that do not have it are left out.
-        DEVICE_IN_USE if this would take the last path to a namespace that the host uses.
+        GATE_FAILED if this would take the last path to a namespace that the host uses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -223,7 +223,7 @@ class NamespaceService:
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 

@@ -32,7 +32,7 @@ class NamespaceServiceStub:
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 
@@ -52,7 +52,7 @@ class NamespaceServiceStub:
     """Attaches a namespace to controllers of its subsystem (nvme_namespace_attach_ctrls); those that have it are left out."""
     DetachControllers: _grpc.UnaryUnaryMultiCallable[_namespace_pb2.DetachControllersRequest, _namespace_pb2.DetachControllersResponse]
     """Detaches a namespace from controllers (nvme_namespace_detach_ctrls); those that do not have it are left out.
-    DEVICE_IN_USE if this would take the last path to a namespace that the host uses.
+    GATE_FAILED if this would take the last path to a namespace that the host uses.
     """
     CreateNamespace: _grpc.UnaryUnaryMultiCallable[_namespace_pb2.CreateNamespaceRequest, _operations_pb2.Operation]
     """Creates a namespace, attached to nothing. The operation's response is a CreateNamespaceResponse."""
@@ -69,7 +69,7 @@ class NamespaceServiceAsyncStub(NamespaceServiceStub):
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 
@@ -86,7 +86,7 @@ class NamespaceServiceAsyncStub(NamespaceServiceStub):
     """Attaches a namespace to controllers of its subsystem (nvme_namespace_attach_ctrls); those that have it are left out."""
     DetachControllers: _aio.UnaryUnaryMultiCallable[_namespace_pb2.DetachControllersRequest, _namespace_pb2.DetachControllersResponse]  # type: ignore[assignment]
     """Detaches a namespace from controllers (nvme_namespace_detach_ctrls); those that do not have it are left out.
-    DEVICE_IN_USE if this would take the last path to a namespace that the host uses.
+    GATE_FAILED if this would take the last path to a namespace that the host uses.
     """
     CreateNamespace: _aio.UnaryUnaryMultiCallable[_namespace_pb2.CreateNamespaceRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Creates a namespace, attached to nothing. The operation's response is a CreateNamespaceResponse."""
@@ -102,7 +102,7 @@ class NamespaceServiceServicer(metaclass=_abc_1.ABCMeta):
 
     InventoryService lists namespaces that have a device node on this host; this service asks the drive, which also knows
     those that are attached elsewhere or nowhere. `nsid` is 1 to 4294967294: 0 and the broadcast identifier are refused.
-    What may lose data needs `acknowledge_data_loss`, and is refused with DEVICE_IN_USE while the host uses a namespace
+    What loses data needs `acknowledge_data_loss`, and is refused with GATE_FAILED while the host uses a namespace
     that it is about. Whatever changes the drive waits until the kernel shows it, and reports that for each controller.
     """
 
@@ -147,7 +147,7 @@ class NamespaceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_namespace_pb2.DetachControllersResponse, _abc.Awaitable[_namespace_pb2.DetachControllersResponse]]:
         """Detaches a namespace from controllers (nvme_namespace_detach_ctrls); those that do not have it are left out.
-        DEVICE_IN_USE if this would take the last path to a namespace that the host uses.
+        GATE_FAILED if this would take the last path to a namespace that the host uses.
         """
 
     @_abc_1.abstractmethod

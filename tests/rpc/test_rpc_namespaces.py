@@ -5,93 +5,20 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import grpc
 import pytest
-from google.longrunning import operations_pb2 as longrunning
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from nvmed.nvme.identify import IdentifyNamespace
-from nvmed.nvme.namespace import decode_format
 from nvmed.nvme.opcodes import AdminOpcode
-from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Answer, Fail, Fault, Hang, Patch, Refuse
 from nvmed.simulator.spec import MIB, DriveSpec, LbaFormat, NamespaceSpec
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import namespace_pb2 as pb
-from nvmed.v1.namespace_pb2_grpc import NamespaceServiceStub
 from tests.rpc.harness import Daemon, StartDaemon, reason_of
-
-if TYPE_CHECKING:
-    from nvmed.v1.namespace_pb2_grpc import NamespaceServiceAsyncStub
-
-R = TypeVar("R", bound=Message)
-
-PAIR = DriveSpec(
-    serial="PAIR",
-    controllers=2,
-    namespaces=(
-        NamespaceSpec(size_bytes=64 * MIB),
-        NamespaceSpec(size_bytes=32 * MIB, controllers=()),
-        NamespaceSpec(size_bytes=16 * MIB, shared=False, controllers=(2,)),
-    ),
-)
-"""Two controllers; namespace 1 attached to both, 2 to none, 3 private to the second."""
-
-
-def stub(daemon: Daemon) -> NamespaceServiceAsyncStub:
-    return NamespaceServiceStub(daemon.channel)
-
-
-async def refused(call: Awaitable[Any]) -> str:
-    """The reason that a call is refused with."""
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await call
-    return reason_of(failure.value)
-
-
-def gates_of(call_error: grpc.aio.AioRpcError) -> list[str]:
-    """The gates that a PreconditionFailure names."""
-    status = rpc_status.from_call(call_error)
-    assert status is not None
-    precondition = error_details_pb2.PreconditionFailure()
-    assert any(detail.Unpack(precondition) for detail in status.details)
-    return [violation.type for violation in precondition.violations]
-
-
-def sent(drive: Controller, opcode: AdminOpcode) -> int:
-    """How many commands of an opcode the drive was given."""
-    return len(drive.journal.commands(opcode=opcode))
-
-
-async def ended(daemon: Daemon, operation: longrunning.Operation, response: type[R]) -> R:
-    """The response of an operation that ends well."""
-    waited = await wait(daemon, operation)
-    assert not waited.HasField("error"), waited.error.message
-    result = response()
-    assert waited.response.Unpack(result)
-    return result
-
-
-async def wait(daemon: Daemon, operation: longrunning.Operation) -> longrunning.Operation:
-    """The operation once it has ended."""
-    call: Any = daemon.channel.unary_unary(
-        "/google.longrunning.Operations/WaitOperation",
-        request_serializer=longrunning.WaitOperationRequest.SerializeToString,
-        response_deserializer=longrunning.Operation.FromString,
-    )
-    done: longrunning.Operation = await call(longrunning.WaitOperationRequest(name=operation.name))
-    assert done.done
-    return done
-
-
-def nsids_of(daemon: Daemon, controller_id: int) -> list[int]:
-    """The namespaces that the host shows by a controller."""
-    nodes = [node for node in daemon.host.scan() if node.controller_id == controller_id]
-    return [namespace.nsid for namespace in nodes[0].namespaces]
+from tests.rpc.namespace_calls import PAIR, ended, gates_of, nsids_of, refused, sent, stub, wait
 
 
 @pytest.fixture
@@ -406,101 +333,6 @@ async def test_what_was_created_is_known_when_the_answer_is_lost(pair: Daemon) -
     operation = await stub(pair).CreateNamespace(pb.CreateNamespaceRequest(controller="nvme0", size_blocks=8))
     assert "EINTR" in (await wait(pair, operation)).error.message
     assert pair.drive().subsystem.namespaces.get(5) is None
-
-
-# -- formatting
-
-
-async def test_format_to_another_block_size(pair: Daemon) -> None:
-    request = pb.FormatNamespaceRequest(controller="nvme1", nsid=3, logical_block_bytes=4096)
-    assert await refused(
-        stub(pair).FormatNamespace(pb.FormatNamespaceRequest(**_fields(request), validate_only=True))
-    ) == ("INVALID_FIELD")
-    request.acknowledge_data_loss = True
-    done = await ended(pair, await stub(pair).FormatNamespace(request), pb.FormatNamespaceResponse)
-    assert (list(done.nsids), done.lba_format, done.logical_block_bytes) == ([3], 1, 4096)
-    assert done.host_view == pb.HOST_VIEW_SHOWN
-    shown = [one.logical_block_bytes for one in pair.host.scan()[1].namespaces if one.nsid == 3]
-    assert shown == [4096]
-
-
-async def test_format_keeps_the_format_unless_told(pair: Daemon) -> None:
-    request = pb.FormatNamespaceRequest(
-        controller="nvme0", nsid=1, secure_erase=pb.SECURE_ERASE_CRYPTOGRAPHIC, acknowledge_data_loss=True
-    )
-    done = await ended(pair, await stub(pair).FormatNamespace(request), pb.FormatNamespaceResponse)
-    assert (done.lba_format, done.logical_block_bytes) == (0, 512)
-    (command,) = pair.drive().journal.commands(opcode=AdminOpcode.FORMAT_NVM)
-    assert decode_format(command).secure_erase == 2
-    assert command.timeout_ms == 600_000
-
-
-async def test_a_namespace_in_use_is_not_formatted(pair: Daemon) -> None:
-    pair.host.occupy(pair.host.scan()[0].namespaces[0].node, "/")
-    request = pb.FormatNamespaceRequest(controller="nvme0", nsid=1, acknowledge_data_loss=True, validate_only=True)
-    with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await stub(pair).FormatNamespace(request)
-    assert gates_of(failure.value) == ["BOOT_DEVICE", "IN_USE"]
-    other = pb.FormatNamespaceRequest(controller="nvme1", nsid=3, acknowledge_data_loss=True, validate_only=True)
-    assert (await stub(pair).FormatNamespace(other)).done
-    everything = pb.FormatNamespaceRequest(
-        controller="nvme1", all_namespaces=True, acknowledge_data_loss=True, validate_only=True
-    )
-    assert await refused(stub(pair).FormatNamespace(everything)) == "GATE_FAILED"
-    assert sent(pair.drive(), AdminOpcode.FORMAT_NVM) == 0
-
-
-def says_fna(drive: Controller, fna: int) -> None:
-    """Let Identify Controller have another FNA, byte 524."""
-    controller_cns = Fault(
-        Patch(524, bytes([fna])),
-        opcode=AdminOpcode.IDENTIFY,
-        where=lambda command: command.cdw10 & 0xFF == 1,
-        times=None,
-    )
-    drive.faults.add(controller_cns)
-
-
-async def test_a_drive_that_can_only_format_everything_must_be_told_so(pair: Daemon) -> None:
-    says_fna(pair.drive(), 0b101)
-    one = pb.FormatNamespaceRequest(controller="nvme0", nsid=1, acknowledge_data_loss=True)
-    waited = await wait(pair, await stub(pair).FormatNamespace(one))
-    assert "all_namespaces" in waited.error.message
-    everything = pb.FormatNamespaceRequest(controller="nvme0", all_namespaces=True, acknowledge_data_loss=True)
-    done = await ended(pair, await stub(pair).FormatNamespace(everything), pb.FormatNamespaceResponse)
-    assert list(done.nsids) == [1]
-    assert [command.nsid for command in pair.drive().journal.commands(opcode=AdminOpcode.FORMAT_NVM)] == [0xFFFF_FFFF]
-
-
-async def test_what_a_drive_cannot_erase_is_refused(pair: Daemon) -> None:
-    says_fna(pair.drive(), 0b1000)
-    request = pb.FormatNamespaceRequest(
-        controller="nvme0", nsid=1, secure_erase=pb.SECURE_ERASE_CRYPTOGRAPHIC, acknowledge_data_loss=True,
-        validate_only=True,
-    )  # fmt: skip
-    assert await refused(stub(pair).FormatNamespace(request)) == "NVME_UNSUPPORTED"
-    everything = pb.FormatNamespaceRequest(
-        controller="nvme0", all_namespaces=True, acknowledge_data_loss=True, validate_only=True
-    )
-    assert await refused(stub(pair).FormatNamespace(everything)) == "NVME_UNSUPPORTED"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"nsid": 1, "all_namespaces": True}, {"nsid": 1, "lba_format": 9}, {"nsid": 1, "timeout_ms": 1}],
-    ids=str,
-)
-async def test_formats_that_make_no_sense(pair: Daemon, fields: dict[str, Any]) -> None:
-    request = pb.FormatNamespaceRequest(controller="nvme0", acknowledge_data_loss=True, validate_only=True, **fields)
-    assert await refused(stub(pair).FormatNamespace(request)) == "INVALID_FIELD"
-
-
-async def test_a_format_goes_on_until_the_drive_is_done(start_daemon: StartDaemon) -> None:
-    daemon = await start_daemon(DriveSpec(serial="SLOW", format_s=0.3))
-    request = pb.FormatNamespaceRequest(controller="nvme0", nsid=1, acknowledge_data_loss=True)
-    await ended(daemon, await stub(daemon).FormatNamespace(request), pb.FormatNamespaceResponse)
-    shown = await stub(daemon).GetNamespaceIdentity(pb.GetNamespaceIdentityRequest(controller="nvme0", nsid=1))
-    assert shown.format_remaining_percent == 0
 
 
 # -- one at a time
