@@ -29,18 +29,22 @@ KEY_USERS = Path("/proc/key-users")
 KEYS_GONE_WITHIN_S = 10.0
 
 
-def key_bytes() -> int:
-    """What the keys of this user take of its quota: `1000:     2 2/2 2/200 28/20000` says 28 of 20000 bytes."""
+def keys_left() -> bool:
+    """Whether keys take more of this user's quota than its sessions do: `1000: 2 2/2 2/200 28/20000` says that it has 2
+    of 200 keys with 28 of 20000 bytes.
+    """
     rows = (line.split() for line in KEY_USERS.read_text().splitlines())
-    return next((int(row[-1].partition("/")[0]) for row in rows if row[0] == f"{os.getuid()}:"), 0)
+    row = next((row for row in rows if row[0] == f"{os.getuid()}:"), ["0/0"] * 2)
+    count, size = (int(cell.partition("/")[0]) for cell in row[-2:])
+    return count > 20 or size > 5000
 
 
 @pytest.fixture(autouse=True)
 def room_for_keys() -> None:
     """Begin when the keys of the tests before are gone, if there were any.
 
-    An ordinary user has room for 20000 bytes, and the kernel takes keys away some time after the thread that held them.
+    An ordinary user's quota is small, and the kernel takes keys away some time after the thread that held them.
     """
     deadline = time.monotonic() + KEYS_GONE_WITHIN_S
-    while os.getuid() and KEY_USERS.exists() and key_bytes() > 5000 and time.monotonic() < deadline:
+    while os.getuid() and KEY_USERS.exists() and keys_left() and time.monotonic() < deadline:
         time.sleep(0.01)
