@@ -96,16 +96,14 @@ def insert(ring: int, holder: int, new: NewKey, old: Sequence[OldKey]) -> int:
 def unlink(ring: int, keys: Sequence[OldKey]) -> None:
     """Take keys out of the possessed keyring, where no look-up finds them any more."""
     for key in keys:
-        with suppress(NotFound):
-            keyctl.unlink(key.serial, key.keyring)
+        _unlink(key.serial, key.keyring)
 
 
 def put_back(ring: int, holder: int, new: int, old: Sequence[OldKey]) -> None:
     """Take the new key (0: there is none) out of the possessed keyring, and link the old ones where they were."""
     with calls.possessing(holder):
         if new:
-            with suppress(NotFound):
-                keyctl.unlink(new, ring)
+            _unlink(new, ring)
         for key in old:
             keyctl.link(key.serial, key.keyring)
 
@@ -151,6 +149,15 @@ def held(holder: int) -> tuple[int, ...]:
     """The serials of the living keys that are held."""
     with calls.possessing(holder):
         return tuple(serial for serial, about in calls.walk(holder) if about.type != "keyring")
+
+
+def _unlink(key: int, keyring: int) -> None:
+    """Take a key out of a keyring if it is in there.
+
+    The kernel unlinks by type and description: of a key that was displaced, it would unlink the one that displaced it.
+    """
+    if key in keyctl.read_keyring(keyring):
+        keyctl.unlink(key, keyring)
 
 
 def _possess_holders(possessed: ExitStack) -> list[int]:

@@ -44,7 +44,7 @@ class Ring:
             pytest.skip(f"this kernel, or the sandbox, has no keyrings: {refusal}")
 
     async def close(self) -> None:
-        await self.thread.run(keyctl.unlink, self.serial, keyctl.PROCESS_KEYRING)
+        await self.thread.run(keyctl.invalidate, self.serial)  # also where a test linked it
         self.thread.close()
 
     @property
