@@ -116,6 +116,28 @@ def check_config(file: Path) -> None:
     click.echo(f"{file}: nothing is wrong")
 
 
+@main.command("dev-ca")
+@click.argument("directory", type=_FOLDER)
+@click.option("--server", "servers", multiple=True, metavar="NAME", help="DNS name or address of the daemon.")
+@click.option(
+    "--client", "clients", multiple=True, metavar="NAME", help="URI or DNS name of a client, as bindings name it."
+)
+def dev_ca(directory: Path, servers: tuple[str, ...], clients: tuple[str, ...]) -> None:
+    """Make certificates for development: an authority, and what it signs for servers and clients.
+
+    Again for the same directory, it adds to what the authority there has signed.
+    """
+    from nvmed.security.dev_ca import prepare
+
+    try:
+        for path in prepare(directory, servers, clients):
+            click.echo(path)
+    except (OSError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from None
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
+
+
 @main.command()
 @click.option("--nvme-tcp", metavar="ADDRESS:PORT", required=True, help="Where kernels connect; port 0 for a free one.")
 @click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="How many NVM subsystems.")

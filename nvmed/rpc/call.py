@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from nvmed.security.policy import authorise
+from nvmed.security.policy import denied, grant_of
 from nvmed.security.principal import Principal
 
 
@@ -13,19 +14,23 @@ from nvmed.security.principal import Principal
 class Call:
     """One call: its full method name, who makes it from where, and the id that its log line has.
 
-    `resources` is what it is about, by canonical names, whatever names the request used.
+    `resources` is what it is about: by the name that the request has, the canonical one.
     """
 
     method: str
     principal: Principal
     peer: str
     request_id: str
-    resources: tuple[str, ...] = ()
+    resources: Mapping[str, str] = field(default_factory=dict)
 
     def require(self, permission: str) -> None:
-        """Raise POLICY_DENIED unless the caller has `permission` over everything that the call is about."""
-        for resource in self.resources:
-            authorise(self.principal, permission, resource)
+        """Raise POLICY_DENIED unless the caller has `permission` over everything that the call is about.
+
+        The error has the request's name: who may not know a drive is not told which one a node stands for.
+        """
+        for asked, resource in self.resources.items():
+            if grant_of(self.principal, permission, resource) is None:
+                raise denied(self.principal, permission, asked)
 
 
 current_call: ContextVar[Call] = ContextVar("current_call")

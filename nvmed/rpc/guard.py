@@ -159,7 +159,7 @@ class Guard:
             "call",
             method=self._method,
             principal=self._call.principal.name if self._call else "",
-            resources=self._call.resources if self._call else (),
+            resources=tuple(self._call.resources.values()) if self._call else (),
             peer=self._peer,
             request_id=self._request_id,
             code=code,

@@ -8,7 +8,7 @@ handler gets DEVICE_IDENTITY_CHANGED instead of a drive that nobody allowed. Ope
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from nvmed.devices.inventory import Inventory, nodes_meant
@@ -41,13 +41,13 @@ class Resources:
         self._inventory = inventory
         self._operations = operations
 
-    async def of(self, method: str, request: Any, field: str) -> tuple[str, ...]:
-        """What `request` is about: the names in its `field`, which may be nested or repeated; the host if it has none.
+    async def of(self, method: str, request: Any, field: str) -> Mapping[str, str]:
+        """What `request` is about: the names in its `field`, which may be nested or repeated, with the canonical ones.
 
-        A name that does not exist stays as it is: whoever may not know that learns no more than that they may not.
+        Without a name, it is the host. A name that does not exist stays as it is: whoever may not know that learns no more than that they may not.
         """
-        names = _values(request, field) if field else [""]
-        return tuple([await self._canonical(method, name) for name in names]) or (HOST,)
+        names = _values(request, field) if field else []
+        return {name or HOST: await self._canonical(method, name) for name in names or [""]}
 
     async def _canonical(self, method: str, name: str) -> str:
         if name in _WHOLE:
