@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from nvmed.errors import NvmedError, OsFailure, Reason, error
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets, Security
-from nvmed.nvme.host import ControllerNode, NamespaceNode
+from nvmed.nvme.host import ControllerNode, NamespaceNode, Usage
 from nvmed.nvme.transport import Transport
 from nvmed.operations import keyring_calls
 
@@ -47,7 +47,7 @@ class KernelDouble:
         self.hang_at = ""
         self.hangs = threading.Event()
         self._go_on = threading.Event()
-        self.namespaces = (NamespaceNode("nvme0n1", "ng0n1", 1, 1 << 20, 512),)
+        self.namespaces: tuple[NamespaceNode, ...] = (NamespaceNode("nvme0n1", "ng0n1", 1, 1 << 20, 512),)
         self._keys = ThreadPoolExecutor(1)
         self._number = 0
 
@@ -79,6 +79,9 @@ class KernelDouble:
 
     def open(self, controller: ControllerNode, node: str = "") -> Transport:
         raise OSError(errno.ENODEV, "the double has no drives")
+
+    def usage(self, node: str) -> Usage:
+        return Usage(node, False, (), False)
 
     # -- Fabrics
 
