@@ -1,0 +1,52 @@
+package nvmed
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+const (
+	// maxFailures is how often in a row a transfer may fail without a byte in between: one over a bad line ends only
+	// when it stands still.
+	maxFailures = 8
+	firstDelay  = 200 * time.Millisecond
+	maxDelay    = 5 * time.Second
+)
+
+// transient tells whether err says nothing about the request: the way to the daemon broke, it restarts, it is busy.
+func transient(err error) bool {
+	failure, ok := FromError(err)
+	return ok && (failure.Code == codes.Unavailable || failure.Code == codes.Canceled)
+}
+
+// patience counts the failures in a row of one transfer.
+type patience struct{ failures int }
+
+// await pauses after a failure, before the next attempt; it returns what ends the transfer instead, if something does.
+func (p *patience) await(ctx context.Context, err error, progressed bool) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.failures++
+	if progressed {
+		p.failures = 1
+	}
+	if p.failures >= maxFailures {
+		return err
+	}
+	delay := min(firstDelay<<(p.failures-1), maxDelay)
+	// Half of it is random, so that many clients of one daemon do not come back at once.
+	delay = delay/2 + rand.N(delay/2)
+	if failure, ok := FromError(err); ok {
+		delay = max(delay, failure.RetryDelay)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(delay):
+		return nil
+	}
+}
