@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from google.longrunning.operations_pb2_grpc import OperationsStub
 
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
@@ -77,6 +79,8 @@ class Client:
     keys: KeyServiceAsyncStub
     firmware: FirmwareServiceAsyncStub
     admin: AdminServiceAsyncStub
+    operations: Any
+    """google.longrunning.Operations; `nvmedctl.operations` waits for one."""
 
     def __init__(
         self,
@@ -87,12 +91,13 @@ class Client:
     ) -> None:
         self.address = addresses.resolve(address)
         self.channel = TranslatingChannel(self.address, tls, timeout)
-        """For stubs that have no attribute here, for example `google.longrunning.OperationsStub(client.channel)`."""
+        """For stubs that have no attribute here, for example `HealthStub(client.channel)`."""
         self.inventory = InventoryServiceStub(self.channel)
         self.telemetry = TelemetryServiceStub(self.channel)
         self.keys = KeyServiceStub(self.channel)
         self.firmware = FirmwareServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
+        self.operations = OperationsStub(self.channel)
 
     async def close(self) -> None:
         """Close the connection; calls in flight are cancelled."""

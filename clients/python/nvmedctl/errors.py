@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from nvmed.errors import (
@@ -106,15 +106,28 @@ def _status(failure: grpc.aio.AioRpcError) -> status_pb2.Status | None:
 def from_rpc(failure: grpc.aio.AioRpcError, address: str) -> NvmedError:
     """The error that `failure`, of a call to `address`, stands for; what the daemon's log calls it is in `metadata`."""
     status = _status(failure)
-    arguments: dict[str, Any] = {}
-    for detail in status.details if status else ():
-        arguments |= _decode(detail)
-    if request_id := arguments.pop("request_id", ""):
-        arguments["metadata"] = {**arguments.get("metadata", {}), "request_id": request_id}
+    arguments = _arguments(status) if status else {}
     message = failure.details() or ""
     if "reason" not in arguments:
         return _foreign(failure.code(), message, address)
     return CLASSES.get(failure.code().name, NvmedError)(message=message, **arguments)
+
+
+def from_status(status: status_pb2.Status) -> NvmedError:
+    """The error that an operation ended with."""
+    code = code_pb2.Code.Name(status.code) if status.code in code_pb2.Code.values() else "UNKNOWN"
+    arguments = {"reason": code, **_arguments(status)}
+    return CLASSES.get(code, NvmedError)(message=status.message, **arguments)
+
+
+def _arguments(status: status_pb2.Status) -> dict[str, Any]:
+    """What the details of a status add to an error."""
+    arguments: dict[str, Any] = {}
+    for detail in status.details:
+        arguments |= _decode(detail)
+    if request_id := arguments.pop("request_id", ""):
+        arguments["metadata"] = {**arguments.get("metadata", {}), "request_id": request_id}
+    return arguments
 
 
 def _foreign(code: grpc.StatusCode, message: str, address: str) -> NvmedError:

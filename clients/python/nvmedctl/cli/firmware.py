@@ -2,9 +2,266 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import click
+from google.longrunning.operations_pb2 import Operation
+
+from nvmed.errors import NvmedError, Reason
+from nvmed.v1 import firmware_pb2 as pb
+from nvmed.v1.operations_pb2 import Gate, GateResult
+from nvmedctl import operations
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.operations import follow
+from nvmedctl.cli.parameters import controller_argument, filter_option
+from nvmedctl.cli.text import label
+from nvmedctl.client import pages
+
+MODES = {label(name, "ACTIVATION_MODE_"): name for name in pb.ActivationMode.keys()[1:]}
+GATES = {label(name, "GATE_"): name for name in Gate.keys()[1:]}
 
 
 @click.group()
 def firmware() -> None:
     """Firmware of drives: upload an image once, then stage, activate and verify it."""
+
+
+def _nodes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(value.removeprefix("/dev/") for value in values)
+
+
+def _image(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    return value if value.startswith("images/") else f"images/{value}"
+
+
+def _gates(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    return [GATES[value] for value in values]
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator, in this order."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+gate_options = _options(
+    click.option("--override", "overrides", multiple=True, type=click.Choice(list(GATES)), metavar="GATE",
+                 callback=_gates, help="Let this gate not hold: in-use, boot-device, granularity, ..."),
+    click.option("--dry-run", is_flag=True, help="Evaluate and print every gate, change nothing."),
+    click.option("--request-id", default="", metavar="UUID", help="Repeated with the same one, it is done once."),
+    click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself."),
+)  # fmt: skip
+"""What every command has that changes firmware or resets."""
+
+expect_options = _options(
+    click.option("--expect-model", default="", metavar="MODEL", help="Model number that the drive must have."),
+    click.option("--expect-revision", default="", metavar="REVISION", help="Revision that must run now."),
+)
+
+mode_options = _options(
+    click.option("--mode", type=click.Choice(list(MODES)), required=True, help="How it becomes active."),
+    click.option("--acknowledge-disruption", is_flag=True, help="I/O may stop meanwhile; all but on-next-reset ask."),
+)
+
+
+@command(firmware, "stage")
+@click.argument("controllers", nargs=-1, required=True, metavar="CONTROLLER...", callback=_nodes)
+@click.option("--image", required=True, callback=_image, metavar="SHA256", help="Image, as `firmware images` names it.")
+@click.option("--slot", type=click.IntRange(1, 7), help="Slot to write.  [default: a spare one of each drive]")
+@click.option("--revision", default="", help="Revision in the image.  [default: what was said at its upload]")
+@click.option("--concurrency", type=click.IntRange(1), default=0, help="Drives written at the same time.")
+@expect_options
+@gate_options
+async def stage(
+    session: Session, controllers: tuple[str, ...], slot: int | None, concurrency: int, **more: Any
+) -> None:
+    """Write an image into a slot of each CONTROLLER, and activate nothing.
+
+    JSON: nvmed.v1.StageFirmwareResponse; with --no-wait google.longrunning.Operation.
+    """
+    request = pb.StageFirmwareRequest(
+        controllers=controllers,
+        slot=slot,
+        image=more["image"],
+        firmware_revision=more["revision"],
+        max_concurrency=concurrency,
+        **_common(more),
+    )
+    await run(session, session.client.firmware.StageFirmware, request, pb.StageFirmwareResponse, more["no_wait"],
+              lambda answer: render.table(DRIVES, answer.drives))  # fmt: skip
+
+
+@command(firmware, "activate")
+@controller_argument
+@click.option("--slot", type=click.IntRange(1, 7), required=True, help="Slot to run.")
+@click.option("--revision", default="", help="Revision that the slot must hold.")
+@mode_options
+@expect_options
+@gate_options
+async def activate(session: Session, controller: str, slot: int, **more: Any) -> None:
+    """Activate the image in a slot.  JSON: nvmed.v1.ActivateFirmwareResponse."""
+    request = pb.ActivateFirmwareRequest(
+        controller=controller, slot=slot, slot_revision=more["revision"], **_activation(more), **_common(more)
+    )
+    await run(session, session.client.firmware.ActivateFirmware, request, pb.ActivateFirmwareResponse, more["no_wait"],
+              _activated)  # fmt: skip
+
+
+@command(firmware, "rollback")
+@controller_argument
+@click.option("--slot", type=click.IntRange(1, 7), help="Slot to go back to.  [default: what ran before]")
+@mode_options
+@expect_options
+@gate_options
+async def rollback(session: Session, controller: str, slot: int | None, **more: Any) -> None:
+    """Activate the image that ran before.  JSON: nvmed.v1.ActivateFirmwareResponse."""
+    request = pb.RollbackFirmwareRequest(controller=controller, slot=slot, **_activation(more), **_common(more))
+    await run(session, session.client.firmware.RollbackFirmware, request, pb.ActivateFirmwareResponse, more["no_wait"],
+              _activated)  # fmt: skip
+
+
+@command(firmware, "verify")
+@controller_argument
+@click.option("--revision", required=True, help="Revision that must run.")
+@click.option("--slot", type=click.IntRange(1, 7), default=None, help="Slot that must be active.")
+async def verify(session: Session, controller: str, revision: str, slot: int | None) -> None:
+    """Compare what runs, by a fresh Identify and the slot log, with what should.
+
+    JSON: nvmed.v1.VerifyFirmwareResponse.
+    """
+    request = pb.VerifyFirmwareRequest(controller=controller, firmware_revision=revision, slot=slot or 0)
+    await run(
+        session, session.client.firmware.VerifyFirmware, request, pb.VerifyFirmwareResponse, False, render.details
+    )
+
+
+@command(firmware, "slots")
+@controller_argument
+async def slots(session: Session, controller: str) -> None:
+    """Show the slots of a controller, and what an update of it has to respect.  JSON: nvmed.v1.FirmwareSlots."""
+    found = await session.client.firmware.GetFirmwareSlots(pb.GetFirmwareSlotsRequest(controller=controller))
+    session.show(found, lambda: f"{render.details(found, without='slots')}\n\n{render.table(SLOTS, found.slots)}")
+
+
+@command(firmware, "history")
+@click.argument("controller", default="controllers/-", callback=lambda _c, _p, value: value.removeprefix("/dev/"))
+@filter_option
+async def history(session: Session, controller: str, filter_text: str) -> None:
+    """List what was done to the firmware of CONTROLLER, or of all, newest first.
+
+    JSON: nvmed.v1.ListFirmwareHistoryResponse, all pages as one.
+    """
+    request = pb.ListFirmwareHistoryRequest(parent=controller, filter=filter_text)
+    found = [item async for item in pages(session.client.firmware.ListFirmwareHistory, request, lambda r: r.records)]
+    session.show(pb.ListFirmwareHistoryResponse(records=found), lambda: render.table(RECORDS, found))
+
+
+async def run(
+    session: Session,
+    method: Callable[[Any], Any],
+    request: Any,
+    response: type[Any],
+    no_wait: bool,
+    view: Callable[[Any], str],
+) -> None:
+    """Begin an operation, follow it and show what came of it; with validate_only, every gate."""
+    try:
+        begun: Operation = await method(request)
+    except NvmedError as failure:
+        if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.settings.output == "table":
+            click.echo(render.table(GATE_COLUMNS, _all_gates(failure)))
+        raise
+    if no_wait and not request.validate_only:
+        session.show(begun, lambda: f"{begun.name} has begun")
+        return
+    answer = operations.unpack(await follow(session, begun), response)
+    session.show(answer, lambda: _gate_table(answer.gates) if request.validate_only else view(answer))
+
+
+def _common(more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "preconditions": pb.FirmwarePreconditions(
+            model_number=more["expect_model"], firmware_revision=more["expect_revision"]
+        ),
+        "override_gates": more["overrides"],
+        "validate_only": more["dry_run"],
+        "request_id": more["request_id"],
+    }
+
+
+def _activation(more: dict[str, Any]) -> dict[str, Any]:
+    return {"activation_mode": MODES[more["mode"]], "acknowledge_disruption": more["acknowledge_disruption"]}
+
+
+def _activated(answer: pb.ActivateFirmwareResponse) -> str:
+    outcome = render.enum(answer, "outcome")
+    line = f"{answer.controller}: slot {answer.slot} ({answer.slot_revision}) {outcome}, {answer.running_revision} runs"
+    if answer.required_reset:
+        line += f"; needs a {render.enum(answer, 'required_reset')} reset"
+    return line
+
+
+GateRow = tuple[str, str, str, str]
+GATE_COLUMNS: render.Columns[GateRow] = (
+    ("CONTROLLER", lambda row: row[0]),
+    ("GATE", lambda row: row[1]),
+    ("STATE", lambda row: row[2]),
+    ("FOUND", lambda row: row[3]),
+)
+
+
+def _gate_table(results: Iterable[GateResult]) -> str:
+    rows = [
+        (each.controller, label(Gate.Name(each.gate), "GATE_"), render.enum(each, "state"), each.description)
+        for each in results
+    ]
+    return render.table(GATE_COLUMNS, rows)
+
+
+def _all_gates(failure: NvmedError) -> list[GateRow]:
+    """Every gate of a request that was refused: those that do not hold with their reasons, the others by name."""
+    violated = [(each.subject, label(each.kind, ""), "VIOLATED", each.description) for each in failure.gates]
+    holding = [name for name in failure.metadata.get("holding", "").split(", ") if name]
+    return [*violated, *(("-", label(name, ""), "holds", "") for name in holding)]
+
+
+DRIVES: render.Columns[pb.StageFirmwareResponse.Drive] = (
+    ("CONTROLLER", lambda d: d.controller),
+    ("OUTCOME", lambda d: render.enum(d, "outcome")),
+    ("SLOT", lambda d: d.slot),
+    ("HOLDS", lambda d: d.slot_revision or "-"),
+    ("RUNS", lambda d: d.running_revision),
+)
+
+SLOTS: render.Columns[pb.FirmwareSlots.Slot] = (
+    ("SLOT", lambda s: s.slot),
+    ("REVISION", lambda s: s.revision or "-"),
+    ("STATE", lambda s: ", ".join(_slot_state(s)) or "-"),
+)
+
+
+def _slot_state(slot: pb.FirmwareSlots.Slot) -> list[str]:
+    marks = {"runs": slot.active, "runs after the next reset": slot.next, "read only": not slot.writable}
+    return [mark for mark, is_so in marks.items() if is_so]
+
+
+RECORDS: render.Columns[pb.FirmwareRecord] = (
+    ("TIME", lambda r: r.create_time.ToJsonString().partition(".")[0]),
+    ("CONTROLLER", lambda r: r.controller),
+    ("METHOD", lambda r: r.method.rpartition("/")[2]),
+    ("STATE", lambda r: render.enum(r, "state")),
+    ("OUTCOME", lambda r: render.enum(r, "outcome")),
+    ("SLOT", lambda r: r.slot or "-"),
+    ("HOLDS", lambda r: r.slot_revision or "-"),
+    ("RAN", lambda r: r.previous_revision or "-"),
+    ("RUNS", lambda r: r.running_revision or "-"),
+    ("PRINCIPAL", lambda r: r.principal),
+    ("FAILURE", lambda r: r.failure_reason or "-"),
+)

@@ -16,6 +16,7 @@ import click
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -51,13 +52,13 @@ def table(columns: Columns[Item], items: Iterable[Item]) -> str:
     return _rendered(view)
 
 
-def details(message: Message, without: str = "") -> str:
+def details(message: Message, without: str | tuple[str, ...] = ()) -> str:
     """A line for each field but `without`, nested ones by their path; what is empty is left out."""
     view = Table(box=None, pad_edge=False, show_header=False)
     view.add_column(style="bold", no_wrap=True)
     view.add_column(overflow="fold")
     for path, value in _fields(message):
-        if without and path.startswith(without):
+        if path.startswith(without):
             continue
         view.add_row(Text(path), Text(printable(value)))
     return _rendered(view)
@@ -107,6 +108,9 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
         elif field.is_repeated:
             if value:
                 yield name, ", ".join(_scalar(field, element) for element in value)
+        elif isinstance(value, Timestamp):
+            if message.HasField(field.name):
+                yield name, value.ToJsonString()
         elif field.message_type is not None:
             if message.HasField(field.name):
                 yield from _fields(value, f"{name}.")

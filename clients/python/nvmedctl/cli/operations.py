@@ -1,0 +1,130 @@
+"""nvmedctl operations: what is being done to drives, and what was."""
+
+from __future__ import annotations
+
+import click
+from google.longrunning.operations_pb2 import (
+    CancelOperationRequest,
+    GetOperationRequest,
+    ListOperationsRequest,
+    ListOperationsResponse,
+    Operation,
+)
+
+from nvmed.v1.operations_pb2 import OperationMetadata
+from nvmedctl import operations as client
+from nvmedctl.cli import progress, render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import filter_option
+from nvmedctl.cli.text import label, size
+from nvmedctl.client import pages
+
+
+def _name(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """`operations/{operation}`; the id alone will do."""
+    return value if value.startswith("operations/") else f"operations/{value}"
+
+
+operation_argument = click.argument("operation", callback=_name)
+
+
+@click.group()
+def operations() -> None:
+    """What is being done to drives, and what was. OPERATION is a name as `list` shows it."""
+
+
+def _method(about: OperationMetadata) -> str:
+    return about.method.rpartition("/")[2]
+
+
+def _far(about: OperationMetadata) -> str:
+    if not about.bytes_total:
+        return about.phase or "-"
+    return f"{about.phase} {100 * about.bytes_done // about.bytes_total} % of {size(about.bytes_total)}"
+
+
+COLUMNS: render.Columns[tuple[Operation, OperationMetadata]] = (
+    ("NAME", lambda o: o[0].name),
+    ("METHOD", lambda o: _method(o[1])),
+    ("TARGET", lambda o: o[1].target),
+    ("STATE", lambda o: render.enum(o[1], "state")),
+    ("PHASE", lambda o: _far(o[1])),
+    ("PRINCIPAL", lambda o: o[1].principal),
+    ("CREATED", lambda o: o[1].create_time.ToJsonString().partition(".")[0]),
+)
+
+
+@command(operations, "list")
+@filter_option
+async def list_operations(session: Session, filter_text: str) -> None:
+    """List operations, newest first.
+
+    JSON: google.longrunning.ListOperationsResponse, all pages as one, each metadata as nvmed.v1.OperationMetadata.
+    """
+    stub = session.client.operations
+    request = ListOperationsRequest(filter=filter_text)
+    found = [item async for item in pages(stub.ListOperations, request, lambda r: r.operations)]
+    rows = [(item, client.metadata(item)) for item in found]
+    session.show(ListOperationsResponse(operations=found), lambda: render.table(COLUMNS, rows))
+
+
+@command(operations, "show")
+@operation_argument
+async def show(session: Session, operation: str) -> None:
+    """Show one operation with its steps.  JSON: google.longrunning.Operation."""
+    found = await session.client.operations.GetOperation(GetOperationRequest(name=operation))
+    session.show(found, lambda: view(found))
+
+
+@command(operations, "wait")
+@operation_argument
+async def wait(session: Session, operation: str) -> None:
+    """Wait until an operation has ended, and fail as it failed.  JSON: google.longrunning.Operation."""
+    found = await follow(session, Operation(name=operation))
+    if found.WhichOneof("result") == "error":
+        client.unpack(found, OperationMetadata)
+    session.show(found, lambda: view(found))
+
+
+@command(operations, "cancel")
+@operation_argument
+async def cancel(session: Session, operation: str) -> None:
+    """Ask an operation to stop where that is safe: not while it commits firmware or resets.
+
+    JSON: google.longrunning.Operation, as it is then.
+    """
+    stub = session.client.operations
+    await stub.CancelOperation(CancelOperationRequest(name=operation))
+    found = await stub.GetOperation(GetOperationRequest(name=operation))
+    session.show(found, lambda: view(found))
+
+
+async def follow(session: Session, operation: Operation) -> Operation:
+    """`operation` once it is done, with a bar for those who watch."""
+    with progress.operation() as report:
+        return await client.wait(session.client.operations, operation, report)
+
+
+def view(operation: Operation) -> str:
+    """An operation for people: what it is, its steps, its parts, and its result."""
+    about = client.metadata(operation)
+    shown = [f"{operation.name}: {_method(about)} of {about.target}, {render.enum(about, 'state')}"]
+    shown.append(render.details(about, without=("steps", "parts", "method", "target", "state")))
+    for step in about.steps:
+        took = step.settle_time.ToMilliseconds() - step.intend_time.ToMilliseconds()
+        ended = step.failure_message or ("interrupted" if not step.HasField("settle_time") else f"done in {took} ms")
+        shown.append(f"step {step.name}: {ended}")
+    if about.parts:
+        shown.append(render.table(PARTS, about.parts))
+    if operation.WhichOneof("result") == "error":
+        shown.append(f"error: {operation.error.message}")
+    return "\n".join(shown)
+
+
+PARTS: render.Columns[OperationMetadata.Part] = (
+    ("PART", lambda p: p.operation),
+    ("TARGET", lambda p: p.target),
+    ("STATE", lambda p: label(OperationMetadata.State.Name(p.state), "STATE_")),
+    ("PHASE", lambda p: p.phase or "-"),
+    ("FAILURE", lambda p: p.failure_message or "-"),
+)
