@@ -13,7 +13,8 @@ from nvmed import limits
 from nvmed.rpc.guard import Gate, Identify
 from nvmed.rpc.interceptor import Interceptor
 from nvmed.rpc.services import SERVICES, Foundation
-from nvmed.rpc.wire import serialize
+from nvmed.rpc.wire import deserializer, serialize
+from nvmed.v1.firmware_pb2 import UploadImageRequest
 
 OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     ("grpc.max_receive_message_length", limits.MESSAGE_BYTES_MAX),
@@ -30,8 +31,14 @@ BULK_METHODS: Final = frozenset({"/nvmed.v1.TelemetryService/StreamTelemetry", "
 """Methods whose servicers hand over wire bytes for their chunks."""
 
 
+BULK_UPLOADS: Final = {
+    "/nvmed.v1.FirmwareService/UploadImage": deserializer(UploadImageRequest, UploadImageRequest.CHUNK_FIELD_NUMBER),
+}
+"""Methods whose servicers take chunks as they arrived, and how their requests are read."""
+
+
 class _Registry:
-    """Takes handlers from generated code to a server; those of bulk methods get the serializer that lets bytes by."""
+    """Takes handlers from generated code to a server; those of bulk methods get codecs that let bytes by."""
 
     def __init__(self, server: grpc.aio.Server) -> None:
         self._server = server
@@ -41,14 +48,17 @@ class _Registry:
         """Left out: the generated code registers the same handlers by method as well."""
 
     def add_registered_method_handlers(self, service_name: str, handlers: dict[str, Any]) -> None:
-        served = {
-            name: handler._replace(response_serializer=serialize)
-            if f"/{service_name}/{name}" in BULK_METHODS
-            else handler
-            for name, handler in handlers.items()
-        }
+        served = {name: _with_codecs(f"/{service_name}/{name}", handler) for name, handler in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, served),))
         self.names.append(service_name)
+
+
+def _with_codecs(method: str, handler: Any) -> Any:
+    if method in BULK_METHODS:
+        return handler._replace(response_serializer=serialize)
+    if method in BULK_UPLOADS:
+        return handler._replace(request_deserializer=BULK_UPLOADS[method])
+    return handler
 
 
 def make_server(

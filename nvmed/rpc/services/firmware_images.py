@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -19,12 +19,15 @@ from nvmed.operations.firmware import Firmware
 from nvmed.operations.firmware_stream import DirectDownload, Feed
 from nvmed.operations.gates import check_overrides
 from nvmed.operations.manager import Manager
-from nvmed.operations.spool import Spool
+from nvmed.operations.spool import Spool, Writer
 from nvmed.operations.spool_files import Image, Upload
 from nvmed.rpc.call import current_call
 from nvmed.rpc.listing import page
 from nvmed.rpc.mutation import mutation
+from nvmed.rpc.read_ahead import read_ahead
+from nvmed.rpc.wire import ReceivedChunk
 from nvmed.v1 import firmware_pb2, operations_pb2
+from nvmed.v1.common_pb2 import Chunk
 
 IMAGES: Final = "images/"
 UPLOADS: Final = "uploads/"
@@ -57,21 +60,21 @@ class ImageMethods:
             upload = self._spool.expect(wanted, principal)
             yield _ready(upload.id, upload.committed_bytes)
             return
-        async with self._spool.receive(wanted, principal) as writer:
+        async with (
+            self._spool.receive(wanted, principal) as writer,
+            read_ahead(requests) as messages,
+            aclosing(_received(writer, messages)) as progress,
+        ):
             yield _ready(writer.id, writer.committed_bytes)
-            async for request in requests:
-                match request.WhichOneof("part"):
-                    case "chunk":
-                        chunk = request.chunk
-                        if await writer.write(chunk.offset, chunk.crc32, chunk.data):
-                            yield _progress(writer.committed_bytes)
-                    case "finish":
-                        yield firmware_pb2.UploadImageResponse(image=self._image(await writer.finish()))
-                        return
-                    case _:
-                        raise invalid_field("part", "must be a chunk or finish; header was sent already")
-            await writer.commit()
-            yield _progress(writer.committed_bytes)
+            finished = False
+            async for finished in progress:
+                if not finished:
+                    yield _progress(writer.committed_bytes)
+            if finished:
+                yield firmware_pb2.UploadImageResponse(image=self._image(await writer.finish()))
+            else:
+                await writer.commit()
+                yield _progress(writer.committed_bytes)
 
     async def GetUpload(self, request: firmware_pb2.GetUploadRequest, context: Any) -> firmware_pb2.Upload:
         return self._upload(self._spool.upload(request.name.removeprefix(UPLOADS)))
@@ -165,9 +168,27 @@ class ImageMethods:
 async def _header(requests: AsyncIterator[Any]) -> Any:
     """The header that a stream of requests begins with."""
     first = await anext(requests, None)
-    if first is None or first.WhichOneof("part") != "header":
+    if first is None or isinstance(first, ReceivedChunk) or first.WhichOneof("part") != "header":
         raise invalid_field("header", "must be the first message of the stream")
     return first.header
+
+
+async def _received(
+    writer: Writer, messages: AsyncIterator[firmware_pb2.UploadImageRequest | ReceivedChunk]
+) -> AsyncGenerator[bool, None]:
+    """Write what arrives; yields False each time that more is committed, and True at the finish."""
+    async for message in messages:
+        if isinstance(message, ReceivedChunk):
+            chunk: ReceivedChunk | Chunk = message
+        elif message.HasField("chunk"):
+            chunk = message.chunk
+        elif message.HasField("finish"):
+            yield True
+            return
+        else:
+            raise invalid_field("part", "must be a chunk or finish; header was sent already")
+        if await writer.write(chunk.offset, chunk.crc32, chunk.data):
+            yield False
 
 
 async def _pump(requests: AsyncIterator[firmware_pb2.DownloadFirmwareRequest], feed: Feed) -> None:

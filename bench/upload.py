@@ -1,0 +1,126 @@
+"""Uploads into the spool against a gRPC server that receives the same messages and forgets them.
+
+`python -m bench.upload bare SOCKET` is that server; `measure` is called by `python -m bench`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+import statistics
+import sys
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from nvmed import malloc
+
+malloc.tune()
+
+import grpc  # noqa: E402
+
+from nvmed.rpc.server import OPTIONS  # noqa: E402
+from nvmed.v1.common_pb2 import Chunk  # noqa: E402
+from nvmed.v1.firmware_pb2 import UploadFinish, UploadHeader, UploadImageRequest, UploadImageResponse  # noqa: E402
+
+UPLOAD = "/nvmed.v1.FirmwareService/UploadImage"
+BARE = "/bench.Bare/Upload"
+MIB = 1 << 20
+
+StartServer = Callable[..., AbstractContextManager[int]]
+"""`bench.__main__.server`: (module, kind, socket, ...) to the pid."""
+
+
+async def serve_bare(socket: str) -> None:
+    """Answer the first message and the last, and forget all: what gRPC costs by itself."""
+    ready = UploadImageResponse(ready={}).SerializeToString()  # type: ignore[arg-type]
+
+    async def upload(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        yield ready
+        async for _ in requests:
+            pass
+        yield ready
+
+    server = grpc.aio.server(options=OPTIONS)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(upload)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Upload": handler}),))
+    server.add_insecure_port(f"unix:{socket}")
+    await server.start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+def messages(size: int, chunk_bytes: int, seed: int) -> list[bytes]:
+    """The messages of an upload of an image that no other seed has, serialized."""
+    data = random.Random(seed).randbytes(MIB) * (size // MIB)
+    header = UploadHeader(sha256=hashlib.sha256(data).digest(), size_bytes=size)
+    parts = [UploadImageRequest(header=header)]
+    for offset in range(0, size, chunk_bytes):
+        piece = data[offset : offset + chunk_bytes]
+        parts.append(UploadImageRequest(chunk=Chunk(offset=offset, crc32=zlib.crc32(piece), data=piece)))
+    parts.append(UploadImageRequest(finish=UploadFinish()))
+    return [part.SerializeToString() for part in parts]
+
+
+async def send(socket: Path, method: str, parts: Iterable[bytes]) -> float:
+    """Send them; how long it took until the last answer."""
+    async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
+        await channel.channel_ready()
+        started = perf_counter()
+        call: Any = channel.stream_stream(method)(iter(parts))
+        last = [answer async for answer in call][-1]
+        assert last
+        return perf_counter() - started
+
+
+def peak_bytes(pid: int) -> int:
+    """The most resident memory that a process ever had."""
+    line = next(text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 192 * MIB) -> None:
+    """Speed against the bare server, for a spool in memory and for one on this disk; memory of uploads side by side."""
+    memory = Path("/dev/shm")  # noqa: S108  # to measure us and not the disk
+    places = [("in memory", memory)] if os.access(memory, os.W_OK) else []
+    for place, folder in [*places, ("on this disk", scratch)]:
+        ours, bare = scratch / "upload.sock", scratch / "bare-upload.sock"
+        with ExitStack() as stack:
+            stack.enter_context(server("bench.servers", "nvmed", ours, "--sizes", str(MIB), state=folder))
+            stack.enter_context(server("bench.upload", "bare", bare))
+            ratios, speeds = [], []
+            for turn in range(rounds + 1):
+                parts = messages(size, 512 << 10, turn)
+                ours_s = asyncio.run(send(ours, UPLOAD, parts))
+                bare_s = asyncio.run(send(bare, BARE, parts))
+                ratios.append(bare_s / ours_s)
+                speeds.append(size / ours_s / MIB)
+        ratio, speed = statistics.median(ratios[1:]), statistics.median(speeds[1:])
+        print(f"upload, spool {place} / bare gRPC upload, 512 KiB chunks: {ratio:.2f}  ({speed:.0f} MiB/s here)")
+    measure_memory(scratch, server)
+
+
+def measure_memory(scratch: Path, server: StartServer, *, uploads: int = 4, size: int = 64 * MIB) -> None:
+    """What each of several uploads at the same time adds to the daemon's peak, after one has warmed it up."""
+    socket = scratch / "upload-memory.sock"
+
+    async def together(first_seed: int, count: int) -> None:
+        parts = [messages(size, 512 << 10, first_seed + number) for number in range(count)]
+        await asyncio.gather(*(send(socket, UPLOAD, one) for one in parts))
+
+    with server("bench.servers", "nvmed", socket, "--sizes", str(MIB), state=scratch) as pid:
+        asyncio.run(together(100, 1))
+        before = peak_bytes(pid)
+        asyncio.run(together(200, uploads))
+        each = (peak_bytes(pid) - before) / (uploads - 1) / MIB
+    print(f"peak memory of each further upload at the same time: {each:+.1f} MiB")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_bare(sys.argv[2]))
