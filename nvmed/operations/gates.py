@@ -338,15 +338,18 @@ def _evaluate(name: str, drive: DriveState, wanted: Wanted) -> GateResult:
 
 
 def refuse(results: Iterable[GateResult]) -> None:
-    """Raise GATE_FAILED, which names every gate that is violated, if one is."""
-    violated = [result for result in results if result.found is Found.VIOLATED]
+    """Raise GATE_FAILED, which names every gate that is violated, if one is; and, in `holding`, those that are not."""
+    everything = tuple(results)
+    violated = [result for result in everything if result.found is Found.VIOLATED]
     if violated:
+        names = {result.gate for result in violated}
         raise error(
             Reason.GATE_FAILED,
             "; ".join(f"{result.controller}: {result.gate}: {result.description}" for result in violated[:8])
             + (f"; and {len(violated) - 8} more" if len(violated) > 8 else ""),
             gates=[GateViolation(result.gate, result.controller, result.description) for result in violated],
             gate=violated[0].gate,
+            holding=", ".join(dict.fromkeys(result.gate for result in everything if result.gate not in names)),
         )
 
 
