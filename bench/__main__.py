@@ -7,6 +7,7 @@ changes both. Nothing here gates anything.
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import grpc
 
+from bench import upload
 from nvmed.rpc.server import OPTIONS
 from nvmed.v1 import telemetry_pb2
 
@@ -26,10 +28,11 @@ MIB = 1 << 20
 
 
 @contextmanager
-def server(kind: str, socket: Path, *arguments: str) -> Iterator[int]:
-    """A server process that is ready; gives its pid."""
-    command = [sys.executable, "-m", "bench.servers", kind, str(socket), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def server(module: str, kind: str, socket: Path, *arguments: str, state: Path | None = None) -> Iterator[int]:
+    """A server process that is ready, its temporary state under `state` if that matters; gives its pid."""
+    environ = {**os.environ, **({"TMPDIR": str(state)} if state else {})}
+    command = [sys.executable, "-m", module, kind, str(socket), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         try:
@@ -79,8 +82,10 @@ def measure_stream(scratch: Path, chunk_bytes: int, rounds: int = 5, size: int =
     """Our stream against one that costs nothing to make."""
     ours, bare = scratch / "ours.sock", scratch / "bare.sock"
     with ExitStack() as stack:
-        stack.enter_context(server("nvmed", ours, "--sizes", str(size)))
-        stack.enter_context(server("bare", bare, "--message-bytes", str(chunk_bytes), "--total-bytes", str(size)))
+        stack.enter_context(server("bench.servers", "nvmed", ours, "--sizes", str(size)))
+        stack.enter_context(
+            server("bench.servers", "bare", bare, "--message-bytes", str(chunk_bytes), "--total-bytes", str(size))
+        )
         ratios, speeds = [], []
         for _ in range(rounds + 1):
             got, ours_s, _ = asyncio.run(receive(ours, STREAM, telemetry_request(0, chunk_bytes)))
@@ -96,7 +101,7 @@ def measure_stream(scratch: Path, chunk_bytes: int, rounds: int = 5, size: int =
 def measure_memory(scratch: Path) -> None:
     """What a stream of 1 GiB leaves and takes at its peak."""
     socket = scratch / "memory.sock"
-    with server("nvmed", socket, "--sizes", str(16 * MIB), str(1 << 30)) as pid:
+    with server("bench.servers", "nvmed", socket, "--sizes", str(16 * MIB), str(1 << 30)) as pid:
         asyncio.run(receive(socket, STREAM, telemetry_request(0)))
         before = peak_bytes(pid)
         asyncio.run(receive(socket, STREAM, telemetry_request(1)))
@@ -106,7 +111,7 @@ def measure_memory(scratch: Path) -> None:
 def measure_first_byte(scratch: Path, rounds: int = 15) -> None:
     """The first data of a large log against that of a small one."""
     socket = scratch / "first.sock"
-    with server("nvmed", socket, "--sizes", str(MIB), str(256 * MIB)):
+    with server("bench.servers", "nvmed", socket, "--sizes", str(MIB), str(256 * MIB)):
         ratios, firsts = [], []
         for _ in range(rounds):
             small = asyncio.run(receive(socket, STREAM, telemetry_request(0)))[2]
@@ -124,6 +129,7 @@ def main() -> None:
             measure_stream(Path(scratch), chunk_bytes)
         measure_memory(Path(scratch))
         measure_first_byte(Path(scratch))
+        upload.measure(Path(scratch), server)
 
 
 if __name__ == "__main__":

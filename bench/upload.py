@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import random
 import statistics
 import sys
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from time import perf_counter
@@ -25,8 +24,8 @@ malloc.tune()
 import grpc  # noqa: E402
 
 from nvmed.rpc.server import OPTIONS  # noqa: E402
+from nvmed.v1 import firmware_pb2 as pb  # noqa: E402
 from nvmed.v1.common_pb2 import Chunk  # noqa: E402
-from nvmed.v1.firmware_pb2 import UploadFinish, UploadHeader, UploadImageRequest, UploadImageResponse  # noqa: E402
 
 UPLOAD = "/nvmed.v1.FirmwareService/UploadImage"
 BARE = "/bench.Bare/Upload"
@@ -38,7 +37,7 @@ StartServer = Callable[..., AbstractContextManager[int]]
 
 async def serve_bare(socket: str) -> None:
     """Answer the first message and the last, and forget all: what gRPC costs by itself."""
-    ready = UploadImageResponse(ready={}).SerializeToString()  # type: ignore[arg-type]
+    ready = pb.UploadImageResponse(ready=pb.UploadReady()).SerializeToString()
 
     async def upload(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         yield ready
@@ -58,23 +57,23 @@ async def serve_bare(socket: str) -> None:
 
 def messages(size: int, chunk_bytes: int, seed: int) -> list[bytes]:
     """The messages of an upload of an image that no other seed has, serialized."""
-    data = random.Random(seed).randbytes(MIB) * (size // MIB)
-    header = UploadHeader(sha256=hashlib.sha256(data).digest(), size_bytes=size)
-    parts = [UploadImageRequest(header=header)]
+    data = hashlib.shake_128(b"%d" % seed).digest(MIB) * (size // MIB)
+    header = pb.UploadHeader(sha256=hashlib.sha256(data).digest(), size_bytes=size)
+    parts = [pb.UploadImageRequest(header=header)]
     for offset in range(0, size, chunk_bytes):
         piece = data[offset : offset + chunk_bytes]
-        parts.append(UploadImageRequest(chunk=Chunk(offset=offset, crc32=zlib.crc32(piece), data=piece)))
-    parts.append(UploadImageRequest(finish=UploadFinish()))
+        parts.append(pb.UploadImageRequest(chunk=Chunk(offset=offset, crc32=zlib.crc32(piece), data=piece)))
+    parts.append(pb.UploadImageRequest(finish=pb.UploadFinish()))
     return [part.SerializeToString() for part in parts]
 
 
-async def send(socket: Path, method: str, parts: Iterable[bytes]) -> float:
+async def send(socket: Path, method: str, parts: Sequence[bytes]) -> float:
     """Send them; how long it took until the last answer."""
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
         await channel.channel_ready()
         started = perf_counter()
-        call: Any = channel.stream_stream(method)(iter(parts))
-        last = [answer async for answer in call][-1]
+        stream: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
+        last = [answer async for answer in stream(iter(parts))][-1]
         assert last
         return perf_counter() - started
 
