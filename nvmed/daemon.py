@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -48,9 +48,19 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
     Raises CONFIG_INVALID before anything is begun if the configuration cannot be used.
     """
     policy = make_policy(configured, source)
-    tls_doors = [(listener, TlsDoor(listener)) for listener in configured.listen.tls]
+    tls_doors = [TlsDoor(listener) for listener in configured.listen.tls]
+    _make_directory(Path(configured.state_dir))
+    foundation = await lay_foundation(host, configured)
+    gate = Gate(policy, Resources(foundation.inventory, foundation.operations))
+    async with contextlib.AsyncExitStack() as stack:
+        await _enter(stack, foundation)
+        addresses = [await stack.enter_async_context(door) for door in _doors(foundation, gate, configured, tls_doors)]
+        yield tuple(addresses)
+
+
+async def lay_foundation(host: Host, configured: Config) -> Foundation:
+    """Make what the services stand on; nothing runs yet, except that telemetry a crash left extended is put back."""
     state_dir = Path(configured.state_dir)
-    _make_directory(state_dir)
     inventory = Inventory(host)
     extended = ExtendedTelemetry(state_dir)
     await extended.recover(inventory)
@@ -68,42 +78,48 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
         },
         history=reconcile.HISTORY | namespace_reconcile.HISTORY,
     )
-    firmware = Firmware(
-        drives, operations, spool, RulesFiles(Path(configured.firmware.rules) if configured.firmware.rules else None)
-    )
-    own_rules = Path(configured.policy.passthru_rules) if configured.policy.passthru_rules else None
-    passthrus = Passthrus(inventory, operations, exclusion, PassthruRules(own_rules))
-    foundation = Foundation(
+    return Foundation(
         inventory=inventory,
         extended_telemetry=extended,
         operations=operations,
         keys=keys,
         digests=RequestDigests(state_dir),
         spool=spool,
-        firmware=firmware,
+        firmware=Firmware(drives, operations, spool, RulesFiles(_path(configured.firmware.rules))),
         resets=Resets(drives),
-        passthrus=passthrus,
+        passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
         drives=drives,
         simulated=configured.host.simulate > 0,
     )
-    gate = Gate(policy, Resources(inventory, operations))
+
+
+async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
+    """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
+    stack.callback(on.inventory.close)
+    stack.callback(on.keys.close)
+    stack.callback(on.firmware.close)
+    stack.callback(on.passthrus.close)
+    stack.push_async_callback(on.extended_telemetry.settle)
+    await stack.enter_async_context(on.spool.serving())
+    await on.operations.recover()
+    stack.push_async_callback(on.operations.close)
+
+
+def _doors(
+    foundation: Foundation, gate: Gate, configured: Config, tls_doors: Sequence[TlsDoor]
+) -> Iterator[AbstractAsyncContextManager[str]]:
+    """The ways in, none of them open yet."""
     listen = configured.listen
-    doors = [
-        *(unix_door(foundation, gate, listener) for listener in listen.unix),
-        *(tls_door(foundation, gate, listener, door) for listener, door in tls_doors),
-        *([loopback_door(foundation, gate, listen.insecure_loopback)] if listen.insecure_loopback else []),
-    ]
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(inventory.close)
-        stack.callback(keys.close)
-        stack.callback(firmware.close)
-        stack.callback(passthrus.close)
-        stack.push_async_callback(extended.settle)
-        await stack.enter_async_context(spool.serving())
-        await operations.recover()
-        stack.push_async_callback(operations.close)
-        addresses = [await stack.enter_async_context(door) for door in doors]
-        yield tuple(addresses)
+    for unix in listen.unix:
+        yield unix_door(foundation, gate, unix)
+    for tls, door in zip(listen.tls, tls_doors, strict=True):
+        yield tls_door(foundation, gate, tls, door)
+    if listen.insecure_loopback:
+        yield loopback_door(foundation, gate, listen.insecure_loopback)
+
+
+def _path(configured: str) -> Path | None:
+    return Path(configured) if configured else None
 
 
 async def run(host: Host, configured: Config, ready: Callable[[tuple[str, ...]], None], source: str = "") -> None:

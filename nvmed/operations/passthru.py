@@ -78,15 +78,17 @@ class Passthrus:
 
     async def namespace(self, name: str, field: str) -> PassthruTarget:
         """The namespace of a name; INVALID_FIELD for a controller, where only a deprecated ioctl would take it."""
-        if not name.startswith(SUBSYSTEMS):
-            found = await self._inventory.find(name, field)
-            if not found.namespace_node:
-                raise invalid_field(
-                    field,
-                    f"{name} is a controller; I/O commands go to a namespace: give its node (nvme0n1, ng0n1) or "
-                    "subsystems/{subsystem}/namespaces/{nsid}",
-                )
-        namespace = await self._inventory.find_namespace(name)
+        try:
+            namespace = await self._inventory.find_namespace(name)
+        except NvmedError:
+            if name.startswith(SUBSYSTEMS):
+                raise
+            await self._inventory.find(name, field)
+            raise invalid_field(
+                field,
+                f"{name} is a controller; I/O commands go to a namespace: give its node (nvme0n1, ng0n1) or "
+                "subsystems/{subsystem}/namespaces/{nsid}",
+            ) from None
         paths = sorted(namespace.paths, key=lambda path: (path[0].node.state != "live", path[1] != "optimized"))
         node = namespace.node.generic_node or namespace.node.node
         return PassthruTarget(paths[0][0], namespace.name, node, namespace.node.nsid)

@@ -140,7 +140,10 @@ def part(record: Record, running: Running | None) -> operations_pb2.OperationMet
 
 def state(record: Record) -> operations_pb2.OperationMetadata.State:
     """The contract's state."""
-    return operations_pb2.OperationMetadata.State.Value(f"STATE_{record.state.value}")
+    found: operations_pb2.OperationMetadata.State = getattr(
+        operations_pb2.OperationMetadata, f"STATE_{record.state.value}"
+    )
+    return found
 
 
 def timestamp(ms: int) -> Timestamp:

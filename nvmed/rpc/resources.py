@@ -44,7 +44,8 @@ class Resources:
     async def of(self, method: str, request: Any, field: str) -> Mapping[str, str]:
         """What `request` is about: the names in its `field`, which may be nested or repeated, with the canonical ones.
 
-        Without a name, it is the host. A name that does not exist stays as it is: whoever may not know that learns no more than that they may not.
+        Without a name, it is the host. A name that does not exist stays as it is: whoever may not know that learns no
+        more than that they may not.
         """
         names = _values(request, field) if field else []
         return {name or HOST: await self._canonical(method, name) for name in names or [""]}
