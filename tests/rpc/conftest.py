@@ -16,6 +16,7 @@ from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
+from tests.rpc.passthru_calls import ALL, with_rules
 
 
 @pytest.fixture
@@ -50,3 +51,9 @@ def own_policy() -> Policy:
 async def daemon(start_daemon: StartDaemon, own_policy: Policy) -> Daemon:
     """A server with one small drive."""
     return await start_daemon(policy=own_policy)
+
+
+@pytest.fixture
+async def permissive(start_daemon: StartDaemon, tmp_path: Path) -> Daemon:
+    """A server with a drive of which everything may be asked by passthrough."""
+    return await with_rules(start_daemon, tmp_path, ALL, small_drive())

@@ -29,6 +29,9 @@ HOSTS = re.compile(
 )
 """Hosts that a tracked file may name in a URL. Where packages come from is the environment's business, not ours."""
 
+OF_OTHERS = ("third_party/", "clients/go/nvmed/v1/", "clients/typescript/src/gen/")
+"""What others wrote, or generators."""
+
 
 @cache
 def tracked() -> tuple[Path, ...]:
@@ -47,7 +50,7 @@ def texts() -> Iterator[tuple[str, str]]:
             content = path.read_text()
         except UnicodeDecodeError:
             continue
-        if not name.startswith("third_party/"):
+        if not name.startswith(OF_OTHERS):
             yield name, content
 
 

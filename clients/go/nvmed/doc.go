@@ -1,4 +1,4 @@
-// Package nvmed is what a Go program needs beside the stubs of [nvmedv1] to manage the NVMe drives of a host: a
+// Package nvmed is what a Go program needs beside the stubs of [github.com/nvmed/nvmed/clients/go/nvmed/v1] to manage the NVMe drives of a host: a
 // connection, errors with everything that the daemon says about them, telemetry logs that survive a cut connection,
 // uploads of firmware images, and waiting for operations.
 //
@@ -8,6 +8,4 @@
 //	page, err := controllers.ListControllers(ctx, &nvmedv1.ListControllersRequest{})
 //	if failure, ok := nvmed.FromError(err); ok && failure.Reason == "CONTROLLER_NOT_FOUND" {
 //	...
-//
-// [nvmedv1]: https://pkg.go.dev/github.com/nvmed/nvmed/clients/go/nvmed/v1
 package nvmed
