@@ -21,7 +21,7 @@ from tests.vm.nvmet import AllowedHost, Port, Target
 
 NQN = "nqn.2026-01.dev.nvmed:key-service"
 NAMES: dict[str, Any] = {"host_nqn": HOST_NQN, "subsystem_nqn": NQN}
-PATIENT = {"reconnect_delay": 1}
+PATIENT: dict[str, Any] = {"reconnect_delay": 1}
 """Options of a connection whose failures need not be waited for."""
 
 
@@ -195,7 +195,7 @@ async def test_rotation_of_secrets(guest: Guest, client: Client, hmac: pb.HmacAl
     host, controller, new_host, new_controller = [await made(nqn) for nqn in (HOST_NQN, NQN) * 2]
     target = Target(NQN, hosts=[AllowedHost(key=host, controller_key=controller)])
     with nvmet.serving(guest, target):
-        secrets = {"dhchap_secret": host, "dhchap_ctrl_secret": controller}
+        secrets: dict[str, Any] = {"dhchap_secret": host, "dhchap_ctrl_secret": controller}
         with nvmet.connected(guest, target, **secrets, **PATIENT) as node:
             request = pb.RotateDhchapKeyRequest(
                 **NAMES, host_secret=new_host, controller_secret=new_controller, acknowledge_disruption=True
