@@ -179,6 +179,21 @@ class Firmware(Table, frozen=True):
     ] = ""
 
 
+class Keys(Table, frozen=True):
+    """Keys that are put into the kernel's keyring at start and whenever it is a new one: see `docs/keys.md`.
+
+    Each file has nvme-cli's format, a line for each key: identity, a blank, interchange text of the derived TLS PSK.
+    """
+
+    directory: Annotated[
+        OptionalPath, Meta(description="Directory of key files, root's alone, as each file in it; empty for none.")
+    ] = ""
+    credentials: Annotated[
+        tuple[str, ...],
+        Meta(description="Patterns of the names of systemd credentials (`LoadCredential=`) that are key files."),
+    ] = ("nvme-keys*",)
+
+
 class Config(Table, frozen=True):
     """The whole file."""
 
@@ -195,6 +210,7 @@ class Config(Table, frozen=True):
     metrics: Metrics = Metrics()
     limits: Limits = Limits()
     firmware: Firmware = Firmware()
+    keys: Keys = Keys()
 
     @property
     def audit_directory(self) -> Path:

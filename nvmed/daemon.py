@@ -17,11 +17,12 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.linux import systemd
 from nvmed.nvme.host import Host
-from nvmed.operations import images, namespace_reconcile, reconcile
+from nvmed.operations import images, key_files, namespace_reconcile, reconcile
 from nvmed.operations.drives import Drives
 from nvmed.operations.exclusion import Exclusion
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
+from nvmed.operations.key_files import KeySources
 from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
@@ -66,7 +67,9 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
     await extended.recover(inventory)
     exclusion = Exclusion()
     drives = Drives(inventory, exclusion, host.usage)
-    keys = Keys.make(inventory, exclusion, make_fabrics(configured))
+    keys = Keys.make(
+        inventory, exclusion, make_fabrics(configured), sources=key_sources(configured), state_dir=state_dir
+    )
     spool = Spool(state_dir / "spool")
     operations = Manager(
         Journal(state_dir / "journal.sqlite"),
@@ -103,6 +106,7 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     await stack.enter_async_context(on.spool.serving())
     await on.operations.recover()
     stack.push_async_callback(on.operations.close)
+    await stack.enter_async_context(on.keys.store.serving())
 
 
 def _doors(
@@ -150,6 +154,12 @@ def check(configured: Config, source: str) -> None:
         group_id(unix)
     if configured.firmware.rules:
         RulesFiles(Path(configured.firmware.rules)).current()
+    key_files.check(key_sources(configured))
+
+
+def key_sources(configured: Config) -> KeySources:
+    """Where the keys are that the configuration wants in the keyring."""
+    return KeySources(_path(configured.keys.directory), systemd.credentials_directory(), configured.keys.credentials)
 
 
 def make_host(configured: Config) -> Host:

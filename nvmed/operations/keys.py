@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nvmed.devices.inventory import Inventory
 from nvmed.linux.key_thread import KeyThread
 from nvmed.operations import key_recovery, rotation_dhchap, rotation_recovery
 from nvmed.operations.exclusion import Exclusion
+from nvmed.operations.key_files import KeySources
+from nvmed.operations.key_store import KeyStore
 from nvmed.operations.keyring import Keyring
 from nvmed.operations.manager import Reconcile
 from nvmed.operations.paths import Fabrics, Paths
@@ -23,12 +26,24 @@ class Keys:
     keyring: Keyring
     tls_rotations: TlsRotations
     dhchap_rotations: DhchapRotations
+    store: KeyStore
     paths: Paths
     thread: KeyThread
 
     @classmethod
-    def make(cls, inventory: Inventory, exclusion: Exclusion, fabrics: Fabrics | None) -> Keys:
-        """All of it. `fabrics` is None where drives are simulated, whose connections are not this kernel's."""
+    def make(
+        cls,
+        inventory: Inventory,
+        exclusion: Exclusion,
+        fabrics: Fabrics | None,
+        *,
+        sources: KeySources,
+        state_dir: Path,
+    ) -> Keys:
+        """All of it. `fabrics` is None where drives are simulated, whose connections are not this kernel's.
+
+        Keys of `sources` are inserted inside `async with keys.store.serving()`.
+        """
         thread = KeyThread()
         keyring = Keyring(thread)
         paths = Paths(inventory, fabrics)
@@ -36,6 +51,7 @@ class Keys:
             keyring=keyring,
             tls_rotations=TlsRotations(keyring, paths, exclusion),
             dhchap_rotations=DhchapRotations(paths, exclusion),
+            store=KeyStore(keyring, sources, state_dir),
             paths=paths,
             thread=thread,
         )
