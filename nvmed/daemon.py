@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from nvmed.config import Config
+from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.linux import systemd
@@ -98,6 +99,8 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
 
 async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
+    own = (on.inventory.lane, on.operations.lane, on.spool.lane)
+    await stack.enter_async_context(watchdog.fed(own, lambda: [device.lane for device in on.inventory.known]))
     stack.callback(on.inventory.close)
     stack.callback(on.keys.close)
     stack.callback(on.firmware.close)

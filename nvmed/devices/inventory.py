@@ -75,6 +75,11 @@ class Inventory:
         return tuple(self._devices[name] for name in sorted(names))
 
     @property
+    def lane(self) -> Lane:
+        """The thread that scans, no drive's."""
+        return self._scanner
+
+    @property
     def known(self) -> tuple[Device, ...]:
         """The controllers of the last scan, without another."""
         return tuple(self._devices.values())

@@ -72,14 +72,19 @@ class _Turns:
 class _Job:
     """One function on its way through a thread; `future` is the loop's, touched only there."""
 
-    __slots__ = ("function", "future", "on_return", "overdue", "timer")
+    __slots__ = ("function", "future", "on_return", "overdue", "timer", "worker")
 
     def __init__(
-        self, function: Callable[[], Any], future: asyncio.Future[Any], on_return: Callable[[], None] | None
+        self,
+        function: Callable[[], Any],
+        future: asyncio.Future[Any],
+        on_return: Callable[[], None] | None,
+        worker: _Worker,
     ) -> None:
         self.function = function
         self.future = future
         self.on_return = on_return
+        self.worker = worker
         self.overdue = False
         self.timer: asyncio.TimerHandle | None = None
 
@@ -91,7 +96,12 @@ class _Worker:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._loop = loop
         self._done = done
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def give(self, job: _Job | None) -> None:
         self._jobs.put(job)
@@ -136,6 +146,20 @@ class Lane:
     def busy(self) -> int:
         """Threads at work, abandoned by their callers or not."""
         return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a thread, or for the mutation before them."""
+        return self._tokens.waiting + self._mutation.waiting
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the lane itself and not with its drive, "" if nothing: only a restart mends it."""
+        if any(not job.worker.is_alive for job in self._running):
+            return f"{self.name}: a thread ended without returning its command"
+        if self._tokens.waiting and not self._running:
+            return f"{self.name}: calls wait although no thread is at work"
+        return ""
 
     @property
     def stalled_for_ms(self) -> int:
@@ -203,12 +227,12 @@ class Lane:
     ) -> asyncio.Future[T]:
         """Give `function` to a thread; the token, which the caller has taken, comes back when the thread does."""
         loop = asyncio.get_running_loop()
-        job = _Job(function, loop.create_future(), on_return)
         if self._idle:
             worker = self._idle.pop()
         else:
             self._spawned += 1
             worker = _Worker(f"{self.name}/{self._spawned}", loop, self._returned)
+        job = _Job(function, loop.create_future(), on_return, worker)
         self._running[job] = time.monotonic()
         allowed_ms = (timeout_ms or KERNEL_ADMIN_TIMEOUT_MS) + self._grace_ms
         job.timer = loop.call_later(allowed_ms / 1000, self._overdue, job, allowed_ms)

@@ -98,6 +98,11 @@ class Manager:
         self._forgot = 0.0
         self._closing = False
 
+    @property
+    def lane(self) -> Lane:
+        """The journal's thread."""
+        return self._thread
+
     # -- beginning and ending
 
     async def recover(self) -> None:

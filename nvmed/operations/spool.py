@@ -192,6 +192,11 @@ class Spool:
 
     # -- what there is
 
+    @property
+    def lane(self) -> Lane:
+        """The threads that write to disk."""
+        return self._lane
+
     def images(self) -> Sequence[Image]:
         """Every image, ordered by hash."""
         return tuple(self._images[key] for key in sorted(self._images))
