@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import grpc
+from grpc_channelz.v1 import channelz
+from grpc_channelz.v1.channelz_pb2_grpc import add_ChannelzServicer_to_server
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -17,6 +19,7 @@ from nvmed.rpc.wire import deserializer, serialize
 from nvmed.v1.firmware_pb2 import UploadImageRequest
 
 OPTIONS: Final[Sequence[tuple[str, Any]]] = (
+    ("grpc.enable_channelz", 1),
     ("grpc.max_receive_message_length", limits.MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", limits.MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
@@ -72,5 +75,6 @@ def make_server(
         add(make(foundation), target)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, target)
+    add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), target)
     reflection.enable_server_reflection([*registry.names, reflection.SERVICE_NAME], server)
     return server, checks, tuple(registry.names)

@@ -122,6 +122,18 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/grpc.health.v1.Health/Check": Rule("server.health"),
         "/grpc.health.v1.Health/List": Rule("server.health"),
         "/grpc.health.v1.Health/Watch": Rule("server.health"),
+        **{
+            f"/grpc.channelz.v1.Channelz/{name}": Rule("server.channelz")
+            for name in (
+                "GetTopChannels",
+                "GetServers",
+                "GetServer",
+                "GetServerSockets",
+                "GetChannel",
+                "GetSubchannel",
+                "GetSocket",
+            )
+        },
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Rule("server.reflect"),
     }
 )

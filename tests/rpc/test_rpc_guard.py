@@ -13,6 +13,7 @@ import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor
 from google.rpc import error_details_pb2
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
@@ -181,6 +182,15 @@ async def test_health_and_reflection(daemon: Daemon) -> None:
     async for answer in reflect.ServerReflectionInfo(iter([asked])):
         listed = {service.name for service in answer.list_services_response.service}
         assert {"nvmed.v1.InventoryService", "nvmed.v1.TelemetryService", "grpc.health.v1.Health"} <= listed
+
+
+async def test_channelz_shows_the_servers_calls_to_admins_alone(daemon: Daemon) -> None:
+    channelz = channelz_pb2_grpc.ChannelzStub(daemon.channel)
+    await daemon.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())
+    servers = (await channelz.GetServers(channelz_pb2.GetServersRequest())).server
+    ours = [server for server in servers if any(daemon.address in str(socket) for socket in server.listen_socket)]
+    assert [server.data.calls_succeeded >= 1 for server in ours] == [True]
+    assert [role for role, permissions in ROLES.items() if "server.channelz" in permissions] == ["admin"]
 
 
 async def test_the_socket_is_its_owners_alone(daemon: Daemon) -> None:
