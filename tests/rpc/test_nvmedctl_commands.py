@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from typing import Any
 
 import pytest
 
 from nvmed.simulator.spec import TelemetrySpec
+from tests.rpc.command_line import nvmedctl
 from tests.rpc.harness import KIB, Daemon, StartDaemon, small_drive
-
-
-async def nvmedctl(daemon: Daemon, *arguments: str) -> tuple[int, Any, Any]:
-    """(exit code, JSON of standard output, JSON of standard error), None for nothing."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "nvmedctl", "--address", daemon.address, "--output", "json", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return process.returncode or 0, json.loads(out) if out else None, json.loads(err) if err else None
 
 
 @pytest.fixture

@@ -14,10 +14,14 @@ from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 from nvmed.v1.inventory_pb2 import ListControllersRequest, ListNamespacesRequest, ListSubsystemsRequest
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
 from nvmed.v1.key_pb2_grpc import KeyServiceStub
+from nvmed.v1.log_pb2_grpc import LogServiceStub
+from nvmed.v1.namespace_pb2_grpc import NamespaceServiceStub
+from nvmed.v1.passthru_pb2_grpc import PassthruServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from nvmedctl import address as addresses
 from nvmedctl.channel import TranslatingChannel
 from nvmedctl.images import Uploaded, upload_image
+from nvmedctl.log_pages import LogPage, save_log_page
 from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy
 from nvmedctl.telemetry import Progress, TelemetryLog, save_telemetry
 
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
     from nvmed.v1.firmware_pb2_grpc import FirmwareServiceAsyncStub
     from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
     from nvmed.v1.key_pb2_grpc import KeyServiceAsyncStub
+    from nvmed.v1.log_pb2 import ReadLogPageRequest
+    from nvmed.v1.log_pb2_grpc import LogServiceAsyncStub
+    from nvmed.v1.namespace_pb2_grpc import NamespaceServiceAsyncStub
+    from nvmed.v1.passthru_pb2_grpc import PassthruServiceAsyncStub
     from nvmed.v1.resources_pb2 import Controller, Namespace, Subsystem
     from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest
     from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceAsyncStub
@@ -76,6 +84,9 @@ class Client:
 
     inventory: InventoryServiceAsyncStub
     telemetry: TelemetryServiceAsyncStub
+    logs: LogServiceAsyncStub
+    namespaces: NamespaceServiceAsyncStub
+    passthru: PassthruServiceAsyncStub
     keys: KeyServiceAsyncStub
     firmware: FirmwareServiceAsyncStub
     admin: AdminServiceAsyncStub
@@ -94,6 +105,9 @@ class Client:
         """For stubs that have no attribute here, for example `HealthStub(client.channel)`."""
         self.inventory = InventoryServiceStub(self.channel)
         self.telemetry = TelemetryServiceStub(self.channel)
+        self.logs = LogServiceStub(self.channel)
+        self.namespaces = NamespaceServiceStub(self.channel)
+        self.passthru = PassthruServiceStub(self.channel)
         self.keys = KeyServiceStub(self.channel)
         self.firmware = FirmwareServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
@@ -137,6 +151,17 @@ class Client:
     ) -> TelemetryLog:
         """The log that `request` names in the file `path`: see `nvmedctl.telemetry.save_telemetry`."""
         return await save_telemetry(self.telemetry, request, path, retry=retry, progress=progress)
+
+    async def save_log_page(
+        self,
+        request: ReadLogPageRequest,
+        path: str | os.PathLike[str],
+        *,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        progress: Progress | None = None,
+    ) -> LogPage:
+        """The page that `request` names in the file `path`: see `nvmedctl.log_pages.save_log_page`."""
+        return await save_log_page(self.logs, request, path, retry=retry, progress=progress)
 
     async def upload_image(
         self,

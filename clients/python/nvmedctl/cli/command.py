@@ -50,6 +50,10 @@ class Session:
     client: Client
     settings: Settings
 
+    def deadline_s(self, extra_ms: int) -> float:
+        """Deadline of a call that the daemon may take `extra_ms` longer for than for others."""
+        return (self.settings.timeout or CALL_TIMEOUT_S) + extra_ms / 1000
+
     def show(self, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
         """Print a result: `value` is its JSON, `view()` what people see."""
         render.emit(self.settings.output, value, view)

@@ -104,9 +104,10 @@ def as_text(error: NvmedError) -> str:
     lines = [f"error: {error.message}", f"  reason: {error.reason} ({error.code})"]
     if nvme := error.nvme:
         retry = ", do not retry" if nvme.do_not_retry else ""
+        result = f", result {nvme.result:x}h" if nvme.result else ""
         lines.append(
             f"  NVMe status: {nvme.mnemonic} (type {nvme.status_code_type:x}h, code {nvme.status_code:02x}h{retry}) "
-            f"of opcode {nvme.opcode:02x}h, namespace {nvme.nsid:x}h"
+            f"of opcode {nvme.opcode:02x}h, namespace {nvme.nsid:x}h{result}"
         )
     if os := error.os:
         about = " ".join(part for part in (os.syscall, os.path) if part)

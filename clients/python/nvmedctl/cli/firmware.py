@@ -15,7 +15,7 @@ from nvmedctl import operations
 from nvmedctl.cli import render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.operations import follow
-from nvmedctl.cli.parameters import controller_argument, filter_option
+from nvmedctl.cli.parameters import controller_argument, filter_option, options
 from nvmedctl.cli.text import label
 from nvmedctl.client import pages
 
@@ -40,18 +40,7 @@ def _gates(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
     return [GATES[value] for value in values]
 
 
-def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, in this order."""
-
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-gate_options = _options(
+gate_options = options(
     click.option("--override", "overrides", multiple=True, type=click.Choice(list(GATES)), metavar="GATE",
                  callback=_gates, help="Let this gate not hold: in-use, boot-device, granularity, ..."),
     click.option("--dry-run", is_flag=True, help="Evaluate and print every gate, change nothing."),
@@ -60,12 +49,12 @@ gate_options = _options(
 )  # fmt: skip
 """What every command has that changes firmware or resets."""
 
-expect_options = _options(
+expect_options = options(
     click.option("--expect-model", default="", metavar="MODEL", help="Model number that the drive must have."),
     click.option("--expect-revision", default="", metavar="REVISION", help="Revision that must run now."),
 )
 
-mode_options = _options(
+mode_options = options(
     click.option("--mode", type=click.Choice(list(MODES)), required=True, help="How it becomes active."),
     click.option("--acknowledge-disruption", is_flag=True, help="I/O may stop meanwhile; all but on-next-reset ask."),
 )
@@ -171,7 +160,7 @@ async def run(
     no_wait: bool,
     view: Callable[[Any], str],
 ) -> None:
-    """Begin an operation, follow it and show what came of it; with validate_only, every gate."""
+    """Begin an operation, follow it and show what came of it; with validate_only, every gate if it has gates."""
     try:
         begun: Operation = await method(request)
     except NvmedError as failure:
@@ -182,7 +171,8 @@ async def run(
         session.show(begun, lambda: f"{begun.name} has begun")
         return
     answer = operations.unpack(await follow(session, begun), response)
-    session.show(answer, lambda: _gate_table(answer.gates) if request.validate_only else view(answer))
+    gates = answer.gates if request.validate_only and hasattr(answer, "gates") else None
+    session.show(answer, lambda: view(answer) if gates is None else _gate_table(gates))
 
 
 def _common(more: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,166 @@
+"""nvmedctl namespaces allocated, identity, block-size, attach, detach, rescan: namespaces as their drive knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nvmed.v1 import namespace_pb2 as pb
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.namespaces import namespaces
+from nvmedctl.cli.parameters import (
+    DWORD,
+    controller_argument,
+    dry_run_option,
+    integer,
+    options,
+    request_id_option,
+    seconds,
+)
+from nvmedctl.cli.text import size
+from nvmedctl.client import pages
+
+nsid_argument = click.argument("nsid", type=DWORD)
+wait_options = options(
+    click.option("--wait", "wait_timeout_ms", type=seconds, default=0, metavar="SECONDS",
+                 help="How long to wait until the kernel shows it.  [default: 10]"),
+    dry_run_option,
+    request_id_option,
+)  # fmt: skip
+"""What every command has that changes something and waits for the kernel."""
+
+attachment_options = options(
+    click.option("--controller-ids", "ids", required=True, metavar="ID,...", callback=lambda _c, _p, value: _ids(value),
+                 help="Controllers of the subsystem (CNTLID): 1,2 or 0x41."),
+    wait_options,
+)  # fmt: skip
+
+
+def _ids(text: str) -> list[int]:
+    one = integer(0xFFFF)
+    return [one(each.strip()) for each in text.split(",")]
+
+
+def waiting(wait_timeout_ms: int, dry_run: bool, request_id: str) -> dict[str, Any]:
+    """The fields of `wait_options`."""
+    return {"wait_timeout_ms": wait_timeout_ms, "validate_only": dry_run, "request_id": request_id}
+
+
+@command(namespaces, "allocated")
+@controller_argument
+@click.option("--attached", "attached_only", is_flag=True, help="Only those that are attached to CONTROLLER.")
+async def allocated(session: Session, controller: str, attached_only: bool) -> None:
+    """List the namespaces of a drive, also those that are attached elsewhere or nowhere.
+
+    JSON: nvmed.v1.ListAllocatedNamespacesResponse, all pages as one.
+    """
+    request = pb.ListAllocatedNamespacesRequest(controller=controller, attached_only=attached_only)
+    stub = session.client.namespaces
+    found = [item async for item in pages(stub.ListAllocatedNamespaces, request, lambda r: r.namespaces)]
+    name = controller if controller.startswith("controllers/") else ""
+    answer = pb.ListAllocatedNamespacesResponse(controller=name, namespaces=found)
+    session.show(answer, lambda: render.table(ALLOCATED, found))
+
+
+@command(namespaces, "identity")
+@controller_argument
+@click.argument("nsid", type=DWORD, required=False)
+@click.option("--include-raw", is_flag=True, help="Also the bytes of Identify, in base64 in JSON.")
+async def identity(session: Session, controller: str, nsid: int | None, include_raw: bool) -> None:
+    """Show what a namespace is, and the formats that it could have.
+
+    NSID may be left out where CONTROLLER is a namespace's node.  JSON: nvmed.v1.NamespaceIdentity.
+    """
+    request = pb.GetNamespaceIdentityRequest(controller=controller, nsid=nsid, include_raw=include_raw)
+    found = await session.client.namespaces.GetNamespaceIdentity(request)
+    session.show(
+        found, lambda: f"{render.details(found, without=('lba_formats', 'raw'))}\n\n"
+        f"{render.table(FORMATS, found.lba_formats)}"
+    )  # fmt: skip
+
+
+@command(namespaces, "block-size")
+@controller_argument
+@click.argument("nsid", type=DWORD, required=False)
+async def block_size(session: Session, controller: str, nsid: int | None) -> None:
+    """Compute the size of a logical block.
+
+    NSID may be left out where CONTROLLER is a namespace's node.  JSON: nvmed.v1.LogicalBlockSize.
+    """
+    request = pb.GetLogicalBlockSizeRequest(controller=controller, nsid=nsid)
+    found = await session.client.namespaces.GetLogicalBlockSize(request)
+    session.show(found, lambda: render.details(found))
+
+
+@command(namespaces, "attach")
+@controller_argument
+@nsid_argument
+@attachment_options
+async def attach(session: Session, controller: str, nsid: int, ids: list[int], **more: Any) -> None:
+    """Attach a namespace to controllers, and wait until the kernel shows it.
+
+    CONTROLLER is asked; those that are told are --controller-ids.  JSON: nvmed.v1.AttachControllersResponse.
+    """
+    request = pb.AttachControllersRequest(controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more))
+    answer = await session.client.namespaces.AttachControllers(
+        request, timeout=session.deadline_s(request.wait_timeout_ms)
+    )
+    session.show(answer, lambda: render.table(REPORTS, answer.reports))
+
+
+@command(namespaces, "detach")
+@controller_argument
+@nsid_argument
+@attachment_options
+async def detach(session: Session, controller: str, nsid: int, ids: list[int], **more: Any) -> None:
+    """Detach a namespace from controllers, and wait until the kernel drops its nodes.
+
+    JSON: nvmed.v1.DetachControllersResponse.
+    """
+    request = pb.DetachControllersRequest(controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more))
+    answer = await session.client.namespaces.DetachControllers(
+        request, timeout=session.deadline_s(request.wait_timeout_ms)
+    )
+    session.show(answer, lambda: render.table(REPORTS, answer.reports))
+
+
+@command(namespaces, "rescan")
+@controller_argument
+@wait_options
+async def rescan(session: Session, controller: str, **more: Any) -> None:
+    """Let the kernel look for namespaces, and wait until it shows what is attached.
+
+    JSON: nvmed.v1.RescanControllerResponse.
+    """
+    request = pb.RescanControllerRequest(controller=controller, **waiting(**more))
+    answer = await session.client.namespaces.RescanController(
+        request, timeout=session.deadline_s(request.wait_timeout_ms)
+    )
+    session.show(answer, lambda: f"{render.details(answer, without='namespaces')}\n\n"
+                                 f"{render.table(ALLOCATED, answer.namespaces)}")  # fmt: skip
+
+
+ALLOCATED: render.Columns[pb.AllocatedNamespace] = (
+    ("NSID", lambda n: n.nsid),
+    ("ATTACHED", lambda n: "yes" if n.attached else "no"),
+    ("CONTROLLERS", lambda n: ", ".join(str(each) for each in n.controller_ids) or "-"),
+    ("NODE", lambda n: n.device_node or "-"),
+)
+
+FORMATS: render.Columns[pb.LbaFormat] = (
+    ("FORMAT", lambda f: f.index),
+    ("BLOCK", lambda f: size(f.logical_block_bytes) if f.logical_block_bytes else "-"),
+    ("METADATA", lambda f: f.metadata_bytes),
+    ("PERFORMANCE", lambda f: ("best", "better", "good", "degraded")[f.relative_performance & 3]),
+    ("IN USE", lambda f: "yes" if f.in_use else "no"),
+)
+
+REPORTS: render.Columns[pb.ControllerReport] = (
+    ("ID", lambda r: r.controller_id),
+    ("CONTROLLER", lambda r: r.controller or "-"),
+    ("OUTCOME", lambda r: render.enum(r, "outcome")),
+    ("HOST", lambda r: render.enum(r, "host_view")),
+    ("NODE", lambda r: r.device_node or "-"),
+)

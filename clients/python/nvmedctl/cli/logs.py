@@ -1,0 +1,253 @@
+"""nvmedctl logs: what drives say of themselves, decoded."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import click
+
+from nvmed.v1 import log_pb2 as pb
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import BYTE, DWORD, controller_argument, dry_run_option, options, request_id_option
+from nvmedctl.cli.text import label
+
+
+@click.group()
+def logs() -> None:
+    """Log pages of a controller: decoded, or any page as bytes."""
+
+
+@click.group("self-test")
+def self_test() -> None:
+    """Self-tests of a drive."""
+
+
+logs.add_command(self_test)
+
+raw_option = click.option("--include-raw", is_flag=True, help="Also the log's bytes, in base64 in JSON.")
+clearing_options = options(
+    raw_option,
+    click.option("--clear-event", is_flag=True, help="Let the controller report its next event of this log."),
+    request_id_option,
+)
+"""What every log has that an asynchronous event tells of."""
+
+
+def clearing(clear_event: bool, request_id: str, include_raw: bool) -> dict[str, Any]:
+    """The fields of `clearing_options`."""
+    return {"retain_async_event": not clear_event, "request_id": request_id, "include_raw": include_raw}
+
+
+@command(logs, "ana")
+@controller_argument
+@click.option("--groups-only", is_flag=True, help="Leave namespaces out.")
+@clearing_options
+async def ana(session: Session, controller: str, groups_only: bool, **more: Any) -> None:
+    """Show how namespaces are reached through a controller.  JSON: nvmed.v1.AnaLog."""
+    request = pb.GetAnaLogRequest(controller=controller, groups_only=groups_only, **clearing(**more))
+    found = await session.client.logs.GetAnaLog(request)
+    session.show(found, lambda: _with_table(found, "groups", GROUPS, found.groups))
+
+
+@command(logs, "ana-size")
+@click.argument("controller", required=False, default="")
+@click.option("--identify-file", type=click.File("rb"), metavar="FILE",
+              help="The 4096 bytes of Identify Controller, instead of CONTROLLER; - for standard input.")  # fmt: skip
+@click.option("--groups-only", is_flag=True, help="Of the log without namespaces.")
+async def ana_size(session: Session, controller: str, identify_file: IO[bytes] | None, groups_only: bool) -> None:
+    """Compute the largest size of the ANA log.  JSON: nvmed.v1.AnaLogSize."""
+    if bool(controller) == bool(identify_file):
+        raise click.UsageError("Give CONTROLLER or --identify-file, not both.")
+    request = pb.GetAnaLogSizeRequest(groups_only=groups_only)
+    if identify_file:
+        request.identify_controller = identify_file.read()
+    else:
+        request.controller = controller.removeprefix("/dev/")
+    found = await session.client.logs.GetAnaLogSize(request)
+    session.show(found, lambda: render.details(found))
+
+
+@command(logs, "lba-status")
+@controller_argument
+@clearing_options
+async def lba_status(session: Session, controller: str, **more: Any) -> None:
+    """Show which logical blocks may be unrecoverable.  JSON: nvmed.v1.LbaStatusLog."""
+    request = pb.GetLbaStatusLogRequest(controller=controller, **clearing(**more))
+    found = await session.client.logs.GetLbaStatusLog(request)
+    session.show(found, lambda: _with_table(found, "elements", BLOCKS, _blocks(found)))
+
+
+@command(logs, "smart")
+@controller_argument
+@click.option("--nsid", type=DWORD, help="Namespace whose own log to read.  [default: the controller's]")
+@clearing_options
+async def smart(session: Session, controller: str, nsid: int | None, **more: Any) -> None:
+    """Show health and wear.  JSON: nvmed.v1.SmartLog."""
+    request = pb.GetSmartLogRequest(controller=controller, nsid=nsid, **clearing(**more))
+    found = await session.client.logs.GetSmartLog(request)
+    session.show(found, lambda: render.details(found, without="raw"))
+
+
+@command(logs, "errors")
+@controller_argument
+@click.option("--max", "entries_max", type=click.IntRange(1, 256), default=None, help="At most so many, the newest.")
+@clearing_options
+async def errors(session: Session, controller: str, entries_max: int | None, **more: Any) -> None:
+    """List the errors that a controller remembers, newest first.  JSON: nvmed.v1.ListErrorLogEntriesResponse."""
+    request = pb.ListErrorLogEntriesRequest(controller=controller, entries_max=entries_max or 0, **clearing(**more))
+    found = await session.client.logs.ListErrorLogEntries(request)
+    session.show(found, lambda: render.table(ERRORS, found.error_log_entries))
+
+
+@command(logs, "effects")
+@controller_argument
+@click.option("--command-set", type=BYTE, default=0, show_default=True, help="I/O command set (CSI).")
+@raw_option
+async def effects(session: Session, controller: str, command_set: int, include_raw: bool) -> None:
+    """List which commands a controller supports and what they affect.  JSON: nvmed.v1.EffectsLog."""
+    request = pb.GetEffectsLogRequest(controller=controller, command_set=command_set, include_raw=include_raw)
+    found = await session.client.logs.GetEffectsLog(request)
+    rows = [("admin", each) for each in found.admin_commands] + [("I/O", each) for each in found.io_commands]
+    session.show(found, lambda: render.table(EFFECTS, rows))
+
+
+@command(self_test, "show")
+@controller_argument
+@raw_option
+async def show_self_tests(session: Session, controller: str, include_raw: bool) -> None:
+    """Show the self-test that runs and the results of the last ones.  JSON: nvmed.v1.SelfTestLog."""
+    request = pb.GetSelfTestLogRequest(controller=controller, include_raw=include_raw)
+    found = await session.client.logs.GetSelfTestLog(request)
+    session.show(found, lambda: _with_table(found, "results", RESULTS, found.results))
+
+
+STARTABLE = {"short": pb.SELF_TEST_SHORT, "extended": pb.SELF_TEST_EXTENDED, "abort": pb.SELF_TEST_ABORT}
+
+
+@command(self_test, "start")
+@controller_argument
+@click.argument("test", type=click.Choice(list(STARTABLE)))
+@click.option("--nsid", type=DWORD, help="Namespace to test, 0 for the controller alone.  [default: everything]")
+@dry_run_option
+@request_id_option
+async def start_self_test(
+    session: Session, controller: str, test: str, nsid: int | None, dry_run: bool, request_id: str
+) -> None:
+    """Start a self-test, or abort the one that runs.
+
+    It goes on in the drive: `show` tells how it is.  JSON: nvmed.v1.StartSelfTestResponse.
+    """
+    request = pb.StartSelfTestRequest(
+        controller=controller, test=STARTABLE[test], nsid=nsid, validate_only=dry_run, request_id=request_id
+    )
+    answer = await session.client.logs.StartSelfTest(request)
+    done = ("would be " if dry_run else "") + ("aborted" if test == "abort" else "started")
+    about = f", takes {answer.expected_minutes} min" if answer.expected_minutes else ""
+    what = "self-test" if test == "abort" else f"{test} self-test"
+    session.show(answer, lambda: f"{answer.controller}: {what} {done}{about}")
+
+
+@command(logs, "sanitize")
+@controller_argument
+@clearing_options
+async def sanitize(session: Session, controller: str, **more: Any) -> None:
+    """Show how the last sanitize operation is or ended.  JSON: nvmed.v1.SanitizeStatus."""
+    request = pb.GetSanitizeStatusRequest(controller=controller, **clearing(**more))
+    found = await session.client.logs.GetSanitizeStatus(request)
+    session.show(found, lambda: render.details(found, without="raw"))
+
+
+@command(logs, "supported")
+@controller_argument
+@raw_option
+async def supported(session: Session, controller: str, include_raw: bool) -> None:
+    """List which log pages a controller has.  JSON: nvmed.v1.SupportedLogPages."""
+    request = pb.GetSupportedLogPagesRequest(controller=controller, include_raw=include_raw)
+    found = await session.client.logs.GetSupportedLogPages(request)
+    session.show(found, lambda: render.table(PAGES, found.pages))
+
+
+@command(logs, "ocp-smart")
+@controller_argument
+@click.option("--uuid-index", type=BYTE, default=0, show_default=True, help="Of the OCP specification's UUID.")
+@raw_option
+async def ocp_smart(session: Session, controller: str, uuid_index: int, include_raw: bool) -> None:
+    """Show the OCP extension of health and wear (log page C0h).  JSON: nvmed.v1.OcpSmartLog."""
+    request = pb.GetOcpSmartLogRequest(controller=controller, uuid_index=uuid_index, include_raw=include_raw)
+    found = await session.client.logs.GetOcpSmartLog(request)
+    session.show(found, lambda: render.details(found, without="raw"))
+
+
+def _with_table(found: Any, field: str, columns: render.Columns[Any], rows: Any) -> str:
+    """The fields of `found`, and those of `field` as a table below."""
+    shown = render.details(found, without=(field, "raw"))
+    return f"{shown}\n\n{render.table(columns, rows)}" if rows else shown
+
+
+GROUPS: render.Columns[pb.AnaLog.Group] = (
+    ("GROUP", lambda g: g.group_id),
+    ("STATE", lambda g: render.enum(g, "state")),
+    ("CHANGES", lambda g: g.change_count),
+    ("NAMESPACES", lambda g: ", ".join(str(nsid) for nsid in g.nsids) or "-"),
+)
+
+BlockRow = tuple[int, str, str, str]
+BLOCKS: render.Columns[BlockRow] = (
+    ("NSID", lambda row: row[0]),
+    ("FIRST", lambda row: row[1]),
+    ("BLOCKS", lambda row: row[2]),
+    ("ACTION", lambda row: row[3]),
+)
+
+
+def _blocks(found: pb.LbaStatusLog) -> list[BlockRow]:
+    rows = []
+    for each in found.elements:
+        action = f"{each.recommended_action:02x}h"
+        if each.whole_namespace:
+            rows.append((each.nsid, "-", "all", action))
+        rows += [(each.nsid, str(part.start_lba), str(part.block_count), action) for part in each.ranges]
+    return rows
+
+
+ERRORS: render.Columns[pb.ErrorLogEntry] = (
+    ("ERROR", lambda e: e.error_count),
+    ("STATUS", lambda e: e.status_mnemonic or f"{e.raw_status:04x}h"),
+    ("NSID", lambda e: e.nsid),
+    ("LBA", lambda e: e.lba),
+    ("QUEUE", lambda e: e.submission_queue_id if e.submission_queue_id != 0xFFFF else "-"),
+    ("COMMAND", lambda e: e.command_id),
+    ("BYTE", lambda e: f"{e.location.byte}.{e.location.bit}" if e.HasField("location") else "-"),
+)
+
+CHANGES = {
+    "data": "changes_data",
+    "namespace": "changes_namespace",
+    "inventory": "changes_inventory",
+    "controller": "changes_controller",
+}
+
+EFFECTS: render.Columns[tuple[str, pb.CommandEffects]] = (
+    ("QUEUE", lambda e: e[0]),
+    ("OPCODE", lambda e: f"{e[1].opcode:02x}h"),
+    ("COMMAND", lambda e: e[1].command or "-"),
+    ("CHANGES", lambda e: ", ".join(word for word, field in CHANGES.items() if getattr(e[1], field)) or "-"),
+    ("RUNS", lambda e: render.enum(e[1], "submission")),
+    ("SCOPE", lambda e: ", ".join(label(pb.CommandEffects.Scope.Name(s), "SCOPE_") for s in e[1].scopes) or "-"),
+)
+
+RESULTS: render.Columns[pb.SelfTestResult] = (
+    ("TEST", lambda r: render.enum(r, "test")),
+    ("OUTCOME", lambda r: render.enum(r, "outcome")),
+    ("HOURS", lambda r: r.power_on_hours),
+    ("SEGMENT", lambda r: r.segment or "-"),
+    ("NSID", lambda r: r.nsid if r.HasField("nsid") else "-"),
+    ("LBA", lambda r: r.failing_lba if r.HasField("failing_lba") else "-"),
+)
+
+PAGES: render.Columns[pb.SupportedLogPages.Page] = (
+    ("PAGE", lambda p: f"{p.log_page:02x}h"),
+    ("TITLE", lambda p: p.title or "-"),
+    ("INDEX", lambda p: "yes" if p.index_offset_supported else "no"),
+)
