@@ -19,7 +19,7 @@ from nvmed.operations import failure
 from nvmed.operations.journal import Record, Step
 from nvmed.operations.running import Running
 from nvmed.rpc.errors import to_status
-from nvmed.v1 import firmware_pb2, inventory_pb2, namespace_pb2, operations_pb2
+from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operations_pb2
 
 OPERATIONS: Final = "operations/"
 
@@ -30,6 +30,8 @@ RESPONSES: Final[Mapping[str, type[Message]]] = {
     "nvmed.v1.FirmwareService/VerifyFirmware": firmware_pb2.VerifyFirmwareResponse,
     "nvmed.v1.InventoryService/ResetController": inventory_pb2.ResetControllerResponse,
     "nvmed.v1.InventoryService/ResetSubsystem": inventory_pb2.ResetSubsystemResponse,
+    "nvmed.v1.KeyService/RotateTlsKey": key_pb2.RotateTlsKeyResponse,
+    "nvmed.v1.KeyService/RotateDhchapKey": key_pb2.RotateDhchapKeyResponse,
     "nvmed.v1.NamespaceService/CreateNamespace": namespace_pb2.CreateNamespaceResponse,
     "nvmed.v1.NamespaceService/DeleteNamespace": namespace_pb2.DeleteNamespaceResponse,
     "nvmed.v1.NamespaceService/FormatNamespace": namespace_pb2.FormatNamespaceResponse,

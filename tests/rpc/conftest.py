@@ -16,6 +16,7 @@ from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
+from tests.rpc.key_ring import Ring
 from tests.rpc.passthru_calls import ALL, with_rules
 
 
@@ -57,3 +58,11 @@ async def daemon(start_daemon: StartDaemon, own_policy: Policy) -> Daemon:
 async def permissive(start_daemon: StartDaemon, tmp_path: Path) -> Daemon:
     """A server with a drive of which everything may be asked by passthrough."""
     return await with_rules(start_daemon, tmp_path, ALL, small_drive())
+
+
+@pytest.fixture
+async def ring() -> AsyncIterator[Ring]:
+    """A keyring for keys of type user."""
+    made = await Ring.make()
+    yield made
+    await made.close()

@@ -1,4 +1,4 @@
-"""A keyring of this kernel that a test may fill through a daemon in the same process."""
+"""What tests of keys over the wire use: a keyring of this kernel that they may fill, a key, and who may read it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ from typing import Any
 
 import pytest
 
+from nvmed import config
 from nvmed.errors import NvmedError
+from nvmed.keys.interchange import export_psk
+from nvmed.keys.psk import Derivation, DerivedTlsKey, PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
 from nvmed.linux.key_thread import KeyThread
 from nvmed.v1 import key_pb2
 
+HOST = "nqn.2014-08.org.nvmexpress:uuid:f8131ac0-cdef-4165-866b-5998c1e67890"
+SUBSYSTEM = "nqn.2024-01.io.example:subsys1"
+NAMES: dict[str, Any] = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM}
+KEY = bytes(range(32))
+TEXT = export_psk(Secret(KEY), PskHash.SHA256).reveal_text()
+
+KEY_READER = config.Policy(
+    roles={"key-reader": config.Role(permissions=("keys.read",))},
+    bindings=(config.Binding(principals=("unix:admin",), roles=("key-reader",)),),
+)
+"""A policy that was configured to let the admin socket read keys."""
+
 _names = (f"nvmed-rpc-{os.getpid()}-{number}" for number in itertools.count())
+
+
+def derived(version: int = 1, derivation: Derivation = Derivation.RFC8446, key: bytes = KEY) -> DerivedTlsKey:
+    """The TLS PSK of `key` between HOST and SUBSYSTEM."""
+    return derive_tls_key(Secret(key), HOST, SUBSYSTEM, version=version, hash_=PskHash.SHA256, derivation=derivation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,49 +12,25 @@ from typing import Any
 import pytest
 from nvmedctl import Client
 
-from nvmed import config
 from nvmed.errors import NvmedError
 from nvmed.keys.dhchap import HmacAlgorithm, Reading, parse_text
 from nvmed.keys.identity import parse_identity
-from nvmed.keys.interchange import export_psk, import_psk
+from nvmed.keys.interchange import import_psk
 from nvmed.keys.keyfile import KeyFileEntry, build_line
-from nvmed.keys.psk import Derivation, DerivedTlsKey, PskHash, derive_tls_key
+from nvmed.keys.psk import Derivation
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
 from nvmed.v1 import key_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon
-from tests.rpc.key_ring import Ring
+from tests.rpc.key_ring import HOST, KEY, KEY_READER, NAMES, TEXT, Ring, derived
 
-HOST = "nqn.2014-08.org.nvmexpress:uuid:f8131ac0-cdef-4165-866b-5998c1e67890"
-SUBSYSTEM = "nqn.2024-01.io.example:subsys1"
-NAMES: dict[str, Any] = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM}
-KEY = bytes(range(32))
 PSK = pb.ConfiguredPsk(key=KEY)
-TEXT = export_psk(Secret(KEY), PskHash.SHA256).reveal_text()
-
-
-@pytest.fixture
-async def ring() -> AsyncIterator[Ring]:
-    made = await Ring.make()
-    yield made
-    await made.close()
 
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[Client]:
     async with Client(daemon.address) as connected:
         yield connected
-
-
-KEY_READER = config.Policy(
-    roles={"key-reader": config.Role(permissions=("keys.read",))},
-    bindings=(config.Binding(principals=("unix:admin",), roles=("key-reader",)),),
-)
-"""A policy that was configured to let the admin socket read keys."""
-
-
-def derived(version: int = 1, derivation: Derivation = Derivation.RFC8446, key: bytes = KEY) -> DerivedTlsKey:
-    return derive_tls_key(Secret(key), HOST, SUBSYSTEM, version=version, hash_=PskHash.SHA256, derivation=derivation)
 
 
 def insertion(ring: Ring, **changes: Any) -> pb.InsertTlsKeyRequest:

@@ -19,6 +19,8 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
+from nvmed.rpc.convert_operation import RESPONSES
+
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
 
@@ -117,3 +119,15 @@ def test_lower_bounds_are_what_generated_code_asks_for() -> None:
     assert [f"protobuf>={version}" for version in protobuf] == [
         name for name in dependencies if name.startswith("protobuf")
     ]
+
+
+def test_every_operation_has_a_typed_response() -> None:
+    """Clients unpack what a method's operation ends with."""
+    begin = {
+        f"{file.package}.{service.name}/{method.name}"
+        for file in contract().values()
+        for service in file.service
+        for method in service.method
+        if method.output_type == ".google.longrunning.Operation"
+    }
+    assert set(RESPONSES) == begin
