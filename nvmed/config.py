@@ -145,6 +145,7 @@ class Metrics(Table, frozen=True):
     address: Annotated[
         str, Meta(description="`ADDRESS:PORT` with a loopback address, `unix:/path`, or empty for no metrics.")
     ] = ""
+    group: Annotated[str, Meta(description="Group that may open the unix socket; empty for root alone.")] = ""
     sample_interval_s: Annotated[
         int, Meta(ge=5, le=86_400, description="How often drives are asked for SMART data; scrapes never ask them.")
     ] = 60

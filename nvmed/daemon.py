@@ -16,6 +16,7 @@ from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.sampler import Sampler
 from nvmed.linux import systemd
 from nvmed.nvme.host import Host
 from nvmed.operations import images, key_files, namespace_reconcile, reconcile
@@ -35,6 +36,8 @@ from nvmed.operations.spool import Spool
 from nvmed.rpc.credentials import TlsDoor
 from nvmed.rpc.doors import group_id, loopback_door, tls_door, unix_door
 from nvmed.rpc.guard import Gate
+from nvmed.rpc.metrics import Metrics
+from nvmed.rpc.metrics_http import metrics_door
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.services import Foundation
 from nvmed.security.bindings import make_policy
@@ -53,9 +56,13 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
     tls_doors = [TlsDoor(listener) for listener in configured.listen.tls]
     _make_directory(Path(configured.state_dir))
     foundation = await lay_foundation(host, configured)
-    gate = Gate(policy, Resources(foundation.inventory, foundation.operations))
+    metrics = Metrics(foundation.inventory, foundation.operations, foundation.sampler)
+    gate = Gate(policy, Resources(foundation.inventory, foundation.operations), metrics.calls)
     async with contextlib.AsyncExitStack() as stack:
         await _enter(stack, foundation)
+        if configured.metrics.address:
+            await stack.enter_async_context(foundation.sampler.running())
+            await stack.enter_async_context(metrics_door(configured.metrics, metrics.exposition))
         addresses = [await stack.enter_async_context(door) for door in _doors(foundation, gate, configured, tls_doors)]
         yield tuple(addresses)
 
@@ -93,6 +100,7 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
         resets=Resets(drives),
         passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
         drives=drives,
+        sampler=Sampler(inventory, configured.metrics.sample_interval_s),
         simulated=configured.host.simulate > 0,
     )
 

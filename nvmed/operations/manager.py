@@ -103,6 +103,10 @@ class Manager:
         """The journal's thread."""
         return self._thread
 
+    def kinds_running(self) -> Sequence[str]:
+        """The kind of each operation that runs, without asking the journal."""
+        return [running.record.kind for running in self._running.values()]
+
     # -- beginning and ending
 
     async def recover(self) -> None:

@@ -65,6 +65,18 @@ async def unix_door(foundation: Foundation, gate: Gate, listener: config.UnixLis
             _remove(path)
 
 
+def unix_socket(listener: config.UnixListener) -> socket.socket:
+    """A listening socket with the checks and the owner of a door, for what is no gRPC."""
+    path = Path(listener.path)
+    _check_directory(path)
+    _make_room(path)
+    listening = socket.socket(socket.AF_UNIX)
+    with _umask(0o177):
+        listening.bind(str(path))
+    _hand_over(path, listener)
+    return listening
+
+
 @asynccontextmanager
 async def loopback_door(foundation: Foundation, gate: Gate, listener: config.Loopback) -> AsyncIterator[str]:
     """Serve plain TCP on loopback, whose clients all are `loopback`; yields its address."""

@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.errors import to_status
+from nvmed.rpc.metrics import CallMetrics
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.validate import validate
 from nvmed.security.bindings import Policy
@@ -36,8 +37,9 @@ log: Final = structlog.get_logger("nvmed.rpc")
 class Gate:
     """What guards of all doors share. `policy` is replaced by a reload; calls that run are then checked again."""
 
-    def __init__(self, policy: Policy, resources: Resources) -> None:
+    def __init__(self, policy: Policy, resources: Resources, calls: CallMetrics) -> None:
         self.resources = resources
+        self.calls = calls
         self._policy = policy
         self._inside: set[Guard] = set()
 
@@ -74,12 +76,19 @@ class Guard:
         self._call: Call | None = None
         self._request_id = uuid.uuid4().hex
         self._task: asyncio.Task[Any] | None = None
+        self._has_sent = False
 
     async def __aenter__(self) -> Guard:
         structlog.contextvars.bind_contextvars(request_id=self._request_id)
         self._task = asyncio.current_task()
         self._gate.entered(self)
+        self._gate.calls.began(self._method)
         return self
+
+    def sent(self) -> None:
+        """A message of a stream is about to be sent."""
+        self._gate.calls.sent(self._method, first=not self._has_sent)
+        self._has_sent = True
 
     async def admit(self, request: Message) -> None:
         """Let the call begin: whoever it is may do this to that, and the request is sound."""
@@ -155,6 +164,8 @@ class Guard:
         await self._context.abort_with_status(rpc_status.to_status(to_status(failure, self._request_id)))
 
     def _log(self, code: str, **more: str) -> None:
+        seconds = time.monotonic() - self._started
+        self._gate.calls.ended(self._method, code, seconds, streamed=self._has_sent)
         log.info(
             "call",
             method=self._method,
@@ -163,7 +174,7 @@ class Guard:
             peer=self._peer,
             request_id=self._request_id,
             code=code,
-            duration_ms=round((time.monotonic() - self._started) * 1000, 1),
+            duration_ms=round(seconds * 1000, 1),
             **more,
         )
 

@@ -53,6 +53,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 await guard.admit(request)
                 async with aclosing(handler.unary_stream(request, context)) as responses:
                     async for response in responses:
+                        guard.sent()
                         yield response
 
         async def stream_unary(requests: AsyncIterator[Message], context: Context) -> Any:
@@ -64,6 +65,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 admitted = await guard.admitted(requests)
                 async with aclosing(handler.stream_stream(admitted, context)) as responses:
                     async for response in responses:
+                        guard.sent()
                         yield response
 
         if handler.request_streaming and handler.response_streaming:

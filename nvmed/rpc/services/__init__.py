@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.sampler import Sampler
 from nvmed.operations.drives import Drives
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.keys import Keys
@@ -48,6 +49,7 @@ class Foundation:
     firmware: Firmware
     resets: Resets
     drives: Drives
+    sampler: Sampler
     passthrus: Passthrus
     simulated: bool
 
