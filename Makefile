@@ -95,14 +95,16 @@ lint-proto: setup
 
 lint-docs: setup
 	$(BIN)/python scripts/generate_error_docs.py --check
+	$(BIN)/python scripts/generate_service_docs.py --check
 
 lint-shell: setup
 	scripts/lint_shell
 
 .PHONY: proto
-proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md from the tables of errors
+proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md, configure.md, metrics.md from the code
 	$(BIN)/python scripts/generate_proto.py
 	$(BIN)/python scripts/generate_error_docs.py
+	$(BIN)/python scripts/generate_service_docs.py
 
 .PHONY: proto-baseline
 proto-baseline: setup ## At a release: keep the contract as the one that later ones must not break

@@ -1,6 +1,6 @@
 """The configuration: one TOML file, checked as a whole before anything of it is used.
 
-Its schema is here and nowhere else: `docs/configuration.md` is generated from it. A field that is not known, of another
+Its schema is here and nowhere else: `docs/configure.md` is generated from it. A field that is not known, of another
 type or out of range is refused with its path; what needs other parts of the house (roles that exist, certificates that
 fit) is checked by those. Options of the command line go before the file.
 """

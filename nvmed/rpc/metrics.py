@@ -270,6 +270,20 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         operations.subscribe(self._changed)
 
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the labels of each metric that is not a controller's, for its documentation."""
+        return {
+            "nvmed_info": ("version",),
+            "nvmed_calls_total": ("method", "code"),
+            "nvmed_call_duration_seconds": ("method",),
+            "nvmed_calls_in_progress": ("method",),
+            "nvmed_streams_in_progress": ("method",),
+            "nvmed_stream_messages_sent_total": ("method",),
+            "nvmed_operations_in_progress": ("kind",),
+            "nvmed_operations_total": ("kind", "state"),
+        }
+
     def families(self) -> Iterator[Metric]:
         """Every metric with its type and meaning, those without values too."""
         return iter(self._registry.collect())
