@@ -14,6 +14,8 @@ import nvmed
 from nvmedctl.cli import (  # noqa: F401  # their commands are of the groups of others
     drive_namespaces,
     images,
+    key_rotation,
+    key_texts,
     log_pages,
     namespace_changes,
     resets,
@@ -22,6 +24,7 @@ from nvmedctl.cli.command import common_options
 from nvmedctl.cli.controllers import controllers
 from nvmedctl.cli.failures import EXIT_HELP
 from nvmedctl.cli.firmware import firmware
+from nvmedctl.cli.keys import keys
 from nvmedctl.cli.logs import logs
 from nvmedctl.cli.namespaces import namespaces
 from nvmedctl.cli.operations import operations
@@ -30,7 +33,7 @@ from nvmedctl.cli.server import server
 from nvmedctl.cli.subsystems import subsystems
 from nvmedctl.cli.telemetry import telemetry
 
-GROUPS = (controllers, subsystems, namespaces, logs, telemetry, firmware, passthru, operations, server)
+GROUPS = (controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, server)
 
 
 @click.group(epilog=EXIT_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,0 +1,121 @@
+"""nvmedctl keys rotate, rotate-dhchap: new keys for the connections that there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nvmed.v1 import key_pb2 as pb
+from nvmedctl.cli import render, secrets
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.firmware import run
+from nvmedctl.cli.keys import (
+    change_of,
+    change_options,
+    derivation_of,
+    derive_options,
+    inserted,
+    keyring_of,
+    keys,
+    name_options,
+    names_of,
+    ttl_option,
+)
+from nvmedctl.cli.parameters import options
+from nvmedctl.cli.secrets import source_options
+
+CONNECTIONS: render.Columns[pb.RotateTlsKeyResponse.Connection] = (
+    ("BEFORE", lambda c: c.previous_controller),
+    ("NOW", lambda c: c.controller or "-"),
+    ("METHOD", lambda c: render.enum(c, "method")),
+    ("OLD KEY", lambda c: c.previous_serial),
+    ("NEW KEY", lambda c: c.serial or "-"),
+)
+RETIRED: render.Columns[pb.RotateTlsKeyResponse.RetiredKey] = (
+    ("OLD KEY", lambda k: k.serial),
+    ("REVOKED", lambda k: "yes" if k.revoked else "no"),
+    ("STILL USED BY", lambda k: ", ".join(k.controllers) or "-"),
+    ("DESCRIPTION", lambda k: k.description),
+)
+
+rotate_options = options(
+    click.option("--acknowledge-disruption", is_flag=True, help="I/O may wait while an only path is reset."),
+    change_options,
+    click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself."),
+)
+
+
+@command(keys, "rotate")
+@name_options
+@derive_options
+@click.option("--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]")
+@ttl_option
+@click.option("--header-digest", is_flag=True, help="Of connections that are made anew: CRC-32C over headers.")
+@click.option("--data-digest", is_flag=True, help="Likewise: CRC-32C over data.")
+@click.option("--write-queues", type=click.IntRange(0, 65535), default=0, help="Likewise: queues for writes alone.")
+@click.option("--poll-queues", type=click.IntRange(0, 65535), default=0, help="Likewise: queues that are polled.")
+@click.option("--type-of-service", type=click.IntRange(0, 255), help="Likewise: type of service of IP packets.")
+@rotate_options
+async def rotate(session: Session, keyring: pb.KeyringRef | None, **more: Any) -> None:
+    """Replace the TLS key of a host and a subsystem, and move every connection to the new one, path by path.
+
+    The subsystem must accept the new key already, beside the old one. The old key is revoked last; until then whatever
+    fails is undone.
+
+    JSON: nvmed.v1.RotateTlsKeyResponse; with --no-wait google.longrunning.Operation.
+    """
+    request = pb.RotateTlsKeyRequest(
+        keyring=keyring,
+        ttl_s=more["ttl_s"] or 0,
+        connection_options=pb.ConnectionOptions(
+            header_digest=more["header_digest"],
+            data_digest=more["data_digest"],
+            write_queues=more["write_queues"],
+            poll_queues=more["poll_queues"],
+            type_of_service=more["type_of_service"],
+        ),
+        acknowledge_disruption=more["acknowledge_disruption"],
+        **derivation_of(more),
+        **change_of(more),
+    )
+    await run(session, session.client.keys.RotateTlsKey, request, pb.RotateTlsKeyResponse, more["no_wait"],
+              lambda answer: _rotated(answer, more))  # fmt: skip
+
+
+def _rotated(answer: pb.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
+    shown = [inserted(answer.key, more)]
+    shown += [render.table(CONNECTIONS, answer.connections)] if answer.connections else ["no connection had to move"]
+    shown += [render.table(RETIRED, answer.retired_keys)] if answer.retired_keys else []
+    return "\n\n".join(shown)
+
+
+@command(keys, "rotate-dhchap")
+@name_options
+@source_options("host-", "the new secret of the host, a DHHC-1 text,", "it stays as it is")
+@source_options("controller-", "the new secret of the controller, a DHHC-1 text,", "it stays as it is")
+@rotate_options
+async def rotate_dhchap(session: Session, **more: Any) -> None:
+    """Replace the DH-HMAC-CHAP secrets of the connections of a host and a subsystem, path by path.
+
+    JSON: nvmed.v1.RotateDhchapKeyResponse; with --no-wait google.longrunning.Operation.
+    """
+    if more["host_secret_file"] == more["controller_secret_file"] == secrets.STDIN:
+        raise click.UsageError("Only one secret can come from standard input.")
+    host, controller = (secrets.optional(more, prefix) for prefix in ("host_", "controller_"))
+    if host is None and controller is None:
+        raise click.UsageError("Say where the new secret is: --host-secret-file, --controller-secret-file, ...")
+    request = pb.RotateDhchapKeyRequest(
+        host_secret="" if host is None else secrets.as_text(host),
+        controller_secret="" if controller is None else secrets.as_text(controller),
+        acknowledge_disruption=more["acknowledge_disruption"],
+        **names_of(more),
+        **change_of(more),
+    )
+    await run(session, session.client.keys.RotateDhchapKey, request, pb.RotateDhchapKeyResponse, more["no_wait"],
+              lambda answer: _authenticated(answer, more))  # fmt: skip
+
+
+def _authenticated(answer: pb.RotateDhchapKeyResponse, more: dict[str, Any]) -> str:
+    moved = ", ".join(answer.controllers)
+    return f"{moved} would authenticate anew" if more["dry_run"] else f"{moved} authenticated with the new secrets"

@@ -1,0 +1,105 @@
+"""nvmedctl keys generate, generate-dhchap, export, read: whatever hands a secret out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nvmed.v1 import key_pb2 as pb
+from nvmedctl.cli import secrets
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.keys import SERIAL, keyring_of, keys, where_options
+from nvmedctl.cli.secrets import HASHES, psk_options, source_options, target_options
+
+SIZES = click.Choice(["32", "48", "64"])
+
+
+@command(keys, "generate")
+@click.option("--hash", "hash_", type=click.Choice(["none", "sha256", "sha384"]), default="sha256", show_default=True)
+@click.option("--size", type=click.Choice(["32", "48"]), help="Bytes of the key.  [default: as many as the hash has]")
+@target_options
+async def generate(session: Session, hash_: str, size: str | None, **more: Any) -> None:
+    """Make a configured PSK, to be given to both ends. It is kept nowhere else.
+
+    JSON: nvmed.v1.GenerateTlsKeyResponse, without its secret unless --reveal is given.
+    """
+    secrets.check_target(more)
+    request = pb.GenerateTlsKeyRequest(hash=HASHES[hash_], size_bytes=int(size or 0))
+    made = await session.client.keys.GenerateTlsKey(request)
+    secrets.give(session, made, ("text",), f"{made.text}\n".encode(), more)
+
+
+@command(keys, "generate-dhchap")
+@click.option("--hmac", type=click.Choice(list(HASHES)), default="none", show_default=True,
+              help="Hash that transforms the secret.")  # fmt: skip
+@click.option(
+    "--nqn", default="", metavar="NQN", help="Whose secret it is: the host, or the subsystem; goes with --hmac."
+)
+@click.option("--size", type=SIZES, help="Bytes of a secret that is made.  [default: as many as the hash has, or 32]")
+@source_options(what="a secret that there is already", default="a secret is made")
+@click.option("--form", type=click.Choice(["hex", "raw"]), default="hex", show_default=True,
+              help="How that secret is written.")  # fmt: skip
+@click.option("--transformed", is_flag=True, help="Hand out the transformed text, for nvme-cli 2 as a peer.")
+@target_options
+async def generate_dhchap(
+    session: Session, hmac: str, nqn: str, size: str | None, form: str, transformed: bool, **more: Any
+) -> None:
+    """Make a DH-HMAC-CHAP secret as DHHC-1 text.
+
+    JSON: nvmed.v1.GenerateDhchapKeyResponse, without its secrets unless --reveal is given.
+    """
+    secrets.check_target(more)
+    given = secrets.optional(more)
+    request = pb.GenerateDhchapKeyRequest(
+        hmac=HASHES[hmac],
+        nqn=nqn,
+        secret=b"" if given is None else secrets.as_bytes(given, form),
+        size_bytes=int(size or 0),
+    )
+    made = await session.client.keys.GenerateDhchapKey(request)
+    text = made.transformed_text if transformed else made.secret_text
+    if not text:
+        raise click.UsageError("A secret of this size has no transformed text: give --size as long as the hash.")
+    secret_fields = ("secret_text", "transformed_text", "transformed_key")
+    secrets.give(session, made, secret_fields, f"{text}\n".encode(), more)
+
+
+@command(keys, "export")
+@click.option("--identity", metavar="IDENTITY", help="Write the key that lies in the keyring under this identity.")
+@click.option("--key-file", is_flag=True, help="Write a line of a key file instead of the text alone.")
+@psk_options
+@where_options
+@target_options
+async def export(session: Session, identity: str | None, key_file: bool, **more: Any) -> None:
+    """Write a key as interchange text: one that is given, or with --identity one of the keyring.
+
+    JSON: nvmed.v1.ExportTlsKeyResponse, without its secrets unless --reveal is given.
+    """
+    secrets.check_target(more)
+    if identity is None:
+        if key_file:
+            raise click.UsageError("--key-file goes with --identity: a configured PSK is in no key file.")
+        request = pb.ExportTlsKeyRequest(psk=secrets.psk(more))
+    else:
+        stored = pb.ExportTlsKeyRequest.StoredTlsKey(
+            identity=identity, keyring=more["keyring"], key_type=more["key_type"]
+        )
+        request = pb.ExportTlsKeyRequest(stored=stored)
+    done = await session.client.keys.ExportTlsKey(request)
+    content = done.key_file_line if key_file else f"{done.text}\n"
+    secrets.give(session, done, ("text", "key_file_line"), content.encode(), more)
+
+
+@command(keys, "read")
+@click.argument("serial", type=SERIAL)
+@click.option("--keyring", metavar="KEYRING", callback=keyring_of, help="Where it is.  [default: .nvme]")
+@target_options
+async def read(session: Session, serial: int, keyring: pb.KeyringRef | None, **more: Any) -> None:
+    """Read what a key holds. No role that ships may.
+
+    JSON: nvmed.v1.ReadKeyResponse, without its secret unless --reveal is given.
+    """
+    secrets.check_target(more)
+    found = await session.client.keys.ReadKey(pb.ReadKeyRequest(serial=serial, keyring=keyring))
+    secrets.give(session, found, ("payload",), found.payload, more)

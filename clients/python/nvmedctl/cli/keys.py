@@ -1,0 +1,271 @@
+"""nvmedctl keys: the kernel's keyrings, and the TLS keys in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from nvmed.v1 import key_pb2 as pb
+from nvmedctl.cli import render, secrets
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import dry_run_option, integer, options, request_id_option
+from nvmedctl.cli.secrets import psk_options, source_options
+
+SERIAL = integer(2**31 - 1)
+
+DERIVATIONS = {
+    "rfc8446": pb.TlsKeyDerivation.TLS_KEY_DERIVATION_RFC8446,
+    "compat": pb.TlsKeyDerivation.TLS_KEY_DERIVATION_COMPAT,
+}
+
+
+@click.group()
+def keys() -> None:
+    """TLS keys and DH-HMAC-CHAP secrets.
+
+    Secrets are read from standard input, a file or a credential of systemd, and never from the command line. None is
+    printed without --reveal.
+    """
+
+
+def keyring_of(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> pb.KeyringRef | None:
+    if not value:
+        return None
+    try:
+        return pb.KeyringRef(serial=int(value, 0))
+    except ValueError:
+        return pb.KeyringRef(name=value)
+
+
+where_options = options(
+    click.option(
+        "--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]"
+    ),
+    click.option("--type", "key_type", default="", metavar="TYPE", help="Type of keys.  [default: psk]"),
+)
+name_options = options(
+    click.option("--host", "host_nqn", required=True, metavar="NQN", help="NQN of the host."),
+    click.option("--subsystem", "subsystem_nqn", required=True, metavar="NQN", help="NQN of the subsystem."),
+)
+derive_options = options(
+    psk_options,
+    click.option("--identity-version", type=click.IntRange(0, 1), help="Version of the identity.  [default: 1]"),
+    click.option("--derivation", type=click.Choice(list(DERIVATIONS)), default="rfc8446", show_default=True,
+                 help="How the TLS PSK is derived: compat is what libnvme 1.10 to 1.15 makes."),
+)  # fmt: skip
+ttl_option = click.option("--ttl", "ttl_s", type=click.IntRange(1, 2**32 - 1), metavar="SECONDS", help="Let it expire.")
+change_options = options(dry_run_option, request_id_option)
+
+COLUMNS: render.Columns[pb.KernelKey] = (
+    ("SERIAL", lambda k: k.serial),
+    ("TYPE", lambda k: k.type),
+    ("VERSION", lambda k: k.identity.version if k.HasField("identity") else "-"),
+    ("HASH", lambda k: render.enum(k.identity, "cipher") if k.HasField("identity") else "-"),
+    ("EXPIRES", lambda k: _expiry(k)),
+    ("PERMISSIONS", lambda k: f"{k.permissions:08x}"),
+    ("HOST", lambda k: k.identity.host_nqn or "-"),
+    ("SUBSYSTEM", lambda k: k.identity.subsystem_nqn or k.description),
+)
+VARIANTS: render.Columns[pb.CheckTlsKeyResponse.Variant] = (
+    ("VERSION", lambda v: v.identity.version),
+    ("DERIVATION", lambda v: render.enum(v.identity, "derivation")),
+    ("LOADED", lambda v: render.enum(v, "loaded")),
+    ("SERIAL", lambda v: v.serial or "-"),
+    ("IDENTITY", lambda v: v.identity.identity),
+)
+
+
+def _expiry(key: pb.KernelKey) -> str:
+    state = pb.KernelKey.ExpiryState
+    if key.expiry_state == state.EXPIRY_STATE_EXPIRES:
+        return f"in {key.remaining_s} s or {key.resolution_s} s more"
+    return {state.EXPIRY_STATE_PERMANENT: "never", state.EXPIRY_STATE_EXPIRED: "expired"}.get(key.expiry_state, "-")
+
+
+# -- looking
+
+
+@command(keys, "keyring")
+@click.argument("name", default="")
+async def keyring(session: Session, name: str) -> None:
+    """Find a keyring, .nvme if NAME is not given.  JSON: nvmed.v1.KernelKey."""
+    found = await session.client.keys.LookupKeyring(pb.LookupKeyringRequest(name=name))
+    session.show(found, lambda: render.details(found))
+
+
+@command(keys, "show")
+@click.argument("serial", type=SERIAL)
+async def show(session: Session, serial: int) -> None:
+    """Describe the key or keyring of a serial number.  JSON: nvmed.v1.KernelKey."""
+    found = await session.client.keys.DescribeKey(pb.DescribeKeyRequest(serial=serial))
+    session.show(found, lambda: render.details(found))
+
+
+@command(keys, "find")
+@click.argument("description")
+@where_options
+async def find(session: Session, description: str, **more: Any) -> None:
+    """Find the key of exactly this DESCRIPTION, which for a TLS key is its identity.
+
+    Without --keyring it is looked for in the daemon's session keyring.
+
+    JSON: nvmed.v1.KernelKey.
+    """
+    found = await session.client.keys.LookupKey(pb.LookupKeyRequest(description=description, **more))
+    session.show(found, lambda: render.details(found))
+
+
+@command(keys, "list")
+@where_options
+async def list_keys(session: Session, **more: Any) -> None:
+    """List the TLS keys of a keyring.  JSON: an object with `keys`, each nvmed.v1.KernelKey."""
+    found = [part.key async for part in session.client.keys.ScanTlsKeys(pb.ScanTlsKeysRequest(**more))]
+    as_json = [
+        MessageToDict(key, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for key in found
+    ]
+    session.show({"keys": as_json}, lambda: render.table(COLUMNS, found))
+
+
+@command(keys, "identity")
+@name_options
+@derive_options
+async def identity(session: Session, **more: Any) -> None:
+    """Say under which identity `insert` would put a configured PSK.  JSON: nvmed.v1.TlsKeyIdentity."""
+    request = pb.GenerateTlsKeyIdentityRequest(**derivation_of(more))
+    found = await session.client.keys.GenerateTlsKeyIdentity(request)
+    session.show(found, lambda: found.identity)
+
+
+@command(keys, "check")
+@name_options
+@psk_options
+@where_options
+async def check(session: Session, **more: Any) -> None:
+    """Say which identities a configured PSK yields, by every derivation, and what is loaded under each.
+
+    JSON: nvmed.v1.CheckTlsKeyResponse.
+    """
+    request = pb.CheckTlsKeyRequest(**names_of(more), **where_of(more), psk=secrets.psk(more))
+    found = await session.client.keys.CheckTlsKey(request)
+    omitted = [f"version {one.identity_version}, {render.enum(one, 'derivation')}: {one.why}" for one in found.omitted]
+    session.show(found, lambda: "\n".join((render.table(VARIANTS, found.variants), *omitted)))
+
+
+# -- changing
+
+
+@command(keys, "link")
+@click.option("--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]")
+@change_options
+async def link(session: Session, keyring: pb.KeyringRef | None, **more: Any) -> None:
+    """Link a keyring into the daemon's session keyring, for programs that share it.
+
+    JSON: nvmed.v1.LinkKeyringResponse.
+    """
+    answer = await session.client.keys.LinkKeyring(pb.LinkKeyringRequest(keyring=keyring, **change_of(more)))
+    session.show(answer, lambda: f"keyring {answer.serial} {_done(more, 'linked')}")
+
+
+@command(keys, "insert")
+@name_options
+@derive_options
+@where_options
+@ttl_option
+@change_options
+async def insert(session: Session, **more: Any) -> None:
+    """Derive a TLS PSK from a configured PSK and put it into the keyring.  JSON: nvmed.v1.InsertTlsKeyResponse."""
+    request = pb.InsertTlsKeyRequest(
+        **derivation_of(more), **where_of(more), **change_of(more), ttl_s=more["ttl_s"] or 0
+    )
+    answer = await session.client.keys.InsertTlsKey(request)
+    session.show(answer, lambda: inserted(answer.key, more))
+
+
+@command(keys, "import")
+@click.option("--identity", metavar="IDENTITY",
+              help="The secret is one derived TLS PSK as interchange text, and this its identity.  "
+              "[default: it is a key file of nvme-cli]")  # fmt: skip
+@source_options(what="the key file, or the key")
+@where_options
+@ttl_option
+@change_options
+async def import_keys(session: Session, identity: str | None, **more: Any) -> None:
+    """Put derived TLS PSKs into the keyring as they are: all of a key file of nvme-cli, or one.
+
+    JSON: nvmed.v1.ImportTlsKeyResponse.
+    """
+    with secrets.required(more) as secret:
+        source: dict[str, Any] = {"key_file": secret.reveal()}
+        if identity is not None:
+            key = pb.ImportTlsKeyRequest.DerivedTlsKey(identity=identity, text=secrets.as_text(secret))
+            source = {"key": key}
+    request = pb.ImportTlsKeyRequest(**source, **where_of(more), **change_of(more), ttl_s=more["ttl_s"] or 0)
+    answer = await session.client.keys.ImportTlsKey(request)
+    session.show(answer, lambda: "\n".join(inserted(key, more) for key in answer.keys))
+
+
+@command(keys, "update")
+@click.argument("description")
+@source_options(what="what the key is to hold")
+@where_options
+@ttl_option
+@change_options
+async def update(session: Session, description: str, **more: Any) -> None:
+    """Let the key of a DESCRIPTION hold what is given, byte for byte, making it if there is none.
+
+    JSON: nvmed.v1.UpdateKeyResponse.
+    """
+    with secrets.required(more) as secret:
+        request = pb.UpdateKeyRequest(
+            description=description,
+            payload=secret.reveal(),
+            ttl_s=more["ttl_s"] or 0,
+            **where_of(more),
+            **change_of(more),
+        )
+    answer = await session.client.keys.UpdateKey(request)
+    session.show(answer, lambda: f"key {answer.serial or description} {_done(more, render.enum(answer, 'outcome'))}")
+
+
+@command(keys, "revoke")
+@click.argument("identity")
+@where_options
+@change_options
+async def revoke(session: Session, identity: str, **more: Any) -> None:
+    """Revoke the key of an IDENTITY: no new connection is made with it.  JSON: nvmed.v1.RevokeTlsKeyResponse."""
+    request = pb.RevokeTlsKeyRequest(identity=identity, **where_of(more), **change_of(more))
+    answer = await session.client.keys.RevokeTlsKey(request)
+    session.show(answer, lambda: f"key {answer.serial} {_done(more, 'revoked')}")
+
+
+def inserted(key: pb.InsertedTlsKey, more: dict[str, Any]) -> str:
+    """A key in the keyring, for people."""
+    serial = f"key {key.serial}" if key.serial else "key"
+    return f"{serial} {_done(more, render.enum(key, 'outcome'))}: {key.identity.identity}"
+
+
+def _done(more: dict[str, Any], what: str) -> str:
+    return f"would be {what}" if more["dry_run"] else what
+
+
+def names_of(more: dict[str, Any]) -> dict[str, Any]:
+    return {"host_nqn": more["host_nqn"], "subsystem_nqn": more["subsystem_nqn"]}
+
+
+def where_of(more: dict[str, Any]) -> dict[str, Any]:
+    return {"keyring": more["keyring"], "key_type": more["key_type"]}
+
+
+def change_of(more: dict[str, Any]) -> dict[str, Any]:
+    return {"validate_only": more["dry_run"], "request_id": more["request_id"]}
+
+
+def derivation_of(more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **names_of(more),
+        "psk": secrets.psk(more),
+        "identity_version": more["identity_version"],
+        "derivation": DERIVATIONS[more["derivation"]],
+    }

@@ -1,0 +1,172 @@
+"""Secrets on their way in and out.
+
+In they come from standard input, a file or a systemd credential: what is on a command line, everybody on the host sees.
+Out they go into a file of the caller's alone, or to standard output if that was asked for by name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.message import Message
+
+from nvmed.errors import invalid_field
+from nvmed.keys.secret import Secret
+from nvmed.v1 import key_pb2 as pb
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session
+from nvmedctl.cli.parameters import options
+from nvmedctl.cli.text import label
+from nvmedctl.files import AtomicFile
+
+SECRET_BYTES_MAX = 1 << 20
+"""A key file; everything else is far smaller."""
+
+STDIN = "-"
+ENVIRONMENT = "CREDENTIALS_DIRECTORY"
+
+HASHES = {label(name, "HMAC_ALGORITHM_"): name for name in pb.HmacAlgorithm.keys()[1:]}
+
+
+def source_options(prefix: str = "", what: str = "the secret", default: str = "standard input") -> Callable[[Any], Any]:
+    """Where a secret comes from: `--{prefix}secret-file` and `--{prefix}credential`."""
+    return options(
+        click.option(f"--{prefix}secret-file", metavar="FILE",
+                     help=f"Read {what} from FILE, - for standard input.  [default: {default}]"),
+        click.option(f"--{prefix}credential", metavar="NAME",
+                     help=f"Read {what} from this credential of systemd (LoadCredential=)."),
+    )  # fmt: skip
+
+
+def optional(more: dict[str, Any], prefix: str = "") -> Secret | None:
+    """The secret that `source_options` name; None if they name none.
+
+    Raises `OSError`, INVALID_FIELD if it is empty or too large, and UsageError.
+    """
+    file, name = more[f"{prefix}secret_file"], more[f"{prefix}credential"]
+    if file is not None and name is not None:
+        flag = prefix.replace("_", "-")
+        raise click.UsageError(f"--{flag}secret-file and --{flag}credential exclude each other.")
+    if file is None and name is None:
+        return None
+    return _load(_credential(name) if file is None else file)
+
+
+def required(more: dict[str, Any]) -> Secret:
+    """The secret that `source_options` name, that of standard input if they name none; raises what `optional` does."""
+    return optional(more) or _load(STDIN)
+
+
+def _load(path: str) -> Secret:
+    secret = Secret(_prompt() if path == STDIN and sys.stdin.isatty() else _bytes(path))
+    if not 0 < len(secret) <= SECRET_BYTES_MAX:
+        raise invalid_field("secret", f"it has {len(secret)} bytes; give 1 to {SECRET_BYTES_MAX}")
+    return secret
+
+
+def _credential(name: str) -> str:
+    directory = os.environ.get(ENVIRONMENT, "")
+    if not directory:
+        raise click.UsageError(f"--credential needs ${ENVIRONMENT}, which systemd sets for services that have some.")
+    if "/" in name or name in ("", ".", ".."):
+        raise click.UsageError("--credential is a name, not a path.")
+    return str(Path(directory) / name)
+
+
+def _prompt() -> bytes:
+    return str(click.prompt("Secret", hide_input=True, err=True)).encode()
+
+
+def _bytes(path: str) -> bytes:
+    if path == STDIN:
+        return sys.stdin.buffer.read(SECRET_BYTES_MAX + 1)
+    with Path(path).open("rb") as file:
+        return file.read(SECRET_BYTES_MAX + 1)
+
+
+def as_text(secret: Secret) -> str:
+    """An interchange or DHHC-1 text, without the newline that editors and echo put behind it."""
+    try:
+        return secret.reveal_text().removesuffix("\n").removesuffix("\r")
+    except ValueError:
+        raise invalid_field("secret", "it is no text; see --form") from None
+
+
+def as_bytes(secret: Secret, form: str) -> bytes:
+    """The bytes of a secret that is given in hexadecimal, or as they are."""
+    if form == "raw":
+        return secret.reveal()
+    try:
+        return bytes.fromhex(as_text(secret))
+    except ValueError:
+        raise invalid_field("secret", "it is not hexadecimal; see --form") from None
+
+
+psk_options = options(
+    source_options(what="the configured PSK"),
+    click.option("--form", type=click.Choice(["text", "hex", "raw"]), default="text", show_default=True,
+                 help="How the PSK is written: interchange text NVMeTLSkey-1:..., hexadecimal, bytes as they are."),
+    click.option("--hash", "hash_", type=click.Choice(["none", "sha256", "sha384"]),
+                 help="Hash of the PSK.  [default: what its text says, or the one as long as the key]"),
+)  # fmt: skip
+
+
+def psk(more: dict[str, Any]) -> pb.ConfiguredPsk:
+    """The configured PSK that `psk_options` name."""
+    hash_ = HASHES[more["hash_"]] if more["hash_"] else None
+    with required(more) as secret:
+        if more["form"] == "text":
+            return pb.ConfiguredPsk(text=as_text(secret), hash=hash_)
+        return pb.ConfiguredPsk(key=as_bytes(secret, more["form"]), hash=hash_)
+
+
+target_options = options(
+    click.option("-o", "--file", "file", type=click.Path(dir_okay=False, path_type=Path),
+                 help="Write the secret to FILE, which only its owner may read."),
+    click.option("--reveal", is_flag=True, help="Print the secret."),
+)  # fmt: skip
+
+
+def check_target(more: dict[str, Any]) -> None:
+    """Raise UsageError where nobody would get the secret: before it is made."""
+    if not more["reveal"] and more["file"] is None:
+        raise click.UsageError("Say where the secret goes: --file FILE, or --reveal to print it.")
+
+
+def give(session: Session, answer: Message, fields: tuple[str, ...], content: bytes, more: dict[str, Any]) -> None:
+    """Let `content`, the secret, go where `target_options` say, and show the rest of `answer`.
+
+    `fields` are those of `answer` that are secret.
+    """
+    file: Path | None = more["file"]
+    if file is not None:
+        _write(file, content)
+    shown = type(answer)()
+    shown.CopyFrom(answer)
+    if not more["reveal"]:
+        for field in fields:
+            shown.ClearField(field)
+    session.show(shown, lambda: _view(shown, content, fields, more))
+
+
+def _view(shown: Message, content: bytes, fields: tuple[str, ...], more: dict[str, Any]) -> str:
+    if more["reveal"]:
+        text = content.removesuffix(b"\n")
+        return text.decode() if text.isascii() and text.decode().isprintable() else content.hex()
+    details = render.details(shown, without=fields)
+    return "\n".join(part for part in (f"{more['file']}: {len(content)} bytes", details) if part)
+
+
+def _write(path: Path, content: bytes) -> None:
+    file = AtomicFile(path)
+    try:
+        file.open()
+        file.write(content)
+        file.commit()
+    finally:
+        file.discard()
