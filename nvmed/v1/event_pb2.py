@@ -27,7 +27,7 @@ from nvmed.v1 import operations_pb2 as nvmed_dot_v1_dot_operations__pb2
 from nvmed.v1 import resources_pb2 as nvmed_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/event.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"k\n\x10\x41syncEventDetail\x12\x0b\n\x03raw\x18\x01 \x01(\r\x12\x12\n\nevent_type\x18\x02 \x01(\r\x12\x13\n\x0binformation\x18\x03 \x01(\r\x12\x13\n\x0blog_page_id\x18\x04 \x01(\r\x12\x0c\n\x04name\x18\x05 \x01(\t\"P\n\x18TelemetryAvailableDetail\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x19\n\x11reason_identifier\x18\x02 \x01(\x0c\"T\n\x15\x43riticalWarningDetail\x12\x18\n\x10\x63ritical_warning\x18\x01 \x01(\r\x12!\n\x19previous_critical_warning\x18\x02 \x01(\r\"\x8c\x01\n\x16OperationChangedDetail\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tprincipal\x18\x05 \x01(\t\"\xc8\x04\n\x05\x45vent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x06 \x01(\t\x12\x11\n\tnamespace\x18\x07 \x01(\t\x12\x11\n\toperation\x18\x08 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\t \x03(\t\x12\x30\n\x10\x63ontroller_state\x18\n \x01(\x0b\x32\x14.nvmed.v1.ControllerH\x00\x12.\n\x0fnamespace_state\x18\x0b \x01(\x0b\x32\x13.nvmed.v1.NamespaceH\x00\x12\x31\n\x0b\x61sync_event\x18\x0c \x01(\x0b\x32\x1a.nvmed.v1.AsyncEventDetailH\x00\x12\x41\n\x13telemetry_available\x18\r \x01(\x0b\x32\".nvmed.v1.TelemetryAvailableDetailH\x00\x12\x43\n\x18\x63ritical_warning_changed\x18\x0e \x01(\x0b\x32\x1f.nvmed.v1.CriticalWarningDetailH\x00\x12=\n\x11operation_changed\x18\x0f \x01(\x0b\x32 .nvmed.v1.OperationChangedDetailH\x00\x42\x08\n\x06\x64\x65tail\"\x9b\x01\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x18\n\x10include_snapshot\x18\x02 \x01(\x08\x12\"\n\x05kinds\x18\x03 \x03(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x04 \x01(\t\x12\x1d\n\x15heartbeat_interval_ms\x18\x05 \x01(\r\"\xc6\x02\n\x13WatchEventsResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x0f.nvmed.v1.EventH\x00\x12<\n\theartbeat\x18\x02 \x01(\x0b\x32\'.nvmed.v1.WatchEventsResponse.HeartbeatH\x00\x12\x38\n\x07\x64ropped\x18\x03 \x01(\x0b\x32%.nvmed.v1.WatchEventsResponse.DroppedH\x00\x12\x41\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32).nvmed.v1.WatchEventsResponse.SnapshotEndH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\x1a\x0b\n\tHeartbeat\x1a\x18\n\x07\x44ropped\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x1a\r\n\x0bSnapshotEndB\x06\n\x04part\"J\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"N\n\x12ListEventsResponse\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.nvmed.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xa0\x03\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45VENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n\x1d\x45VENT_KIND_CONTROLLER_REMOVED\x10\x02\x12!\n\x1d\x45VENT_KIND_CONTROLLER_CHANGED\x10\x03\x12!\n\x1d\x45VENT_KIND_CONTROLLER_STARTED\x10\x04\x12\x1e\n\x1a\x45VENT_KIND_NAMESPACE_ADDED\x10\x05\x12 \n\x1c\x45VENT_KIND_NAMESPACE_REMOVED\x10\x06\x12 \n\x1c\x45VENT_KIND_NAMESPACE_CHANGED\x10\x07\x12\x1a\n\x16\x45VENT_KIND_ASYNC_EVENT\x10\x08\x12\"\n\x1e\x45VENT_KIND_TELEMETRY_AVAILABLE\x10\t\x12\'\n#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n\x12 \n\x1c\x45VENT_KIND_OPERATION_CHANGED\x10\x0b\x32\xa5\x01\n\x0c\x45ventService\x12L\n\x0bWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n\nListEvents\x12\x1b.nvmed.v1.ListEventsRequest\x1a\x1c.nvmed.v1.ListEventsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/event.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"k\n\x10\x41syncEventDetail\x12\x0b\n\x03raw\x18\x01 \x01(\r\x12\x12\n\nevent_type\x18\x02 \x01(\r\x12\x13\n\x0binformation\x18\x03 \x01(\r\x12\x13\n\x0blog_page_id\x18\x04 \x01(\r\x12\x0c\n\x04name\x18\x05 \x01(\t\"P\n\x18TelemetryAvailableDetail\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x19\n\x11reason_identifier\x18\x02 \x01(\x0c\"T\n\x15\x43riticalWarningDetail\x12\x18\n\x10\x63ritical_warning\x18\x01 \x01(\r\x12!\n\x19previous_critical_warning\x18\x02 \x01(\r\"\x8c\x01\n\x16OperationChangedDetail\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tprincipal\x18\x05 \x01(\t\"\x8d\x01\n\x11KeyExpiringDetail\x12\x0f\n\x07keyring\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\x05\x12\x10\n\x08identity\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresolution_s\x18\x05 \x01(\x04\"\xfd\x04\n\x05\x45vent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x06 \x01(\t\x12\x11\n\tnamespace\x18\x07 \x01(\t\x12\x11\n\toperation\x18\x08 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\t \x03(\t\x12\x30\n\x10\x63ontroller_state\x18\n \x01(\x0b\x32\x14.nvmed.v1.ControllerH\x00\x12.\n\x0fnamespace_state\x18\x0b \x01(\x0b\x32\x13.nvmed.v1.NamespaceH\x00\x12\x31\n\x0b\x61sync_event\x18\x0c \x01(\x0b\x32\x1a.nvmed.v1.AsyncEventDetailH\x00\x12\x41\n\x13telemetry_available\x18\r \x01(\x0b\x32\".nvmed.v1.TelemetryAvailableDetailH\x00\x12\x43\n\x18\x63ritical_warning_changed\x18\x0e \x01(\x0b\x32\x1f.nvmed.v1.CriticalWarningDetailH\x00\x12=\n\x11operation_changed\x18\x0f \x01(\x0b\x32 .nvmed.v1.OperationChangedDetailH\x00\x12\x33\n\x0ckey_expiring\x18\x10 \x01(\x0b\x32\x1b.nvmed.v1.KeyExpiringDetailH\x00\x42\x08\n\x06\x64\x65tail\"\x9b\x01\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x18\n\x10include_snapshot\x18\x02 \x01(\x08\x12\"\n\x05kinds\x18\x03 \x03(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x04 \x01(\t\x12\x1d\n\x15heartbeat_interval_ms\x18\x05 \x01(\r\"\xc6\x02\n\x13WatchEventsResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x0f.nvmed.v1.EventH\x00\x12<\n\theartbeat\x18\x02 \x01(\x0b\x32\'.nvmed.v1.WatchEventsResponse.HeartbeatH\x00\x12\x38\n\x07\x64ropped\x18\x03 \x01(\x0b\x32%.nvmed.v1.WatchEventsResponse.DroppedH\x00\x12\x41\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32).nvmed.v1.WatchEventsResponse.SnapshotEndH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\x1a\x0b\n\tHeartbeat\x1a\x18\n\x07\x44ropped\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x1a\r\n\x0bSnapshotEndB\x06\n\x04part\"J\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"N\n\x12ListEventsResponse\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.nvmed.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbd\x03\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45VENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n\x1d\x45VENT_KIND_CONTROLLER_REMOVED\x10\x02\x12!\n\x1d\x45VENT_KIND_CONTROLLER_CHANGED\x10\x03\x12!\n\x1d\x45VENT_KIND_CONTROLLER_STARTED\x10\x04\x12\x1e\n\x1a\x45VENT_KIND_NAMESPACE_ADDED\x10\x05\x12 \n\x1c\x45VENT_KIND_NAMESPACE_REMOVED\x10\x06\x12 \n\x1c\x45VENT_KIND_NAMESPACE_CHANGED\x10\x07\x12\x1a\n\x16\x45VENT_KIND_ASYNC_EVENT\x10\x08\x12\"\n\x1e\x45VENT_KIND_TELEMETRY_AVAILABLE\x10\t\x12\'\n#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n\x12 \n\x1c\x45VENT_KIND_OPERATION_CHANGED\x10\x0b\x12\x1b\n\x17\x45VENT_KIND_KEY_EXPIRING\x10\x0c\x32\xa5\x01\n\x0c\x45ventService\x12L\n\x0bWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n\nListEvents\x12\x1b.nvmed.v1.ListEventsRequest\x1a\x1c.nvmed.v1.ListEventsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.event_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_EVENTKIND']._serialized_start=1771
-  _globals['_EVENTKIND']._serialized_end=2187
+  _globals['_EVENTKIND']._serialized_start=1968
+  _globals['_EVENTKIND']._serialized_end=2413
   _globals['_ASYNCEVENTDETAIL']._serialized_start=120
   _globals['_ASYNCEVENTDETAIL']._serialized_end=227
   _globals['_TELEMETRYAVAILABLEDETAIL']._serialized_start=229
@@ -45,22 +45,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CRITICALWARNINGDETAIL']._serialized_end=395
   _globals['_OPERATIONCHANGEDDETAIL']._serialized_start=398
   _globals['_OPERATIONCHANGEDDETAIL']._serialized_end=538
-  _globals['_EVENT']._serialized_start=541
-  _globals['_EVENT']._serialized_end=1125
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1128
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1283
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1286
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1612
-  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_start=1552
-  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_end=1563
-  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_start=1565
-  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_end=1589
-  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_start=1591
-  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_end=1604
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1614
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1688
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1690
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1768
-  _globals['_EVENTSERVICE']._serialized_start=2190
-  _globals['_EVENTSERVICE']._serialized_end=2355
+  _globals['_KEYEXPIRINGDETAIL']._serialized_start=541
+  _globals['_KEYEXPIRINGDETAIL']._serialized_end=682
+  _globals['_EVENT']._serialized_start=685
+  _globals['_EVENT']._serialized_end=1322
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1325
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1480
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1483
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1809
+  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_start=1749
+  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_end=1760
+  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_start=1762
+  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_end=1786
+  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_start=1788
+  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_end=1801
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1811
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1885
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1887
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1965
+  _globals['_EVENTSERVICE']._serialized_start=2416
+  _globals['_EVENTSERVICE']._serialized_end=2581
 # @@protoc_insertion_point(module_scope)

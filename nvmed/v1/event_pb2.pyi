@@ -26,6 +26,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_TELEMETRY_AVAILABLE: _ClassVar[EventKind]
     EVENT_KIND_CRITICAL_WARNING_CHANGED: _ClassVar[EventKind]
     EVENT_KIND_OPERATION_CHANGED: _ClassVar[EventKind]
+    EVENT_KIND_KEY_EXPIRING: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_CONTROLLER_ADDED: EventKind
 EVENT_KIND_CONTROLLER_REMOVED: EventKind
@@ -38,6 +39,7 @@ EVENT_KIND_ASYNC_EVENT: EventKind
 EVENT_KIND_TELEMETRY_AVAILABLE: EventKind
 EVENT_KIND_CRITICAL_WARNING_CHANGED: EventKind
 EVENT_KIND_OPERATION_CHANGED: EventKind
+EVENT_KIND_KEY_EXPIRING: EventKind
 
 class AsyncEventDetail(_message.Message):
     __slots__ = ("raw", "event_type", "information", "log_page_id", "name")
@@ -83,8 +85,22 @@ class OperationChangedDetail(_message.Message):
     principal: str
     def __init__(self, method: _Optional[str] = ..., target: _Optional[str] = ..., state: _Optional[_Union[_operations_pb2.OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., principal: _Optional[str] = ...) -> None: ...
 
+class KeyExpiringDetail(_message.Message):
+    __slots__ = ("keyring", "serial", "identity", "expire_time", "resolution_s")
+    KEYRING_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_S_FIELD_NUMBER: _ClassVar[int]
+    keyring: str
+    serial: int
+    identity: str
+    expire_time: _timestamp_pb2.Timestamp
+    resolution_s: int
+    def __init__(self, keyring: _Optional[str] = ..., serial: _Optional[int] = ..., identity: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution_s: _Optional[int] = ...) -> None: ...
+
 class Event(_message.Message):
-    __slots__ = ("name", "sequence", "create_time", "kind", "controller", "device_node", "namespace", "operation", "changed_fields", "controller_state", "namespace_state", "async_event", "telemetry_available", "critical_warning_changed", "operation_changed")
+    __slots__ = ("name", "sequence", "create_time", "kind", "controller", "device_node", "namespace", "operation", "changed_fields", "controller_state", "namespace_state", "async_event", "telemetry_available", "critical_warning_changed", "operation_changed", "key_expiring")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -100,6 +116,7 @@ class Event(_message.Message):
     TELEMETRY_AVAILABLE_FIELD_NUMBER: _ClassVar[int]
     CRITICAL_WARNING_CHANGED_FIELD_NUMBER: _ClassVar[int]
     OPERATION_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    KEY_EXPIRING_FIELD_NUMBER: _ClassVar[int]
     name: str
     sequence: int
     create_time: _timestamp_pb2.Timestamp
@@ -115,7 +132,8 @@ class Event(_message.Message):
     telemetry_available: TelemetryAvailableDetail
     critical_warning_changed: CriticalWarningDetail
     operation_changed: OperationChangedDetail
-    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., controller: _Optional[str] = ..., device_node: _Optional[str] = ..., namespace: _Optional[str] = ..., operation: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., controller_state: _Optional[_Union[_resources_pb2.Controller, _Mapping]] = ..., namespace_state: _Optional[_Union[_resources_pb2.Namespace, _Mapping]] = ..., async_event: _Optional[_Union[AsyncEventDetail, _Mapping]] = ..., telemetry_available: _Optional[_Union[TelemetryAvailableDetail, _Mapping]] = ..., critical_warning_changed: _Optional[_Union[CriticalWarningDetail, _Mapping]] = ..., operation_changed: _Optional[_Union[OperationChangedDetail, _Mapping]] = ...) -> None: ...
+    key_expiring: KeyExpiringDetail
+    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., controller: _Optional[str] = ..., device_node: _Optional[str] = ..., namespace: _Optional[str] = ..., operation: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., controller_state: _Optional[_Union[_resources_pb2.Controller, _Mapping]] = ..., namespace_state: _Optional[_Union[_resources_pb2.Namespace, _Mapping]] = ..., async_event: _Optional[_Union[AsyncEventDetail, _Mapping]] = ..., telemetry_available: _Optional[_Union[TelemetryAvailableDetail, _Mapping]] = ..., critical_warning_changed: _Optional[_Union[CriticalWarningDetail, _Mapping]] = ..., operation_changed: _Optional[_Union[OperationChangedDetail, _Mapping]] = ..., key_expiring: _Optional[_Union[KeyExpiringDetail, _Mapping]] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
     __slots__ = ("resume_token", "include_snapshot", "kinds", "controller", "heartbeat_interval_ms")

@@ -36,7 +36,11 @@ class EventServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
     WatchEvents: _grpc.UnaryStreamMultiCallable[_event_pb2.WatchEventsRequest, _event_pb2.WatchEventsResponse]
-    """Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+    """Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+    at least every 30 s.
+
+    Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+    for those of operations, `keys.list` for those of keys.
 
     A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
     those that there still are.
@@ -52,7 +56,11 @@ class EventServiceAsyncStub(EventServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WatchEvents: _aio.UnaryStreamMultiCallable[_event_pb2.WatchEventsRequest, _event_pb2.WatchEventsResponse]  # type: ignore[assignment]
-    """Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+    """Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+    at least every 30 s.
+
+    Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+    for those of operations, `keys.list` for those of keys.
 
     A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
     those that there still are.
@@ -71,7 +79,11 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_event_pb2.WatchEventsResponse], _abc.AsyncIterator[_event_pb2.WatchEventsResponse]]:
-        """Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+        """Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+        at least every 30 s.
+
+        Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+        for those of operations, `keys.list` for those of keys.
 
         A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
         those that there still are.
