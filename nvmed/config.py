@@ -195,6 +195,24 @@ class Keys(Table, frozen=True):
     ] = ("nvme-keys*",)
 
 
+class Events(Table, frozen=True):
+    """What the daemon looks for by itself, to tell it to those who watch events."""
+
+    poll_interval_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="How often drives are asked for telemetry of their own and for critical warnings, and keys for "
+            "their expiry; 0 for never. Coming and going is told by the kernel, at once.",
+        ),
+    ] = 30
+    key_expiry_warnings_s: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=2**32 - 1)], ...],
+        Meta(max_length=16, description="How long before its end a TLS key is warned of, in seconds: once for each."),
+    ] = (604_800, 86_400, 3_600)
+
+
 class Config(Table, frozen=True):
     """The whole file."""
 
@@ -212,6 +230,7 @@ class Config(Table, frozen=True):
     limits: Limits = Limits()
     firmware: Firmware = Firmware()
     keys: Keys = Keys()
+    events: Events = Events()
 
     @property
     def audit_directory(self) -> Path:

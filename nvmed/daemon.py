@@ -21,6 +21,7 @@ from nvmed.linux import systemd
 from nvmed.nvme.host import Host
 from nvmed.operations import images, key_files, namespace_reconcile, reconcile
 from nvmed.operations.drives import Drives
+from nvmed.operations.event_sources import EventSources
 from nvmed.operations.exclusion import Exclusion
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
@@ -64,6 +65,7 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
             await stack.enter_async_context(foundation.sampler.running())
             await stack.enter_async_context(metrics_door(configured.metrics, metrics.exposition))
         addresses = [await stack.enter_async_context(door) for door in _doors(foundation, gate, configured, tls_doors)]
+        stack.callback(foundation.events.events.close)  # before the doors: streams that wait would hold them open
         yield tuple(addresses)
 
 
@@ -101,6 +103,14 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
         passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
         drives=drives,
         sampler=Sampler(inventory, configured.metrics.sample_interval_s),
+        events=EventSources(
+            host,
+            inventory,
+            operations,
+            keys.keyring,
+            poll_interval_s=configured.events.poll_interval_s,
+            key_warnings_s=configured.events.key_expiry_warnings_s,
+        ),
         simulated=configured.host.simulate > 0,
     )
 
@@ -115,6 +125,7 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     stack.callback(on.passthrus.close)
     stack.push_async_callback(on.extended_telemetry.settle)
     await stack.enter_async_context(on.spool.serving())
+    await stack.enter_async_context(on.events.serving())
     await on.operations.recover()
     stack.push_async_callback(on.operations.close)
     await stack.enter_async_context(on.keys.store.serving())

@@ -81,6 +81,8 @@ PUBLISHED: Final = {
     "passthru_timeout_ms_min": PASSTHRU_TIMEOUT_MS_MIN,
     "passthru_timeout_ms_max": PASSTHRU_TIMEOUT_MS_MAX,
     "watchers_max": WATCHERS_MAX,
+    "heartbeat_ms_min": HEARTBEAT_MS_MIN,
+    "heartbeat_ms_max": HEARTBEAT_MS_MAX,
     "events_kept": EVENTS_KEPT,
     "image_bytes_max": IMAGE_BYTES_MAX,
     "stage_drives_max": STAGE_DRIVES_MAX,

@@ -27,8 +27,9 @@ from typing import Final
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.linux.ioctl import LinuxTransport
+from nvmed.linux.uevent import LinuxEvents
 from nvmed.linux.usage import usage
-from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode, Usage
+from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage
 from nvmed.nvme.transport import Transport
 
 _CONTROLLER: Final = re.compile(r"nvme(\d+)", re.ASCII)
@@ -83,6 +84,10 @@ class LinuxHost:
     def usage(self, node: str) -> Usage:
         """As `nvmed.linux.usage` finds it."""
         return usage(node, sysfs_root=self._sysfs_root, dev_root=self._dev_root)
+
+    def watch(self) -> HostEvents:
+        """The kernel's own events, by netlink."""
+        return LinuxEvents()
 
     def _check(self, fd: int, expected: ControllerNode, name: str) -> None:
         """Raise unless `fd` is the device that sysfs calls `name`, and that one still is, or belongs to, `expected`."""

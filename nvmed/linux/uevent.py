@@ -16,9 +16,11 @@ import asyncio
 import errno
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
+
+from nvmed.nvme.host import EVENTS_LOST, HostEvent
 
 _KERNEL_GROUP: Final = 1
 _NETLINK_KOBJECT_UEVENT: Final = 15
@@ -54,6 +56,12 @@ class Uevent:
         """Dword 0 of an asynchronous event, if this tells of one."""
         text = self.properties.get("NVME_AEN", "")
         return int(text, 16) if re.fullmatch(r"0x[0-9a-fA-F]{1,8}", text) else None
+
+    @property
+    def host_event(self) -> HostEvent:
+        """What it tells, without what only Linux says."""
+        started = self.properties.get("NVME_EVENT") == "connected"
+        return HostEvent(self.action, self.name, self.nvme_aen, started)
 
 
 RESCAN: Final = Uevent("rescan", "", "")
@@ -146,6 +154,20 @@ class UeventReader:
             await readable.wait()
         finally:
             loop.remove_reader(self._socket)
+
+
+class LinuxEvents:
+    """`HostEvents` of this machine. `OSError` where there is no netlink: another network namespace's, or forbidden."""
+
+    def __init__(self) -> None:
+        self._reader = UeventReader()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    async def __aiter__(self) -> AsyncIterator[HostEvent]:
+        async for event in self._reader:
+            yield EVENTS_LOST if event is RESCAN else event.host_event
 
 
 def _enlarge(netlink: socket.socket, size_bytes: int) -> None:

@@ -7,9 +7,10 @@ about a drive, this is the truth about the host.
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Protocol
+from typing import Final, Protocol
 
 from nvmed.nvme.transport import Transport
 
@@ -94,6 +95,37 @@ class Usage:
         return self.is_claimed or bool(self.uses)
 
 
+@dataclass(frozen=True, slots=True)
+class HostEvent:
+    """What the host told about the device `node`. It is a hint, and may be past: scan, then believe the scan.
+
+    `action` is the kernel's: add, remove, change and others. `async_event` is dword 0 of an asynchronous event that the
+    kernel leaves to others; `is_started` says that it has initialised a controller.
+    """
+
+    action: str
+    node: str
+    async_event: int | None = None
+    is_started: bool = False
+
+
+EVENTS_LOST: Final = HostEvent("lost", "")
+"""Something was not told. Compare with `is`."""
+
+
+class HostEvents(Protocol):
+    """Every event since it was made, each once, in order, with EVENTS_LOST where some are missing.
+
+    What waits to be read is bounded. One task iterates, on the event loop on which it was made.
+    """
+
+    def __aiter__(self) -> AsyncIterator[HostEvent]: ...
+
+    def close(self) -> None:
+        """Let go; whoever iterates gets no more."""
+        ...
+
+
 class Host(Protocol):
     """Where controllers are found and opened. Methods block: call them in a thread."""
 
@@ -111,4 +143,8 @@ class Host(Protocol):
 
     def usage(self, node: str) -> Usage:
         """Whether a namespace's block device (`nvme0n1`) is in use; `OSError` where the host cannot tell."""
+        ...
+
+    def watch(self) -> HostEvents:
+        """What happens to NVMe devices from now on, on the event loop. `OSError` where the host does not tell."""
         ...

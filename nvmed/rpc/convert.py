@@ -9,6 +9,7 @@ from nvmed.devices.inventory import SUBSYSTEMS, Namespace, Subsystem
 from nvmed.nvme import firmware
 from nvmed.nvme.capabilities import CAPABILITIES, Capabilities
 from nvmed.nvme.identify import IdentifyController
+from nvmed.operations.event_kinds import ControllerState, NamespaceState
 from nvmed.v1 import inventory_pb2, resources_pb2
 
 _STATES: Final = {
@@ -24,16 +25,17 @@ _STATES: Final = {
 
 
 def controller(device: Device) -> resources_pb2.Controller:
-    """The resource of a controller."""
-    node = device.node
+    """The resource of a controller as it is."""
+    return controller_state(ControllerState(device.resource_name, device.node, device.lane.stalled))
+
+
+def controller_state(found: ControllerState) -> resources_pb2.Controller:
+    """The resource of a controller as it was."""
+    node = found.node
     subsystem = SUBSYSTEMS + subsystem_id(node)
-    lane = (
-        resources_pb2.Controller.LANE_STATE_STALLED
-        if device.lane.stalled
-        else (resources_pb2.Controller.LANE_STATE_SERVING)
-    )
+    kinds = resources_pb2.Controller
     return resources_pb2.Controller(
-        name=device.resource_name,
+        name=found.name,
         device_node=node.node,
         serial_number=node.serial,
         model_number=node.model,
@@ -43,8 +45,8 @@ def controller(device: Device) -> resources_pb2.Controller:
         subsystem_nqn=node.subsystem_nqn,
         transport=node.transport,
         address=node.address,
-        state=_STATES.get(node.state, resources_pb2.Controller.STATE_UNSPECIFIED),
-        lane_state=lane,
+        state=_STATES.get(node.state, kinds.STATE_UNSPECIFIED),
+        lane_state=kinds.LANE_STATE_STALLED if found.is_stalled else kinds.LANE_STATE_SERVING,
         controller_type=node.controller_type,
         numa_node=node.numa_node,
         queue_max_transfer_bytes=node.max_transfer_bytes or 0,
@@ -66,7 +68,13 @@ def subsystem(found: Subsystem) -> resources_pb2.Subsystem:
 
 
 def namespace(found: Namespace) -> resources_pb2.Namespace:
-    """The resource of a namespace."""
+    """The resource of a namespace as it is."""
+    paths = tuple((device.resource_name, state) for device, state in found.paths)
+    return namespace_state(NamespaceState(found.name, found.node, paths))
+
+
+def namespace_state(found: NamespaceState) -> resources_pb2.Namespace:
+    """The resource of a namespace as it was."""
     node = found.node
     return resources_pb2.Namespace(
         name=found.name,
@@ -78,10 +86,7 @@ def namespace(found: Namespace) -> resources_pb2.Namespace:
         uuid=node.uuid,
         nguid=node.nguid,
         eui64=node.eui64,
-        paths=[
-            resources_pb2.Namespace.Path(controller=device.resource_name, ana_state=state)
-            for device, state in found.paths
-        ],
+        paths=[resources_pb2.Namespace.Path(controller=name, ana_state=state) for name, state in found.paths],
     )
 
 

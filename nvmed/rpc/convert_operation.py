@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from nvmed.operations import failure
-from nvmed.operations.journal import Record, Step
+from nvmed.operations.journal import Record, State, Step
 from nvmed.operations.running import Running
 from nvmed.rpc.errors import to_status
 from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operations_pb2
@@ -142,10 +142,13 @@ def part(record: Record, running: Running | None) -> operations_pb2.OperationMet
 
 def state(record: Record) -> operations_pb2.OperationMetadata.State:
     """The contract's state."""
-    found: operations_pb2.OperationMetadata.State = getattr(
-        operations_pb2.OperationMetadata, f"STATE_{record.state.value}"
-    )
-    return found
+    return operation_state(record.state)
+
+
+def operation_state(found: State) -> operations_pb2.OperationMetadata.State:
+    """The same of a state alone."""
+    shown: operations_pb2.OperationMetadata.State = getattr(operations_pb2.OperationMetadata, f"STATE_{found.value}")
+    return shown
 
 
 def timestamp(ms: int) -> Timestamp:

@@ -119,6 +119,7 @@ class Guard:
             call = self._identified_call()
             call.resources = self._call.resources
             call.require(rule_of(self._method).permission)
+            self._call.principal = call.principal  # what it may see from now on
         except NvmedError as exc:
             self._refusal = exc
             if self._task is not None:

@@ -13,7 +13,16 @@ from nvmed import limits
 from nvmed.nvme.identify import CONTROLLER_LIST_MAX, LBA_FORMATS
 from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_MAX
 from nvmed.rpc.field_rules import Rule, anything, choice, data, items, nested, number, pattern, text
-from nvmed.v1 import firmware_pb2, key_pb2, log_pb2, namespace_pb2, operations_pb2, passthru_pb2, telemetry_pb2
+from nvmed.v1 import (
+    event_pb2,
+    firmware_pb2,
+    key_pb2,
+    log_pb2,
+    namespace_pb2,
+    operations_pb2,
+    passthru_pb2,
+    telemetry_pb2,
+)
 
 _PAGE: Final = {
     "page_size": number(0, 2**31 - 1),  # AIP-158: too large is lowered, not refused
@@ -49,6 +58,9 @@ _CLEARING_LOG: Final = {**_LOG, "retain_async_event": anything(), "request_id": 
 _STARTABLE: Final = (log_pb2.SELF_TEST_SHORT, log_pb2.SELF_TEST_EXTENDED, log_pb2.SELF_TEST_ABORT)
 _SELF_TEST: Final = Rule(
     lambda value: "" if value in _STARTABLE else "must be SELF_TEST_SHORT, SELF_TEST_EXTENDED or SELF_TEST_ABORT", True
+)
+_EVENT_KIND: Final = Rule(
+    lambda value: "" if value in event_pb2.EventKind.values()[1:] else f"is {value}, which is no kind of event"
 )
 _DATA_LOSS: Final = Rule(lambda value: "" if value else "must be true: data are lost with what is asked for")
 _NSID: Final = replace(number(1, NSID_MAX), required=True)
@@ -367,6 +379,14 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "timeout_ms": number(1_000, limits.FORMAT_MS_MAX, zero=True),
         **_MUTATION,
     },
+    "WatchEventsRequest": {
+        "resume_token": text(limits.TOKEN_BYTES_MAX),
+        "include_snapshot": anything(),
+        "kinds": items(_EVENT_KIND, len(event_pb2.EventKind.values())),
+        "controller": text(),
+        "heartbeat_interval_ms": number(limits.HEARTBEAT_MS_MIN, limits.HEARTBEAT_MS_MAX, zero=True),
+    },
+    "ListEventsRequest": _PAGE,
     "RescanControllerRequest": {"controller": _NAME, "wait_timeout_ms": _WAIT, **_MUTATION},
 }
 

@@ -30,8 +30,14 @@ OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 
-BULK_METHODS: Final = frozenset({"/nvmed.v1.TelemetryService/StreamTelemetry", "/nvmed.v1.LogService/ReadLogPage"})
-"""Methods whose servicers hand over wire bytes for their chunks."""
+BULK_METHODS: Final = frozenset(
+    {
+        "/nvmed.v1.TelemetryService/StreamTelemetry",
+        "/nvmed.v1.LogService/ReadLogPage",
+        "/nvmed.v1.EventService/WatchEvents",
+    }
+)
+"""Methods whose servicers hand over wire bytes, for their chunks or for what is sent to many."""
 
 
 BULK_UPLOADS: Final = {

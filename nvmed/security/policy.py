@@ -119,6 +119,8 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.KeyService/RevokeTlsKey": Rule("keys.write", audit=Audit.CHANGE),
         "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate", audit=Audit.CHANGE),
         "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate", audit=Audit.CHANGE),
+        "/nvmed.v1.EventService/WatchEvents": Rule("events.read", "controller"),
+        "/nvmed.v1.EventService/ListEvents": Rule("events.read"),
         "/grpc.health.v1.Health/Check": Rule("server.health"),
         "/grpc.health.v1.Health/List": Rule("server.health"),
         "/grpc.health.v1.Health/Watch": Rule("server.health"),
@@ -164,6 +166,7 @@ _VIEWER: Final = frozenset(
         "namespace.read",
         "firmware.read",
         "operations.read",
+        "events.read",
         "keys.list",
     }
 )
@@ -196,6 +199,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 "inventory.read",
                 "operations.read",
                 "operations.cancel",
+                "events.read",
                 "keys.list",
                 "keys.check",
                 "keys.generate",

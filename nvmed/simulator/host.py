@@ -19,13 +19,14 @@ from functools import partial
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.nvme.ana import AnaState
-from nvmed.nvme.host import NODE_NAME, ControllerNode, NamespaceNode, Usage, Use, UseKind
+from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, Use, UseKind
 from nvmed.nvme.layout import bit
 from nvmed.nvme.transport import Transport
 from nvmed.simulator.controller import Change, Controller
 from nvmed.simulator.drives import drive
 from nvmed.simulator.events import DeferringLock
 from nvmed.simulator.faults import os_error
+from nvmed.simulator.host_events import SimulatedEvents
 from nvmed.simulator.kernel import KernelView, KnownNamespace
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.simulator.transport import SimulatedTransport
@@ -206,6 +207,10 @@ class SimulatedHost:
                 self._watchers.pop(key, None)
 
         return unsubscribe
+
+    def watch(self) -> HostEvents:
+        """As `Host.watch`; what happens in any thread is told on the loop."""
+        return SimulatedEvents(self.subscribe)
 
     def _changed(self, controller: Controller, change: Change) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from nvmed.config import Config, HostConfig, Listen, Policy, UnixListener
+from nvmed.config import Config, Events, HostConfig, Listen, Policy, UnixListener
 from nvmed.daemon import serving
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
@@ -33,7 +33,10 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
             state = state_dir or tmp_path / f"state{count}"
             socket = UnixListener(path=str(tmp_path / f"{count}.sock"), roles=("admin",))
             config = Config(
-                state_dir=str(state), host=HostConfig(simulate=1), listen=Listen(unix=(socket,)), **configured
+                state_dir=str(state),
+                host=HostConfig(simulate=1),
+                listen=Listen(unix=(socket,)),
+                **{"events": Events(poll_interval_s=0), **configured},  # drives see what a test does, and nothing else
             )
             (address,) = await stack.enter_async_context(serving(host, config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from nvmed.errors import NvmedError, OsFailure, Reason, error
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets, Security
-from nvmed.nvme.host import ControllerNode, NamespaceNode, Usage
+from nvmed.nvme.host import ControllerNode, HostEvents, NamespaceNode, Usage
 from nvmed.nvme.transport import Transport
 from nvmed.operations import keyring_calls
 
@@ -82,6 +82,9 @@ class KernelDouble:
 
     def usage(self, node: str) -> Usage:
         return Usage(node, False, (), False)
+
+    def watch(self) -> HostEvents:
+        raise OSError(errno.EAFNOSUPPORT, "the double tells of nothing")
 
     # -- Fabrics
 

@@ -10,6 +10,7 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sampler
 from nvmed.operations.drives import Drives
+from nvmed.operations.event_sources import EventSources
 from nvmed.operations.firmware import Firmware
 from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager
@@ -18,6 +19,7 @@ from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
 from nvmed.rpc.services.admin import AdminService
+from nvmed.rpc.services.event import EventService
 from nvmed.rpc.services.firmware import FirmwareService
 from nvmed.rpc.services.inventory import InventoryService
 from nvmed.rpc.services.key import KeyService
@@ -27,6 +29,7 @@ from nvmed.rpc.services.operations import OperationsService, add_operations_to_s
 from nvmed.rpc.services.passthru import PassthruService
 from nvmed.rpc.services.telemetry import TelemetryService
 from nvmed.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
+from nvmed.v1.event_pb2_grpc import add_EventServiceServicer_to_server
 from nvmed.v1.firmware_pb2_grpc import add_FirmwareServiceServicer_to_server
 from nvmed.v1.inventory_pb2_grpc import add_InventoryServiceServicer_to_server
 from nvmed.v1.key_pb2_grpc import add_KeyServiceServicer_to_server
@@ -51,6 +54,7 @@ class Foundation:
     drives: Drives
     sampler: Sampler
     passthrus: Passthrus
+    events: EventSources
     simulated: bool
 
 
@@ -73,5 +77,6 @@ SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
     ),
     (add_operations_to_server, lambda on: OperationsService(on.operations)),
     (add_PassthruServiceServicer_to_server, lambda on: PassthruService(on.passthrus, on.digests)),
+    (add_EventServiceServicer_to_server, lambda on: EventService(on.inventory, on.events)),
 )
 """How each service is made and added to a server."""

@@ -24,6 +24,7 @@ FEATURES: Final = (
     "logs",
     "passthru",
     "namespaces",
+    "events",
 )
 """What clients may rely on: append-only."""
 
