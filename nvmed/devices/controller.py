@@ -24,6 +24,9 @@ T = TypeVar("T")
 TRANSFER_MIN_BYTES: Final = 4096
 """Every controller takes a page: halving a refused transfer stops here."""
 
+TRANSFER_MAX_BYTES: Final = (1 << 32) - TRANSFER_MIN_BYTES
+"""What the 32 bits of a command's length hold, in whole pages, whatever MDTS says."""
+
 _SYSCALLS: Final = {Queue.ADMIN: "ioctl(NVME_IOCTL_ADMIN64_CMD)", Queue.IO: "ioctl(NVME_IOCTL_IO64_CMD)"}
 
 
@@ -191,5 +194,5 @@ class Device:
         if self._limit is None:
             mdts_bytes = identify.max_transfer_bytes((await self.identify(session)).mdts)
             known: Sequence[int] = [n for n in (mdts_bytes, self.node.max_transfer_bytes) if n]
-            self._limit = TransferLimit(min(known, default=1 << 20))
+            self._limit = TransferLimit(min(*known, TRANSFER_MAX_BYTES) if known else 1 << 20)
         return self._limit

@@ -132,7 +132,16 @@ class Inventory:
         raise error(Reason.SUBSYSTEM_NOT_FOUND, f"no NVM subsystem {name!r} on this host", name=name)
 
     async def find_namespace(self, name: str) -> Namespace:
-        """The namespace of a resource name or of a device node as of now; raises NAMESPACE_NOT_FOUND."""
+        """The namespace of a resource name or of a device node as of now.
+
+        Raises INVALID_FIELD for what cannot be a name, NAMESPACE_NOT_FOUND.
+        """
+        if not (name.startswith(SUBSYSTEMS) or NODE_NAME.fullmatch(name)):
+            raise invalid_field(
+                "name",
+                f"{name!r} is neither subsystems/{{subsystem}}/namespaces/{{nsid}} nor a device node (nvme0n1, ng0n1); "
+                "ListNamespaces shows both",
+            )
         for subsystem in await self.subsystems():
             for namespace in subsystem.namespaces:
                 if name in (namespace.name, namespace.node.node, namespace.node.generic_node):

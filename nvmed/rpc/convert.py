@@ -12,6 +12,8 @@ from nvmed.nvme.identify import IdentifyController
 from nvmed.operations.event_kinds import ControllerState, NamespaceState
 from nvmed.v1 import inventory_pb2, resources_pb2
 
+UINT64_MAX: Final = (1 << 64) - 1
+
 _STATES: Final = {
     "new": resources_pb2.Controller.STATE_NEW,
     "live": resources_pb2.Controller.STATE_LIVE,
@@ -22,6 +24,11 @@ _STATES: Final = {
     "dead": resources_pb2.Controller.STATE_DEAD,
 }
 """By what sysfs says (`nvme_sysfs_show_state`)."""
+
+
+def saturated(value: int) -> int:
+    """A number of more than 64 bits in 64: no counter comes so far, and no limit matters that is so high."""
+    return min(value, UINT64_MAX)
 
 
 def controller(device: Device) -> resources_pb2.Controller:
@@ -99,12 +106,15 @@ def capabilities(
         controller=device.resource_name,
         capabilities=[
             inventory_pb2.ControllerCapabilities.Capability(
-                capability=name, supported=found.has(name), source=CAPABILITIES[name].source
+                capability=name,
+                supported=found.has(name),
+                source=CAPABILITIES[name].source,
+                description=found.why_not(name),
             )
             for name in sorted(CAPABILITIES)
         ],
         nvme_version=identity.version,
-        max_transfer_bytes=identity.max_transfer_bytes or 0,
+        max_transfer_bytes=saturated(identity.max_transfer_bytes or 0),
         firmware_slots=updates.slots,
         firmware_slot1_read_only=updates.slot_1_read_only,
         firmware_update_granularity_bytes=firmware.granularity_bytes(identity.fwug),

@@ -23,9 +23,8 @@ from nvmed.nvme.layout import bit, bits
 from nvmed.nvme.opcodes import AdminOpcode, IoOpcode, LogPage
 from nvmed.nvme.persistent_event import PersistentEvent
 from nvmed.nvme.status import Queue, lookup
+from nvmed.rpc.convert import saturated
 from nvmed.v1 import log_pb2 as pb
-
-UINT64_MAX: Final = (1 << 64) - 1
 
 HOST_SET: Final = 1
 """Origin of a timestamp, bits 51:49: a host set the clock, so that it counts from 1970 (Base 2.0, figure 327)."""
@@ -34,11 +33,6 @@ HOST_SET: Final = 1
 def known(enum: Any, value: int) -> Any:
     """`value` as a value of a generated enum, its 0 (UNSPECIFIED) where this version does not know it."""
     return value if value in enum.values() else 0
-
-
-def saturated(value: int) -> int:
-    """A counter of 128 bits in 64: no drive lives long enough to notice."""
-    return min(value, UINT64_MAX)
 
 
 def smart(device: Device, nsid: int | None, read: Read[SmartLog], *, include_raw: bool) -> pb.SmartLog:

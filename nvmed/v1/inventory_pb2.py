@@ -27,7 +27,7 @@ from nvmed.v1 import operations_pb2 as nvmed_dot_v1_dot_operations__pb2
 from nvmed.v1 import resources_pb2 as nvmed_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/inventory.proto\x12\x08nvmed.v1\x1a#google/longrunning/operations.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"O\n\x16ListControllersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"]\n\x17ListControllersResponse\x12)\n\x0b\x63ontrollers\x18\x01 \x03(\x0b\x32\x14.nvmed.v1.Controller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"0\n GetControllerCapabilitiesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xcb\x02\n\x16\x43ontrollerCapabilities\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x41\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0b\x32+.nvmed.v1.ControllerCapabilities.Capability\x12\x14\n\x0cnvme_version\x18\x03 \x01(\t\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x66irmware_slots\x18\x05 \x01(\r\x12 \n\x18\x66irmware_slot1_read_only\x18\x06 \x01(\x08\x12)\n!firmware_update_granularity_bytes\x18\x07 \x01(\r\x1a\x43\n\nCapability\x12\x12\n\ncapability\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\"N\n\x15ListSubsystemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"Z\n\x16ListSubsystemsResponse\x12\'\n\nsubsystems\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Subsystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"^\n\x15ListNamespacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"Z\n\x16ListNamespacesResponse\x12\'\n\nnamespaces\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Namespace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetNamespaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x99\x01\n\x16ResetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x87\x01\n\x17ResetControllerResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult\"\x98\x01\n\x15ResetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x85\x01\n\x16ResetSubsystemResponse\x12\x11\n\tsubsystem\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult2\xf4\x05\n\x10InventoryService\x12V\n\x0fListControllers\x12 .nvmed.v1.ListControllersRequest\x1a!.nvmed.v1.ListControllersResponse\x12\x45\n\rGetController\x12\x1e.nvmed.v1.GetControllerRequest\x1a\x14.nvmed.v1.Controller\x12i\n\x19GetControllerCapabilities\x12*.nvmed.v1.GetControllerCapabilitiesRequest\x1a .nvmed.v1.ControllerCapabilities\x12S\n\x0eListSubsystems\x12\x1f.nvmed.v1.ListSubsystemsRequest\x1a .nvmed.v1.ListSubsystemsResponse\x12\x42\n\x0cGetSubsystem\x12\x1d.nvmed.v1.GetSubsystemRequest\x1a\x13.nvmed.v1.Subsystem\x12S\n\x0eListNamespaces\x12\x1f.nvmed.v1.ListNamespacesRequest\x1a .nvmed.v1.ListNamespacesResponse\x12\x42\n\x0cGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12R\n\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\x12P\n\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.OperationBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/inventory.proto\x12\x08nvmed.v1\x1a#google/longrunning/operations.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"O\n\x16ListControllersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"]\n\x17ListControllersResponse\x12)\n\x0b\x63ontrollers\x18\x01 \x03(\x0b\x32\x14.nvmed.v1.Controller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"0\n GetControllerCapabilitiesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xe0\x02\n\x16\x43ontrollerCapabilities\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x41\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0b\x32+.nvmed.v1.ControllerCapabilities.Capability\x12\x14\n\x0cnvme_version\x18\x03 \x01(\t\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x66irmware_slots\x18\x05 \x01(\r\x12 \n\x18\x66irmware_slot1_read_only\x18\x06 \x01(\x08\x12)\n!firmware_update_granularity_bytes\x18\x07 \x01(\r\x1aX\n\nCapability\x12\x12\n\ncapability\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"N\n\x15ListSubsystemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"Z\n\x16ListSubsystemsResponse\x12\'\n\nsubsystems\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Subsystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"^\n\x15ListNamespacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"Z\n\x16ListNamespacesResponse\x12\'\n\nnamespaces\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Namespace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetNamespaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x99\x01\n\x16ResetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x87\x01\n\x17ResetControllerResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult\"\x98\x01\n\x15ResetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x85\x01\n\x16ResetSubsystemResponse\x12\x11\n\tsubsystem\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult2\xf4\x05\n\x10InventoryService\x12V\n\x0fListControllers\x12 .nvmed.v1.ListControllersRequest\x1a!.nvmed.v1.ListControllersResponse\x12\x45\n\rGetController\x12\x1e.nvmed.v1.GetControllerRequest\x1a\x14.nvmed.v1.Controller\x12i\n\x19GetControllerCapabilities\x12*.nvmed.v1.GetControllerCapabilitiesRequest\x1a .nvmed.v1.ControllerCapabilities\x12S\n\x0eListSubsystems\x12\x1f.nvmed.v1.ListSubsystemsRequest\x1a .nvmed.v1.ListSubsystemsResponse\x12\x42\n\x0cGetSubsystem\x12\x1d.nvmed.v1.GetSubsystemRequest\x1a\x13.nvmed.v1.Subsystem\x12S\n\x0eListNamespaces\x12\x1f.nvmed.v1.ListNamespacesRequest\x1a .nvmed.v1.ListNamespacesResponse\x12\x42\n\x0cGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12R\n\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\x12P\n\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.OperationBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,29 +44,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_start=342
   _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_end=390
   _globals['_CONTROLLERCAPABILITIES']._serialized_start=393
-  _globals['_CONTROLLERCAPABILITIES']._serialized_end=724
+  _globals['_CONTROLLERCAPABILITIES']._serialized_end=745
   _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_start=657
-  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_end=724
-  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_start=726
-  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_end=804
-  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_start=806
-  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_end=896
-  _globals['_GETSUBSYSTEMREQUEST']._serialized_start=898
-  _globals['_GETSUBSYSTEMREQUEST']._serialized_end=933
-  _globals['_LISTNAMESPACESREQUEST']._serialized_start=935
-  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1029
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1031
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1121
-  _globals['_GETNAMESPACEREQUEST']._serialized_start=1123
-  _globals['_GETNAMESPACEREQUEST']._serialized_end=1158
-  _globals['_RESETCONTROLLERREQUEST']._serialized_start=1161
-  _globals['_RESETCONTROLLERREQUEST']._serialized_end=1314
-  _globals['_RESETCONTROLLERRESPONSE']._serialized_start=1317
-  _globals['_RESETCONTROLLERRESPONSE']._serialized_end=1452
-  _globals['_RESETSUBSYSTEMREQUEST']._serialized_start=1455
-  _globals['_RESETSUBSYSTEMREQUEST']._serialized_end=1607
-  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_start=1610
-  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_end=1743
-  _globals['_INVENTORYSERVICE']._serialized_start=1746
-  _globals['_INVENTORYSERVICE']._serialized_end=2502
+  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_end=745
+  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_start=747
+  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_end=825
+  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_start=827
+  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_end=917
+  _globals['_GETSUBSYSTEMREQUEST']._serialized_start=919
+  _globals['_GETSUBSYSTEMREQUEST']._serialized_end=954
+  _globals['_LISTNAMESPACESREQUEST']._serialized_start=956
+  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1050
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1052
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1142
+  _globals['_GETNAMESPACEREQUEST']._serialized_start=1144
+  _globals['_GETNAMESPACEREQUEST']._serialized_end=1179
+  _globals['_RESETCONTROLLERREQUEST']._serialized_start=1182
+  _globals['_RESETCONTROLLERREQUEST']._serialized_end=1335
+  _globals['_RESETCONTROLLERRESPONSE']._serialized_start=1338
+  _globals['_RESETCONTROLLERRESPONSE']._serialized_end=1473
+  _globals['_RESETSUBSYSTEMREQUEST']._serialized_start=1476
+  _globals['_RESETSUBSYSTEMREQUEST']._serialized_end=1628
+  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_start=1631
+  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_end=1764
+  _globals['_INVENTORYSERVICE']._serialized_start=1767
+  _globals['_INVENTORYSERVICE']._serialized_end=2523
 # @@protoc_insertion_point(module_scope)

@@ -42,14 +42,16 @@ class GetControllerCapabilitiesRequest(_message.Message):
 class ControllerCapabilities(_message.Message):
     __slots__ = ("controller", "capabilities", "nvme_version", "max_transfer_bytes", "firmware_slots", "firmware_slot1_read_only", "firmware_update_granularity_bytes")
     class Capability(_message.Message):
-        __slots__ = ("capability", "supported", "source")
+        __slots__ = ("capability", "supported", "source", "description")
         CAPABILITY_FIELD_NUMBER: _ClassVar[int]
         SUPPORTED_FIELD_NUMBER: _ClassVar[int]
         SOURCE_FIELD_NUMBER: _ClassVar[int]
+        DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
         capability: str
         supported: bool
         source: str
-        def __init__(self, capability: _Optional[str] = ..., supported: _Optional[bool] = ..., source: _Optional[str] = ...) -> None: ...
+        description: str
+        def __init__(self, capability: _Optional[str] = ..., supported: _Optional[bool] = ..., source: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     NVME_VERSION_FIELD_NUMBER: _ClassVar[int]

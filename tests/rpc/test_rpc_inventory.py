@@ -167,7 +167,14 @@ async def test_capabilities_name_the_bit_that_says_so(daemon: Daemon) -> None:
     found = await daemon.inventory.GetControllerCapabilities(pb.GetControllerCapabilitiesRequest(name="nvme0"))
     rows = {row.capability: row for row in found.capabilities}
     assert rows["telemetry"].supported
+    assert rows["telemetry"].description == ""
     assert rows["namespace_management"].source == "OACS bit 3"
+    (lacking,) = (row for row in rows.values() if row.capability == "virtual_function")
+    assert (lacking.supported, lacking.description) == (
+        False,
+        "Being a virtual function is not supported by this controller: CMIC bit 2 is not set in Identify Controller.",
+    )
+    assert [row for row in rows.values() if row.supported == bool(row.description)] == []
     assert found.max_transfer_bytes == 128 << 10
     assert found.firmware_slots == 3
     assert found.nvme_version.count(".") == 2

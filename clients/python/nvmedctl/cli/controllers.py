@@ -31,6 +31,7 @@ CAPABILITY_COLUMNS: render.Columns[ControllerCapabilities.Capability] = (
     ("CAPABILITY", lambda c: c.capability),
     ("SUPPORTED", lambda c: "yes" if c.supported else "no"),
     ("SAID BY", lambda c: c.source),
+    ("WHY NOT", lambda c: c.description),
 )
 
 
