@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from nvmed.config import Config, Events, HostConfig, Listen, Policy, UnixListener
 from nvmed.daemon import serving
+from nvmed.nvme.host import HostEvents
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
@@ -43,6 +45,16 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
             return Daemon(host, address, state, channel)
 
         yield start
+
+
+@pytest.fixture
+def silent_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts that tell nothing, so that a daemon knows only what it scanned for a call."""
+
+    def watch(_: SimulatedHost) -> HostEvents:
+        raise OSError(errno.EAFNOSUPPORT, "no netlink")
+
+    monkeypatch.setattr(SimulatedHost, "watch", watch)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ async def test_a_node_that_is_given_to_another_drive_names_that_one(start_daemon
     assert reason_of(gone.value) == "CONTROLLER_NOT_FOUND"
 
 
+@pytest.mark.usefixtures("silent_host")
 async def test_a_drive_swapped_behind_a_name_is_noticed_at_open(start_daemon: StartDaemon) -> None:
     daemon = await start_daemon(small_drive("OLD"))
     await names(daemon)

@@ -383,6 +383,7 @@ async def test_a_list_that_does_not_ascend_ends(daemon: Daemon) -> None:
     assert [one.nsid for one in found.namespaces] == [1]
 
 
+@pytest.mark.usefixtures("silent_host")
 async def test_another_drive_at_the_same_node_is_left_alone(start_daemon: StartDaemon) -> None:
     daemon = await start_daemon(DriveSpec(serial="OLD"))
     await stub(daemon).RescanController(pb.RescanControllerRequest(controller="controllers/old-1"))
