@@ -65,11 +65,11 @@ mode_options = options(
 @click.option("--image", required=True, callback=_image, metavar="SHA256", help="Image, as `firmware images` names it.")
 @click.option("--slot", type=click.IntRange(1, 7), help="Slot to write.  [default: a spare one of each drive]")
 @click.option("--revision", default="", help="Revision in the image.  [default: what was said at its upload]")
-@click.option("--concurrency", type=click.IntRange(1), default=0, help="Drives written at the same time.")
+@click.option("--concurrency", type=click.IntRange(1), default=None, help="Drives written at the same time.")
 @expect_options
 @gate_options
 async def stage(
-    session: Session, controllers: tuple[str, ...], slot: int | None, concurrency: int, **more: Any
+    session: Session, controllers: tuple[str, ...], slot: int | None, concurrency: int | None, **more: Any
 ) -> None:
     """Write an image into a slot of each CONTROLLER, and activate nothing.
 
@@ -80,7 +80,7 @@ async def stage(
         slot=slot,
         image=more["image"],
         firmware_revision=more["revision"],
-        max_concurrency=concurrency,
+        max_concurrency=concurrency or 0,
         **_common(more),
     )
     await run(session, session.client.firmware.StageFirmware, request, pb.StageFirmwareResponse, more["no_wait"],
