@@ -28,10 +28,12 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
     async with AsyncExitStack() as stack:
         count = 0
 
-        async def start(*specs: DriveSpec, state_dir: Path | None = None, **configured: Any) -> Daemon:
+        async def start(
+            *specs: DriveSpec, state_dir: Path | None = None, host: SimulatedHost | None = None, **configured: Any
+        ) -> Daemon:
             nonlocal count
             count += 1
-            host = SimulatedHost([Subsystem(spec) for spec in specs or (small_drive(),)])
+            host = host or SimulatedHost([Subsystem(spec) for spec in specs or (small_drive(),)])
             state = state_dir or tmp_path / f"state{count}"
             socket = UnixListener(path=str(tmp_path / f"{count}.sock"), roles=("admin",))
             config = Config(

@@ -1,4 +1,4 @@
-"""What tests of FirmwareService's streams send, and how they read the answers."""
+"""What tests of FirmwareService send, and how they read the answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Any, TypeVar
 
 import grpc
 import pytest
+from google.longrunning.operations_pb2 import Operation
 
+from nvmed.nvme import firmware
+from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.simulator.firmware import build_image
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
@@ -66,6 +70,45 @@ async def begun(daemon: Daemon, data: bytes, size: int) -> str:
     got = await answers(daemon, header(data), *chunks(data[:size]))
     assert got[-1].progress.committed_bytes == size
     return got[0].ready.upload
+
+
+async def put(daemon: Daemon, revision: str = "2.0.0", size: int = 64 * KIB, **facts: Any) -> str:
+    """The name of an image that the simulated drives take, in the spool."""
+    image = build_image(revision, size)
+    return str((await upload(daemon, image, **{"firmware_revision": revision, **facts})).name)
+
+
+async def stage(daemon: Daemon, *nodes: str, **fields: Any) -> Operation:
+    """Begin to stage; of the image `put` makes, if no other is named."""
+    image = fields.pop("image", "") or await put(daemon)
+    request = pb.StageFirmwareRequest(controllers=nodes or ("nvme0",), image=image, **fields)
+    return await stub(daemon).StageFirmware(request)
+
+
+async def activate(daemon: Daemon, slot: int = 2, mode: str = "CONTROLLER_RESET", **fields: Any) -> Operation:
+    """Begin to activate; acknowledged, if nothing else is said."""
+    fields = {"controller": "nvme0", "acknowledge_disruption": True, **fields}
+    request = pb.ActivateFirmwareRequest(slot=slot, activation_mode=f"ACTIVATION_MODE_{mode}", **fields)
+    return await stub(daemon).ActivateFirmware(request)
+
+
+async def rollback(daemon: Daemon, mode: str = "CONTROLLER_RESET", **fields: Any) -> Operation:
+    """Begin to roll back; acknowledged, if nothing else is said."""
+    fields = {"controller": "nvme0", "acknowledge_disruption": True, **fields}
+    request = pb.RollbackFirmwareRequest(activation_mode=f"ACTIVATION_MODE_{mode}", **fields)
+    return await stub(daemon).RollbackFirmware(request)
+
+
+def commits(daemon: Daemon, node: str = "nvme0") -> list[tuple[int, int]]:
+    """(action, slot) of each Firmware Commit that a drive was given."""
+    commands = daemon.drive(node).journal.commands(opcode=AdminOpcode.FIRMWARE_COMMIT)
+    decoded = (firmware.decode_commit(command) for command in commands)
+    return [(int(one.action), one.slot) for one in decoded]
+
+
+def downloads(daemon: Daemon, node: str = "nvme0") -> int:
+    """How many Firmware Image Downloads a drive was given."""
+    return len(daemon.drive(node).journal.commands(opcode=AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD))
 
 
 async def consumed(call: Any) -> None:

@@ -54,9 +54,14 @@ def small_drive(serial: str = "NVMED1", **changes: Any) -> DriveSpec:
 
 
 class StartDaemon(Protocol):
-    """Starts a server in front of drives; `state_dir` carries state from one to the next, the rest is configuration."""
+    """Starts a server in front of drives; `state_dir` carries state from one to the next, `host` the drives.
 
-    async def __call__(self, *specs: DriveSpec, state_dir: Path | None = None, **configured: Any) -> Daemon: ...
+    The rest is configuration.
+    """
+
+    async def __call__(
+        self, *specs: DriveSpec, state_dir: Path | None = None, host: SimulatedHost | None = None, **configured: Any
+    ) -> Daemon: ...
 
 
 def reason_of(call_error: grpc.aio.AioRpcError) -> str:
