@@ -205,6 +205,8 @@ def _slot_exists(drive: DriveState, wanted: Wanted) -> Answer:
 
 
 def _slot_writable(drive: DriveState, wanted: Wanted) -> Answer:
+    if drive.slots is None:
+        return _nothing("the controller has no firmware commands")
     if not wanted.slot:
         slot = choose_slot(drive)
         if slot is None:

@@ -401,4 +401,5 @@ _LONGRUNNING: Final[dict[str, Mapping[str, Rule]]] = {
 RULES: Final = {
     **{f"nvmed.v1.{message}": rules for message, rules in _BY_MESSAGE.items()},
     **{f"google.longrunning.{message}": rules for message, rules in _LONGRUNNING.items()},
+    "google.protobuf.Duration": {"seconds": number(0, 10_000 * 366 * 86_400), "nanos": number(0, 999_999_999)},
 }
