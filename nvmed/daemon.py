@@ -16,6 +16,7 @@ from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.lane import Lane
 from nvmed.devices.sampler import Sampler
 from nvmed.linux import systemd
 from nvmed.nvme.host import Host
@@ -41,7 +42,9 @@ from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.metrics_http import metrics_door
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.services import Foundation
-from nvmed.security.bindings import make_policy
+from nvmed.rpc.witness import OperationWitness
+from nvmed.security.audit import Audit, auditing
+from nvmed.security.bindings import Policy, make_policy
 from nvmed.security.passthru import PassthruRules
 
 log: Final = structlog.get_logger("nvmed.daemon")
@@ -56,20 +59,18 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
     policy = make_policy(configured, source)
     tls_doors = [TlsDoor(listener) for listener in configured.listen.tls]
     _make_directory(Path(configured.state_dir))
-    foundation = await lay_foundation(host, configured)
-    metrics = Metrics(foundation.inventory, foundation.operations, foundation.sampler)
-    gate = Gate(policy, Resources(foundation.inventory, foundation.operations), metrics.calls)
+    foundation = await lay_foundation(host, configured, policy)
     async with contextlib.AsyncExitStack() as stack:
         await _enter(stack, foundation)
         if configured.metrics.address:
             await stack.enter_async_context(foundation.sampler.running())
-            await stack.enter_async_context(metrics_door(configured.metrics, metrics.exposition))
-        addresses = [await stack.enter_async_context(door) for door in _doors(foundation, gate, configured, tls_doors)]
+            await stack.enter_async_context(metrics_door(configured.metrics, foundation.metrics.exposition))
+        addresses = [await stack.enter_async_context(door) for door in _doors(foundation, configured, tls_doors)]
         stack.callback(foundation.events.events.close)  # before the doors: streams that wait would hold them open
         yield tuple(addresses)
 
 
-async def lay_foundation(host: Host, configured: Config) -> Foundation:
+async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foundation:
     """Make what the services stand on; nothing runs yet, except that telemetry a crash left extended is put back."""
     state_dir = Path(configured.state_dir)
     inventory = Inventory(host)
@@ -81,6 +82,7 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
         inventory, exclusion, make_fabrics(configured), sources=key_sources(configured), state_dir=state_dir
     )
     spool = Spool(state_dir / "spool")
+    audit = Audit(configured)
     operations = Manager(
         Journal(state_dir / "journal.sqlite"),
         {
@@ -90,7 +92,10 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
             **keys.reconcilers(),
         },
         history=reconcile.HISTORY | namespace_reconcile.HISTORY,
+        witness=OperationWitness(audit),
     )
+    sampler = Sampler(inventory, configured.metrics.sample_interval_s)
+    metrics = Metrics(inventory, operations, sampler)
     return Foundation(
         inventory=inventory,
         extended_telemetry=extended,
@@ -102,16 +107,23 @@ async def lay_foundation(host: Host, configured: Config) -> Foundation:
         resets=Resets(drives),
         passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
         drives=drives,
-        sampler=Sampler(inventory, configured.metrics.sample_interval_s),
-        events=EventSources(
-            host,
-            inventory,
-            operations,
-            keys.keyring,
-            poll_interval_s=configured.events.poll_interval_s,
-            key_warnings_s=configured.events.key_expiry_warnings_s,
-        ),
+        events=_make_events(host, configured, inventory, operations, keys),
+        sampler=sampler,
+        metrics=metrics,
+        gate=Gate(policy, Resources(inventory, operations), metrics.calls, audit),
+        audit_reader=Lane("audit-reader", threads=2),
         simulated=configured.host.simulate > 0,
+    )
+
+
+def _make_events(host: Host, configured: Config, inventory: Inventory, operations: Manager, keys: Keys) -> EventSources:
+    return EventSources(
+        host,
+        inventory,
+        operations,
+        keys.keyring,
+        poll_interval_s=configured.events.poll_interval_s,
+        key_warnings_s=configured.events.key_expiry_warnings_s,
     )
 
 
@@ -119,6 +131,8 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
     own = (on.inventory.lane, on.operations.lane, on.spool.lane)
     await stack.enter_async_context(watchdog.fed(own, lambda: [device.lane for device in on.inventory.known]))
+    await stack.enter_async_context(auditing(on.gate.audit))
+    stack.callback(on.audit_reader.close)
     stack.callback(on.inventory.close)
     stack.callback(on.keys.close)
     stack.callback(on.firmware.close)
@@ -132,10 +146,10 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
 
 
 def _doors(
-    foundation: Foundation, gate: Gate, configured: Config, tls_doors: Sequence[TlsDoor]
+    foundation: Foundation, configured: Config, tls_doors: Sequence[TlsDoor]
 ) -> Iterator[AbstractAsyncContextManager[str]]:
     """The ways in, none of them open yet."""
-    listen = configured.listen
+    listen, gate = configured.listen, foundation.gate
     for unix in listen.unix:
         yield unix_door(foundation, gate, unix)
     for tls, door in zip(listen.tls, tls_doors, strict=True):

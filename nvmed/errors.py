@@ -556,6 +556,21 @@ class Reason(Enum):
         "The configuration, or a file that it names, is wrong.",
         "Repair what the message names, check with `nvmed check-config`, then start or reload.",
     )
+    AUDIT_UNAVAILABLE = (
+        Unavailable,
+        "The daemon cannot write its audit, so it changes nothing and shows no secret.",
+        "The message says why: make room, repair the file system, or run `nvmedctl audit verify` on the host.",
+    )
+    AUDIT_DAMAGED = (
+        DataLoss,
+        "The audit's files are not what the daemon wrote.",
+        "Run `nvmedctl audit verify` on the host, and compare with the copies in journald.",
+    )
+    TOO_MANY_CALLS = (
+        ResourceExhausted,
+        "This caller makes more calls, or more at once, than one may.",
+        "Try again after the delay given; GetServerInfo shows the limits.",
+    )
     ADDRESS_IN_USE = AlreadyExists, "Something else has the daemon's address.", "Stop it, or choose another address."
     SHUTTING_DOWN = Unavailable, "The daemon is stopping.", "Try again when it is back."
     CALL_CANCELLED = Cancelled, "The call was cancelled.", "Nothing to do."

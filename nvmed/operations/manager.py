@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -32,7 +32,18 @@ T = TypeVar("T")
 
 log: Final = structlog.get_logger("nvmed.operations")
 
-__all__ = ["Interrupted", "Manager", "Mutation", "Progress", "Reconcile", "Result", "Run", "Running", "Verdict"]
+__all__ = [
+    "Interrupted",
+    "Manager",
+    "Mutation",
+    "Progress",
+    "Reconcile",
+    "Result",
+    "Run",
+    "Running",
+    "Verdict",
+    "Witness",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,16 @@ class Verdict:
     failure: Mapping[str, Any] | None = None
 
 
+class Witness(Protocol):
+    """Sees every operation begin and end, in the context of whoever began it."""
+
+    async def began(self, record: Record) -> None:
+        """Raises what must keep the operation from being run."""
+
+    async def ended(self, record: Record) -> None:
+        """Raises nothing."""
+
+
 Reconcile = Callable[[Interrupted], Awaitable[Verdict]]
 
 _ENDS: Final = {
@@ -85,9 +106,14 @@ class Manager:
     """
 
     def __init__(
-        self, journal: Journal, reconcilers: Mapping[str, Reconcile], history: Collection[str] = frozenset()
+        self,
+        journal: Journal,
+        reconcilers: Mapping[str, Reconcile],
+        history: Collection[str] = frozenset(),
+        witness: Witness | None = None,
     ) -> None:
         self._journal = journal
+        self._witness = witness
         self._thread = Lane("journal", threads=1, waiting_max=100_000)
         self._reconcilers = reconcilers
         self._history = history
@@ -276,6 +302,8 @@ class Manager:
         record = running.record
         self.changed(record)
         try:
+            if self._witness is not None:
+                await self._witness.began(record)
             verdict = Verdict(State.SUCCEEDED, result=await run(running))
         except NvmedError as exc:
             verdict = Verdict(_ENDS.get(exc.reason, State.FAILED), exc.message, failure=failure.dump(exc))
@@ -310,6 +338,8 @@ class Manager:
             self._unwritten[record.id] = ended
             log.error("outcome_not_journalled", operation=record.id, state=ended.state.value, message=exc.message)
         self.changed(ended)
+        if self._witness is not None:
+            await self._witness.ended(ended)
 
     def _finish(self, ended: Record) -> Record:
         return self._journal.finish(ended.id, ended.state, result=ended.result, failure=ended.failure)

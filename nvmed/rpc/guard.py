@@ -23,13 +23,17 @@ from nvmed.rpc.errors import to_status
 from nvmed.rpc.metrics import CallMetrics
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.validate import validate
+from nvmed.security.audit import Audit, Event, Kind
 from nvmed.security.bindings import Policy
-from nvmed.security.policy import rule_of
+from nvmed.security.policy import is_audited, rule_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 Identify = Callable[[Context], tuple[str, ...]]
 """What the client of a call proved to be, at least one identity; raises UNKNOWN_PRINCIPAL."""
+
+DENIALS: Final = frozenset({Reason.POLICY_DENIED.name, Reason.UNKNOWN_PRINCIPAL.name})
+"""Reasons of what the audit calls a denial. A drive that refuses is none."""
 
 log: Final = structlog.get_logger("nvmed.rpc")
 
@@ -37,9 +41,10 @@ log: Final = structlog.get_logger("nvmed.rpc")
 class Gate:
     """What guards of all doors share. `policy` is replaced by a reload; calls that run are then checked again."""
 
-    def __init__(self, policy: Policy, resources: Resources, calls: CallMetrics) -> None:
+    def __init__(self, policy: Policy, resources: Resources, calls: CallMetrics, audit: Audit) -> None:
         self.resources = resources
         self.calls = calls
+        self.audit = audit
         self._policy = policy
         self._inside: set[Guard] = set()
 
@@ -77,6 +82,7 @@ class Guard:
         self._request_id = uuid.uuid4().hex
         self._task: asyncio.Task[Any] | None = None
         self._has_sent = False
+        self._attempted = False
 
     async def __aenter__(self) -> Guard:
         structlog.contextvars.bind_contextvars(request_id=self._request_id)
@@ -97,6 +103,9 @@ class Guard:
         call.resources = await self._gate.resources.of(self._method, request, rule.resource_field)
         call.require(rule.permission)
         validate(request)
+        if is_audited(rule, request):
+            self._attempted = True
+            await self._gate.audit.write(self._event(Kind.ATTEMPT))
 
     def admit_unknown(self) -> None:
         """Let a call of a method that does not exist in, so far that it may hear that."""
@@ -130,10 +139,14 @@ class Guard:
         if isinstance(exc, asyncio.CancelledError) and self._refusal is not None and self._task is not None:
             self._task.uncancel()
             await self._abort(self._refusal)
-        elif exc is None or isinstance(exc, GeneratorExit):
-            self._log("ok" if exc is None else "CANCELLED")
-        elif isinstance(exc, asyncio.CancelledError):
+        elif exc is None:
+            self._log("ok")
+            if self._attempted:
+                await self._gate.audit.settle(self._event(Kind.OUTCOME, "OK"))
+        elif isinstance(exc, GeneratorExit | asyncio.CancelledError):
             self._log("CANCELLED")
+            if self._attempted:
+                self._gate.audit.note(self._event(Kind.OUTCOME, "CANCELLED"))
         elif isinstance(exc, grpc.aio.AbortError):  # a library's servicer (health, reflection) aborted by itself
             self._log("aborted")
         else:
@@ -162,7 +175,28 @@ class Guard:
             log.error("bug", method=self._method, exc_info=exc)
             failure = error(Reason.BUG, f"a bug in nvmed; its log has the details under {self._request_id}")
         self._log(failure.code, reason=failure.reason, message=failure.message)
+        is_denial = failure.reason in DENIALS
+        if is_denial or self._attempted:
+            await self._gate.audit.settle(
+                self._event(Kind.DENIAL if is_denial else Kind.OUTCOME, failure.code, failure)
+            )
         await self._context.abort_with_status(rpc_status.to_status(to_status(failure, self._request_id)))
+
+    def _event(self, kind: Kind, code: str = "", failure: NvmedError | None = None) -> Event:
+        """What the audit is told of this call."""
+        call = self._call
+        principal = call.principal.name if call else next(iter(self._identities), "")
+        return Event(
+            kind,
+            method=self._method,
+            principal=principal,
+            peer=self._peer,
+            request_id=self._request_id,
+            resources=tuple(call.resources.values()) if call else (),
+            code=code,
+            reason=failure.reason if failure else "",
+            message=failure.message if failure else "",
+        )
 
     def _log(self, code: str, **more: str) -> None:
         seconds = time.monotonic() - self._started

@@ -50,6 +50,10 @@ class Resources:
         names = _values(request, field) if field else []
         return {name or HOST: await self._canonical(method, name) for name in names or [""]}
 
+    async def canonical(self, name: str) -> str:
+        """The canonical name of what `name` is, for no call: `host` for ""."""
+        return await self._canonical("", name)
+
     async def _canonical(self, method: str, name: str) -> str:
         if name in _WHOLE:
             return HOST

@@ -89,6 +89,14 @@ _PSK: Final = {
 
 _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "GetServerInfoRequest": {},
+    "GetPolicyRequest": {},
+    "TestPermissionRequest": {
+        "principals": items(text(limits.IDENTITY_BYTES_MAX), limits.IDENTITIES_MAX),
+        "permission": text(),
+        "method": text(),
+        "resource": text(),
+    },
+    "ListAuditRecordsRequest": {**_PAGE, "start_time": nested()},
     "ListControllersRequest": _PAGE,
     "GetControllerRequest": {"name": _NAME},
     "GetControllerCapabilitiesRequest": {"name": _NAME},

@@ -44,9 +44,15 @@ class Rule:
 READ_KEYS: Final = "keys.read"
 """To be shown key material that lies in a keyring. No role that ships has it, not even admin."""
 
+SEE_POLICY: Final = "server.policy"
+"""To see the policy; beside `server.read`, for a TestPermission that is about others."""
+
 METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "/nvmed.v1.AdminService/GetServerInfo": Rule("server.read"),
+        "/nvmed.v1.AdminService/GetPolicy": Rule(SEE_POLICY),
+        "/nvmed.v1.AdminService/TestPermission": Rule("server.read"),
+        "/nvmed.v1.AdminService/ListAuditRecords": Rule("audit.read"),
         "/nvmed.v1.InventoryService/ListControllers": Rule("inventory.read"),
         "/nvmed.v1.InventoryService/GetController": Rule("inventory.read", "name"),
         "/nvmed.v1.InventoryService/GetControllerCapabilities": Rule("inventory.read", "name"),
@@ -219,6 +225,16 @@ def rule_of(method: str) -> Rule:
     if rule is None:
         raise error(Reason.POLICY_DENIED, f"no rule allows {method} to anyone", method=method, rule="default")
     return rule
+
+
+def is_audited(rule: Rule, request: object) -> bool:
+    """Whether a call is written to the audit before it runs: not if its request, or the header in it, only asks what
+    would be done.
+    """
+    if rule.audit is Audit.CHANGE:
+        header, _, _ = rule.resource_field.rpartition(".")
+        return not getattr(getattr(request, header) if header else request, "validate_only", False)
+    return rule.audit is Audit.SECRET
 
 
 def grant_of(principal: Principal, permission: str, resource: str) -> Grant | None:

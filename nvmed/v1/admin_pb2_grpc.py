@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Tells about the daemon.
+    """Tells about the daemon, who may do what with it, and what was done.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,58 @@ class AdminServiceStub:
                 request_serializer=nvmed_dot_v1_dot_admin__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_admin__pb2.ServerInfo.FromString,
                 _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/nvmed.v1.AdminService/GetPolicy',
+                request_serializer=nvmed_dot_v1_dot_admin__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_admin__pb2.Policy.FromString,
+                _registered_method=True)
+        self.TestPermission = channel.unary_unary(
+                '/nvmed.v1.AdminService/TestPermission',
+                request_serializer=nvmed_dot_v1_dot_admin__pb2.TestPermissionRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_admin__pb2.TestPermissionResponse.FromString,
+                _registered_method=True)
+        self.ListAuditRecords = channel.unary_unary(
+                '/nvmed.v1.AdminService/ListAuditRecords',
+                request_serializer=nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
-    """Tells about the daemon.
+    """Tells about the daemon, who may do what with it, and what was done.
     """
 
     def GetServerInfo(self, request, context):
         """Says what this daemon is, offers and limits, and whom it takes the caller for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicy(self, request, context):
+        """Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestPermission(self, request, context):
+        """Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+
+        It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+        refuse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditRecords(self, request, context):
+        """Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+        audit.read.
+
+        Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+        none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+        is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +105,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=nvmed_dot_v1_dot_admin__pb2.GetServerInfoRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_admin__pb2.ServerInfo.SerializeToString,
             ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=nvmed_dot_v1_dot_admin__pb2.GetPolicyRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_admin__pb2.Policy.SerializeToString,
+            ),
+            'TestPermission': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestPermission,
+                    request_deserializer=nvmed_dot_v1_dot_admin__pb2.TestPermissionRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_admin__pb2.TestPermissionResponse.SerializeToString,
+            ),
+            'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditRecords,
+                    request_deserializer=nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'nvmed.v1.AdminService', rpc_method_handlers)
@@ -70,7 +129,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Tells about the daemon.
+    """Tells about the daemon, who may do what with it, and what was done.
     """
 
     @staticmethod
@@ -90,6 +149,87 @@ class AdminService:
             '/nvmed.v1.AdminService/GetServerInfo',
             nvmed_dot_v1_dot_admin__pb2.GetServerInfoRequest.SerializeToString,
             nvmed_dot_v1_dot_admin__pb2.ServerInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.AdminService/GetPolicy',
+            nvmed_dot_v1_dot_admin__pb2.GetPolicyRequest.SerializeToString,
+            nvmed_dot_v1_dot_admin__pb2.Policy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestPermission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.AdminService/TestPermission',
+            nvmed_dot_v1_dot_admin__pb2.TestPermissionRequest.SerializeToString,
+            nvmed_dot_v1_dot_admin__pb2.TestPermissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.AdminService/ListAuditRecords',
+            nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.SerializeToString,
+            nvmed_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

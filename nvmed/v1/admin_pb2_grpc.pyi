@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Tells about the daemon."""
+    """Tells about the daemon, who may do what with it, and what was done."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,17 +35,49 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetServerInfoRequest, _admin_pb2.ServerInfo]
     """Says what this daemon is, offers and limits, and whom it takes the caller for."""
+    GetPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetPolicyRequest, _admin_pb2.Policy]
+    """Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy."""
+    TestPermission: _grpc.UnaryUnaryMultiCallable[_admin_pb2.TestPermissionRequest, _admin_pb2.TestPermissionResponse]
+    """Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+
+    It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+    refuse.
+    """
+    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRecordsRequest, _admin_pb2.ListAuditRecordsResponse]
+    """Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+    audit.read.
+
+    Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+    none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+    is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Tells about the daemon."""
+    """Tells about the daemon, who may do what with it, and what was done."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetServerInfoRequest, _admin_pb2.ServerInfo]  # type: ignore[assignment]
     """Says what this daemon is, offers and limits, and whom it takes the caller for."""
+    GetPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetPolicyRequest, _admin_pb2.Policy]  # type: ignore[assignment]
+    """Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy."""
+    TestPermission: _aio.UnaryUnaryMultiCallable[_admin_pb2.TestPermissionRequest, _admin_pb2.TestPermissionResponse]  # type: ignore[assignment]
+    """Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+
+    It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+    refuse.
+    """
+    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRecordsRequest, _admin_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
+    """Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+    audit.read.
+
+    Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+    none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+    is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells about the daemon."""
+    """Tells about the daemon, who may do what with it, and what was done."""
 
     @_abc_1.abstractmethod
     def GetServerInfo(
@@ -54,5 +86,39 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ServerInfo, _abc.Awaitable[_admin_pb2.ServerInfo]]:
         """Says what this daemon is, offers and limits, and whom it takes the caller for."""
+
+    @_abc_1.abstractmethod
+    def GetPolicy(
+        self,
+        request: _admin_pb2.GetPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Policy, _abc.Awaitable[_admin_pb2.Policy]]:
+        """Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy."""
+
+    @_abc_1.abstractmethod
+    def TestPermission(
+        self,
+        request: _admin_pb2.TestPermissionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.TestPermissionResponse, _abc.Awaitable[_admin_pb2.TestPermissionResponse]]:
+        """Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+
+        It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+        refuse.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditRecords(
+        self,
+        request: _admin_pb2.ListAuditRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListAuditRecordsResponse, _abc.Awaitable[_admin_pb2.ListAuditRecordsResponse]]:
+        """Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+        audit.read.
+
+        Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+        none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+        is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -30,7 +30,8 @@ class Daemon:
         """Returns once clients can connect."""
         self._process = await asyncio.create_subprocess_exec(*self._command, stderr=asyncio.subprocess.PIPE)
         assert self._process.stderr
-        assert b"serving on" in await self._process.stderr.readline()
+        while b"serving on" not in (line := await self._process.stderr.readline()):
+            assert line
 
     def kill(self) -> None:
         assert self._process

@@ -24,9 +24,13 @@ from tests.rpc.passthru_calls import ALL, with_rules
 
 @pytest.fixture
 async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
-    """Start servers: `await start_daemon(spec, ...)`; each is stopped at the end of the test."""
-    async with AsyncExitStack() as stack:
+    """Start servers: `await start_daemon(spec, ...)`.
+
+    Each is stopped at the end of the test, or when another begins on its state.
+    """
+    async with AsyncExitStack() as whole:
         count = 0
+        stacks: dict[Path, AsyncExitStack] = {}
 
         async def start(
             *specs: DriveSpec, state_dir: Path | None = None, host: SimulatedHost | None = None, **configured: Any
@@ -35,7 +39,11 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
             count += 1
             host = host or SimulatedHost([Subsystem(spec) for spec in specs or (small_drive(),)])
             state = state_dir or tmp_path / f"state{count}"
-            socket = UnixListener(path=str(tmp_path / f"{count}.sock"), roles=("admin",))
+            if state in stacks:
+                await stacks.pop(state).aclose()
+            stack = stacks[state] = await whole.enter_async_context(AsyncExitStack())
+            roles, principal = configured.pop("roles", ("admin",)), configured.pop("principal", "admin")
+            socket = UnixListener(path=str(tmp_path / f"{count}.sock"), roles=roles, principal=principal)
             config = Config(
                 state_dir=str(state),
                 host=HostConfig(simulate=1),
@@ -44,7 +52,7 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
             )
             (address,) = await stack.enter_async_context(serving(host, config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-            return Daemon(host, address, state, channel)
+            return Daemon(host, address, state, channel, stack.aclose)
 
         yield start
 

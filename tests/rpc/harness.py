@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,10 @@ if TYPE_CHECKING:  # names that the generated code has for type checkers alone
 KIB = 1024
 
 
+async def already_stopped() -> None:
+    """For a server that something else stops."""
+
+
 @dataclass
 class Daemon:
     """A running server: its host, its channel, its stubs."""
@@ -33,6 +38,8 @@ class Daemon:
     address: str
     state_dir: Path
     channel: grpc.aio.Channel
+    stop: Callable[[], Awaitable[None]] = already_stopped
+    """Stops it before the test ends."""
     inventory: InventoryServiceAsyncStub = field(init=False)
     telemetry: TelemetryServiceAsyncStub = field(init=False)
     admin: AdminServiceAsyncStub = field(init=False)
@@ -56,7 +63,7 @@ def small_drive(serial: str = "NVMED1", **changes: Any) -> DriveSpec:
 class StartDaemon(Protocol):
     """Starts a server in front of drives; `state_dir` carries state from one to the next, `host` the drives.
 
-    The rest is configuration.
+    `principal` and `roles` are of its socket, admin without them; the rest is configuration.
     """
 
     async def __call__(

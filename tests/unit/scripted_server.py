@@ -187,7 +187,7 @@ async def serving(folder: Path, telemetry: Telemetry, inventory: Inventory | Non
     telemetry_pb2_grpc.add_TelemetryServiceServicer_to_server(telemetry, server)
     if inventory:
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(inventory, server)
-        admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(), server)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(), server)  # type: ignore[abstract]
     address = f"unix:{folder}/nvmed.sock"
     server.add_insecure_port(address)
     await server.start()

@@ -81,7 +81,7 @@ async def serving(authority: Authority) -> AsyncIterator[str]:
     roots = (authority.folder / "ca.pem").read_bytes()
     credentials = grpc.ssl_server_credentials([pair], root_certificates=roots, require_client_auth=True)
     server = grpc.aio.server()
-    admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(), server)
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(Admin(), server)  # type: ignore[abstract]
     port = server.add_secure_port("localhost:0", credentials)
     await server.start()
     try:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients/python"
 
 FLOORS = (
-    {"errors", "grpc_environment", "malloc"},
+    {"errors", "grpc_environment", "malloc", "audit_chain"},
     {"os_errors", "limits"},
     {"nvme", "keys", "config", "logs"},
     {"linux", "simulator", "security"},
@@ -40,7 +40,7 @@ PURE = {"errors", "os_errors", "nvme", "keys", "limits"}
 IMPURE = {"asyncio", "fcntl", "multiprocessing", "select", "selectors", "socket", "sqlite3", "subprocess", "threading"}
 """Bytes in, values out: no I/O and no threads in these rooms."""
 
-CLIENT_MAY = {"__version__", "errors", "malloc", "os_errors", "v1", "nvme", "keys"}
+CLIENT_MAY = {"__version__", "audit_chain", "errors", "malloc", "os_errors", "v1", "nvme", "keys"}
 """What of `nvmed` a host which only calls nvmed imports: none of them needs the extra `daemon`."""
 
 IMPORT_NAMES = {

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.lane import Lane
 from nvmed.devices.sampler import Sampler
 from nvmed.operations.drives import Drives
 from nvmed.operations.event_sources import EventSources
@@ -18,6 +19,8 @@ from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
+from nvmed.rpc.guard import Gate
+from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.services.admin import AdminService
 from nvmed.rpc.services.event import EventService
 from nvmed.rpc.services.firmware import FirmwareService
@@ -55,6 +58,9 @@ class Foundation:
     sampler: Sampler
     passthrus: Passthrus
     events: EventSources
+    metrics: Metrics
+    gate: Gate
+    audit_reader: Lane
     simulated: bool
 
 
@@ -62,7 +68,7 @@ Add = Callable[[Any, Any], None]
 Make = Callable[[Foundation], Any]
 
 SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
-    (add_AdminServiceServicer_to_server, lambda on: AdminService(simulated=on.simulated)),
+    (add_AdminServiceServicer_to_server, lambda on: AdminService(on.gate, on.audit_reader, simulated=on.simulated)),
     (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory, on.operations, on.resets)),
     (
         add_TelemetryServiceServicer_to_server,

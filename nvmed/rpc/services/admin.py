@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import nvmed
 from nvmed import limits
+from nvmed.audit_chain import decode, newest_first
+from nvmed.devices.lane import Lane
+from nvmed.errors import Reason, error, invalid_field
+from nvmed.rpc import convert_audit as convert
 from nvmed.rpc.call import current_call
+from nvmed.rpc.guard import Gate
+from nvmed.rpc.listing import decode_token, encode_token, parse_filter
+from nvmed.security.patterns import HOST
+from nvmed.security.policy import METHODS, PERMISSIONS, SEE_POLICY, grant_of
 from nvmed.v1 import admin_pb2, admin_pb2_grpc
 
 FEATURES: Final = (
@@ -25,14 +35,22 @@ FEATURES: Final = (
     "passthru",
     "namespaces",
     "events",
+    "policy",
+    "audit",
 )
 """What clients may rely on: append-only."""
 
 
-class AdminService(admin_pb2_grpc.AdminServiceServicer):
-    """Tells about the daemon."""
+SCANNED_MAX: Final = 20_000
+"""Records that are looked at for one page: where few pass the filter, the page has fewer."""
 
-    def __init__(self, *, simulated: bool) -> None:
+
+class AdminService(admin_pb2_grpc.AdminServiceServicer):
+    """Tells about the daemon, who may do what with it, and what was done."""
+
+    def __init__(self, gate: Gate, audit_reader: Lane, *, simulated: bool) -> None:
+        self._gate = gate
+        self._reader = audit_reader
         self._simulated = simulated
 
     async def GetServerInfo(self, request: admin_pb2.GetServerInfoRequest, context: Any) -> admin_pb2.ServerInfo:
@@ -47,3 +65,88 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             limits=limits.PUBLISHED,
             principal=current_call.get().principal.name,
         )
+
+    async def GetPolicy(self, request: admin_pb2.GetPolicyRequest, context: Any) -> admin_pb2.Policy:
+        return convert.policy(self._gate.policy)
+
+    async def TestPermission(
+        self, request: admin_pb2.TestPermissionRequest, context: Any
+    ) -> admin_pb2.TestPermissionResponse:
+        call = current_call.get()
+        permission = _permission(request)
+        principal = call.principal
+        if request.principals:
+            call.require(SEE_POLICY)
+            principal = self._gate.policy.principal(tuple(request.principals))
+        resource = request.resource or HOST
+        grant = grant_of(principal, permission, await self._gate.resources.canonical(request.resource))
+        if grant is None:
+            why = f"no binding gives {principal.name} {permission} on {resource}"
+        else:
+            why = f"{grant.binding} gives {principal.name} the role {grant.role}, which has {permission}"
+        return admin_pb2.TestPermissionResponse(
+            allowed=grant is not None,
+            principal=principal.name,
+            permission=permission,
+            resource=resource,
+            binding=grant.binding if grant else "",
+            role=grant.role if grant else "",
+            explanation=why,
+        )
+
+    async def ListAuditRecords(
+        self, request: admin_pb2.ListAuditRecordsRequest, context: Any
+    ) -> admin_pb2.ListAuditRecordsResponse:
+        tests = parse_filter(request.filter)
+        after = decode_token(request.page_token, request.filter)
+        if after and not (after.isdecimal() and len(after) <= 16):
+            raise invalid_field("page_token", "is damaged; start again without it")
+        await self._gate.audit.flush()
+        try:
+            return await self._reader.run(partial(self._read, request, tests, int(after or 0)))
+        except OSError as exc:
+            raise error(Reason.AUDIT_UNAVAILABLE, f"the audit cannot be read: {exc.strerror}") from exc
+
+    def _read(
+        self, request: admin_pb2.ListAuditRecordsRequest, tests: list[Callable[[Any], bool]], before: int
+    ) -> admin_pb2.ListAuditRecordsResponse:
+        """The page of records that are older than number `before`, 0 for all."""
+        size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
+        start_ns = request.start_time.ToNanoseconds() if request.HasField("start_time") else 0
+        answer = admin_pb2.ListAuditRecordsResponse()
+        scanned = 0
+        last = before
+        for path, line in newest_first(self._gate.audit.directory, before):
+            try:
+                record = decode(line)
+                shown = convert.audit_record(record)
+            except ValueError as exc:
+                raise error(
+                    Reason.AUDIT_DAMAGED, f"a record of {path} {exc}, or is none that was written", path=path
+                ) from None
+            if before and record.position.sequence >= before:
+                continue
+            if shown.time.ToNanoseconds() < start_ns:
+                return answer
+            if len(answer.audit_records) == size or scanned == SCANNED_MAX:
+                answer.next_page_token = encode_token(str(last), request.filter)
+                return answer
+            scanned += 1
+            last = record.position.sequence
+            if all(test(shown) for test in tests):
+                answer.audit_records.append(shown)
+        return answer
+
+
+def _permission(request: admin_pb2.TestPermissionRequest) -> str:
+    """The permission that is asked about; raises INVALID_FIELD."""
+    if bool(request.permission) == bool(request.method):
+        raise invalid_field("permission", "give either it or method")
+    if request.method:
+        rule = METHODS.get("/" + request.method.removeprefix("/"))
+        if rule is None:
+            raise invalid_field("method", f"there is no {request.method!r}; GetPolicy shows those there are")
+        return rule.permission
+    if request.permission not in PERMISSIONS:
+        raise invalid_field("permission", f"there is no {request.permission!r}; GetPolicy shows those there are")
+    return request.permission

@@ -20,6 +20,7 @@ from nvmedctl.cli import (  # noqa: F401  # their commands are of the groups of 
     namespace_changes,
     resets,
 )
+from nvmedctl.cli.audit import audit
 from nvmedctl.cli.command import common_options
 from nvmedctl.cli.controllers import controllers
 from nvmedctl.cli.failures import EXIT_HELP
@@ -33,7 +34,9 @@ from nvmedctl.cli.server import server
 from nvmedctl.cli.subsystems import subsystems
 from nvmedctl.cli.telemetry import telemetry
 
-GROUPS = (controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, server)
+GROUPS = (
+    controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, server, audit,
+)  # fmt: skip
 
 
 @click.group(epilog=EXIT_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.admin_pb2 import GetServerInfoRequest
+from nvmed.v1.admin_pb2 import GetPolicyRequest, GetServerInfoRequest, Policy, TestPermissionRequest
 from nvmedctl.cli import render
 from nvmedctl.cli.command import Session, command
 
@@ -19,3 +19,51 @@ async def info(session: Session) -> None:
     """Show version, host, features and limits of the daemon.  JSON: nvmed.v1.ServerInfo."""
     found = await session.client.admin.GetServerInfo(GetServerInfoRequest())
     session.show(found, lambda: render.details(found))
+
+
+ROLES: render.Columns[Policy.Role] = (
+    ("ROLE", lambda r: r.name),
+    ("FROM", lambda r: "nvmed" if r.shipped else "configuration"),
+    ("PERMISSIONS", lambda r: " ".join(r.permissions)),
+)
+BINDINGS: render.Columns[Policy.Binding] = (
+    ("BINDING", lambda b: b.name),
+    ("PRINCIPALS", lambda b: " ".join(b.principals)),
+    ("ROLES", lambda b: " ".join(b.roles)),
+    ("RESOURCES", lambda b: " ".join(b.resources)),
+)
+
+
+@command(server, "policy")
+async def policy(session: Session) -> None:
+    """Show who may do what.  JSON: nvmed.v1.Policy."""
+    found = await session.client.admin.GetPolicy(GetPolicyRequest())
+
+    def view() -> str:
+        blocked = [f"blocked: {' '.join(found.blocked)}"] if found.blocked else []
+        return "\n\n".join([render.table(BINDINGS, found.bindings), render.table(ROLES, found.roles), *blocked])
+
+    session.show(found, view)
+
+
+@command(server, "test-permission")
+@click.argument("permission")
+@click.option("--resource", default="", metavar="NAME", help="Resource name or device node.  [default: the host]")
+@click.option(
+    "--principal",
+    "principals",
+    multiple=True,
+    metavar="IDENTITY",
+    help="Ask about another caller: uri:..., dns:..., unix:... Repeat for all that its certificate proves.",
+)
+async def test_permission(session: Session, permission: str, resource: str, principals: tuple[str, ...]) -> None:
+    """Say whether a caller may do something, and why; nothing is tried. Exits with 0 whatever the answer is.
+
+    PERMISSION is a permission such as firmware.stage, or a method such as nvmed.v1.FirmwareService/StageFirmware.
+
+    JSON: nvmed.v1.TestPermissionResponse.
+    """
+    asked = {"method" if "/" in permission else "permission": permission}
+    request = TestPermissionRequest(principals=principals, resource=resource, **asked)
+    found = await session.client.admin.TestPermission(request)
+    session.show(found, lambda: f"{'allowed' if found.allowed else 'denied'}: {found.explanation}")

@@ -1,0 +1,73 @@
+"""Records of the audit and the policy as the contract has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from nvmed.audit_chain import Record
+from nvmed.security.audit import Kind
+from nvmed.security.bindings import Policy
+from nvmed.security.policy import METHODS, ROLES, Audit
+from nvmed.v1 import admin_pb2
+
+AUDIT_RECORDS: Final = "auditRecords/"
+
+_EVENTS: Final[Mapping[str, Any]] = {
+    kind.value: admin_pb2.AuditRecord.Event.Value(f"EVENT_{kind.name}") for kind in Kind
+}
+_TEXTS: Final = ("method", "principal", "peer", "request_id", "operation", "code", "reason", "message")
+
+
+def audit_record(record: Record) -> admin_pb2.AuditRecord:
+    """A line of the audit; what another version wrote into it and this one does not know is left out."""
+    fields = record.fields
+    texts: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
+    shown = admin_pb2.AuditRecord(
+        name=f"{AUDIT_RECORDS}{record.position.sequence}",
+        sequence=record.position.sequence,
+        event=_EVENTS.get(str(fields.get("event")), admin_pb2.AuditRecord.EVENT_UNSPECIFIED),
+        resources=[str(name) for name in fields.get("resources", ())],
+        parameters=json.dumps(fields["parameters"]) if fields.get("parameters") else "",
+        previous_hash=record.previous,
+        hash=record.position.digest,
+        **texts,
+    )
+    if moment := fields.get("time"):
+        shown.time.CopyFrom(_timestamp(str(moment)))
+    return shown
+
+
+def policy(found: Policy) -> admin_pb2.Policy:
+    """The policy in force."""
+    message = admin_pb2.Policy
+    return message(
+        etag=found.etag,
+        roles=[
+            message.Role(name=name, shipped=name in ROLES, permissions=sorted(permissions))
+            for name, permissions in sorted(found.roles.items())
+        ],
+        bindings=[
+            message.Binding(name=one.name, principals=one.principals, roles=one.roles, resources=one.resources)
+            for one in found.bindings
+        ],
+        blocked=found.blocked,
+        methods=[
+            message.Method(
+                name=name.removeprefix("/"),
+                permission=rule.permission,
+                resource_field=rule.resource_field,
+                audited=rule.audit is not Audit.NO,
+            )
+            for name, rule in sorted(METHODS.items())
+        ],
+    )
+
+
+def _timestamp(text: str) -> Timestamp:
+    moment = Timestamp()
+    moment.FromJsonString(text)
+    return moment
