@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from google.longrunning.operations_pb2_grpc import OperationsStub
 
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
+from nvmed.v1.event_pb2_grpc import EventServiceStub
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 from nvmed.v1.inventory_pb2 import ListControllersRequest, ListNamespacesRequest, ListSubsystemsRequest
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
@@ -20,6 +21,7 @@ from nvmed.v1.passthru_pb2_grpc import PassthruServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from nvmedctl import address as addresses
 from nvmedctl.channel import TranslatingChannel
+from nvmedctl.events import watch_events
 from nvmedctl.images import Uploaded, upload_image
 from nvmedctl.log_pages import LogPage, save_log_page
 from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy
@@ -27,6 +29,8 @@ from nvmedctl.telemetry import Progress, TelemetryLog, save_telemetry
 
 if TYPE_CHECKING:
     from nvmed.v1.admin_pb2_grpc import AdminServiceAsyncStub
+    from nvmed.v1.event_pb2 import WatchEventsRequest, WatchEventsResponse
+    from nvmed.v1.event_pb2_grpc import EventServiceAsyncStub
     from nvmed.v1.firmware_pb2_grpc import FirmwareServiceAsyncStub
     from nvmed.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
     from nvmed.v1.key_pb2_grpc import KeyServiceAsyncStub
@@ -89,6 +93,7 @@ class Client:
     passthru: PassthruServiceAsyncStub
     keys: KeyServiceAsyncStub
     firmware: FirmwareServiceAsyncStub
+    events: EventServiceAsyncStub
     admin: AdminServiceAsyncStub
     operations: Any
     """google.longrunning.Operations; `nvmedctl.operations` waits for one."""
@@ -110,6 +115,7 @@ class Client:
         self.passthru = PassthruServiceStub(self.channel)
         self.keys = KeyServiceStub(self.channel)
         self.firmware = FirmwareServiceStub(self.channel)
+        self.events = EventServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
         self.operations = OperationsStub(self.channel)
 
@@ -140,6 +146,12 @@ class Client:
         """Every namespace of the subsystem `parent`, of all if empty, that `filter` lets through, ordered by name."""
         request = ListNamespacesRequest(parent=parent, filter=filter)
         return pages(self.inventory.ListNamespaces, request, lambda r: r.namespaces)
+
+    def watch_events(
+        self, request: WatchEventsRequest, *, retry: RetryPolicy = DEFAULT_RETRY
+    ) -> AsyncGenerator[WatchEventsResponse, None]:
+        """What happens as it happens: see `nvmedctl.events.watch_events`."""
+        return watch_events(self.events, request, retry=retry)
 
     async def save_telemetry(
         self,

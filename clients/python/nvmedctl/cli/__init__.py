@@ -23,6 +23,7 @@ from nvmedctl.cli import (  # noqa: F401  # their commands are of the groups of 
 from nvmedctl.cli.audit import audit
 from nvmedctl.cli.command import common_options
 from nvmedctl.cli.controllers import controllers
+from nvmedctl.cli.events import events
 from nvmedctl.cli.failures import EXIT_HELP
 from nvmedctl.cli.firmware import firmware
 from nvmedctl.cli.keys import keys
@@ -35,7 +36,7 @@ from nvmedctl.cli.subsystems import subsystems
 from nvmedctl.cli.telemetry import telemetry
 
 GROUPS = (
-    controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, server, audit,
+    controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, events, server, audit,
 )  # fmt: skip
 
 

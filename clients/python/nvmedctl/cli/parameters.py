@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 
-def _node(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+def node(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     """`/dev/nvme0` is what people paste; the contract says `nvme0`."""
     return value.removeprefix("/dev/")
 
@@ -74,8 +74,8 @@ def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-controller_argument = click.argument("controller", callback=_node)
-namespace_argument = click.argument("namespace", callback=_node)
+controller_argument = click.argument("controller", callback=node)
+namespace_argument = click.argument("namespace", callback=node)
 
 filter_option = click.option(
     "--filter",

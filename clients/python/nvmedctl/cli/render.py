@@ -24,6 +24,7 @@ from rich.text import Text
 from nvmedctl.cli.text import label, printable, size
 
 Item = TypeVar("Item")
+M = TypeVar("M", bound=Message)
 
 Columns = Sequence[tuple[str, Callable[[Item], object]]]
 """Heading and content of each column."""
@@ -37,9 +38,14 @@ PIPE_WIDTH = 4096
 
 def as_json(value: Message | Mapping[str, object]) -> str:
     """`value` as indented JSON."""
-    if isinstance(value, Message):
-        value = MessageToDict(value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    return json.dumps(value, indent=2)
+    return json.dumps(_as_dict(value) if isinstance(value, Message) else value, indent=2)
+
+
+def _as_dict(message: Message) -> dict[str, object]:
+    plain: dict[str, object] = MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return plain
 
 
 def table(columns: Columns[Item], items: Iterable[Item]) -> str:
@@ -121,3 +127,8 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
 def emit(output: str, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
     """Print `value` on standard output: as JSON, or as what `view` makes of it."""
     click.echo(as_json(value) if output == "json" else view())
+
+
+def emit_line(output: str, message: M, view: Callable[[M], str]) -> None:
+    """Print one message of many at once, in a line."""
+    click.echo(json.dumps(_as_dict(message)) if output == "json" else printable(view(message)))

@@ -1,0 +1,135 @@
+"""nvmedctl events: what happens to the drives of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+
+import click
+
+from nvmed.v1.event_pb2 import (
+    Event,
+    EventKind,
+    ListEventsRequest,
+    ListEventsResponse,
+    WatchEventsRequest,
+    WatchEventsResponse,
+)
+from nvmedctl.cli import render
+from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.parameters import filter_option, node
+from nvmedctl.cli.text import label, size
+from nvmedctl.client import pages
+
+PREFIX = "EVENT_KIND_"
+KINDS = {label(name, PREFIX): name for name in EventKind.keys()[1:]}
+
+
+@click.group()
+def events() -> None:
+    """What happens to the drives of the host."""
+
+
+def _kind(event: Event) -> str:
+    return render.enum(event, "kind")
+
+
+def _time(event: Event) -> str:
+    return event.create_time.ToJsonString().partition(".")[0] if event.HasField("create_time") else "-"
+
+
+_SAID: dict[str, Callable[[Event], str]] = {
+    "controller_state": lambda e: f"{e.controller_state.model_number} {render.enum(e.controller_state, 'state')}",
+    "namespace_state": lambda e: f"{e.namespace_state.device_node}, {size(e.namespace_state.size_bytes)}",
+    "async_event": lambda e: f"{e.async_event.name}, log page 0x{e.async_event.log_page_id:02x}",
+    "telemetry_available": lambda e: f"generation {e.telemetry_available.generation_number}",
+    "critical_warning_changed": lambda e: (
+        f"0x{e.critical_warning_changed.previous_critical_warning:02x} is now "
+        f"0x{e.critical_warning_changed.critical_warning:02x}"
+    ),
+    "operation_changed": lambda e: " ".join(
+        filter(
+            None,
+            (
+                e.operation_changed.method.rpartition("/")[2],
+                render.enum(e.operation_changed, "state"),
+                e.operation_changed.phase,
+            ),
+        )
+    ),
+    "key_expiring": lambda e: f"{e.key_expiring.identity} until {e.key_expiring.expire_time.ToJsonString()}",
+}
+"""What an event says in a few words, by its detail."""
+
+
+def _about(event: Event) -> str:
+    return event.namespace or event.controller or event.operation or "host"
+
+
+def _said(event: Event) -> str:
+    if event.changed_fields:
+        return f"changed: {', '.join(event.changed_fields)}"
+    detail = event.WhichOneof("detail")
+    return _SAID[detail](event) if detail in _SAID else ""
+
+
+COLUMNS: render.Columns[Event] = (
+    ("NUMBER", lambda e: e.sequence),
+    ("TIME", _time),
+    ("KIND", _kind),
+    ("ABOUT", _about),
+    ("NODE", lambda e: e.device_node or "-"),
+    ("WHAT", _said),
+)
+
+
+@command(events, "list")
+@filter_option
+async def list_events(session: Session, filter_text: str) -> None:
+    """List what the daemon remembers, oldest first.  JSON: nvmed.v1.ListEventsResponse, all pages as one."""
+    request = ListEventsRequest(filter=filter_text)
+    found = [item async for item in pages(session.client.events.ListEvents, request, lambda r: r.events)]
+    session.show(ListEventsResponse(events=found), lambda: render.table(COLUMNS, found))
+
+
+@command(events, "watch")
+@click.option("--controller", callback=node, default="", help="Only what happens to this one and its namespaces.")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice(sorted(KINDS)), help="Only this kind; may be repeated."
+)
+@click.option("--snapshot", is_flag=True, help="Begin with what there is, and again whenever events are missing.")
+@click.option("--resume", "token", default="", metavar="TOKEN", help="Go on behind the message with this resume_token.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many events, those of snapshots not counted.")
+async def watch(
+    session: Session, controller: str, kinds: tuple[str, ...], snapshot: bool, token: str, count: int | None
+) -> None:
+    """Show what happens as it happens, until interrupted, over cuts and restarts of the daemon.
+
+    JSON: nvmed.v1.WatchEventsResponse, one in each line, heartbeats left out.
+    """
+    request = WatchEventsRequest(
+        controller=controller,
+        kinds=[KINDS[kind] for kind in kinds],
+        include_snapshot=snapshot,
+        resume_token=token,
+    )
+    seen = 0
+    async with aclosing(session.client.watch_events(request)) as messages:
+        async for message in messages:
+            if message.HasField("heartbeat"):
+                continue
+            render.emit_line(session.settings.output, message, _line)
+            seen += message.event.sequence > 0
+            if seen == count:
+                return
+
+
+def _line(message: WatchEventsResponse) -> str:
+    """A message for people, in columns that stay where they are."""
+    if message.HasField("dropped"):
+        return f"-- {message.dropped.count or 'an unknown number of'} events are missing here"
+    if message.HasField("snapshot_end"):
+        return "-- that is what there is; what happens from now on:"
+    event = message.event
+    number, at = str(event.sequence or "-"), event.device_node or "-"
+    return f"{number:>6}  {_time(event):<19}  {_kind(event):<24}  {at:<7}  {_about(event)}  {_said(event)}"
