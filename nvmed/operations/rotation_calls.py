@@ -186,6 +186,12 @@ def _keys(ring: int) -> Iterator[tuple[int, int, KeyDescription]]:
 
 
 def _new_keyring(name: str, keyring: int) -> int:
-    serial = keyctl.add_key("keyring", name, Secret(b""), keyring)
-    keyctl.set_permissions(serial, _ALL_FOR_ITS_USER)
+    """A keyring in a keyring, open to all of its user's processes.
+
+    Whoever makes a key must possess it to open it to others. A session possesses its user's keyring by chance: not that
+    of a service of systemd (KeyringMode=private), and none that a keyring was linked into first.
+    """
+    with calls.possessing(keyring):
+        serial = keyctl.add_key("keyring", name, Secret(b""), keyring)
+        keyctl.set_permissions(serial, _ALL_FOR_ITS_USER)
     return serial

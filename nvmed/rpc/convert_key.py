@@ -85,9 +85,9 @@ def psk_of(message: key_pb2.ConfiguredPsk, field: str = "psk") -> InterchangeKey
     which = message.WhichOneof("psk")
     if which == "text":
         found = import_psk(Secret.from_text(message.text))
-        if wanted not in (None, found.hash):
+        if wanted is not None and wanted is not found.hash:
             raise invalid_field(
-                f"{field}.hash", f"it is {wanted.name if wanted else ''}, but the text says {found.hash.name}; leave it"
+                f"{field}.hash", f"it is {wanted.name}, but the text says {found.hash.name}; leave it out"
             )
         return found
     if which is None:

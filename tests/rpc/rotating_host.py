@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from nvmed import daemon
-from nvmed.config import Config, HostConfig, Listen, Policy, UnixListener
+from nvmed.config import Config, HostConfig, Listen, UnixListener
 from nvmed.operations import rotation_calls
 from nvmed.operations.rotation import TlsRotation
 from nvmed.rpc.services import key as key_service
@@ -37,7 +38,7 @@ class RotatingHost:
 
 @asynccontextmanager
 async def rotating(
-    ring: Ring, folder: Path, patch: pytest.MonkeyPatch, policy: Policy | None = None
+    ring: Ring, folder: Path, patch: pytest.MonkeyPatch, **configured: Any
 ) -> AsyncIterator[RotatingHost]:
     """Serve one. Two things differ from a daemon's own: whose connections they are, and the type of keys.
 
@@ -51,10 +52,9 @@ async def rotating(
     state = folder / "rotating-state"
     config = Config(
         state_dir=str(state),
-        log_level="debug",
         host=HostConfig(simulate=1),
         listen=Listen(unix=(socket,)),
-        policy=policy or Policy(),
+        **configured,
     )
     try:
         async with daemon.serving(kernel, config) as (address,), grpc.aio.insecure_channel(address) as channel:

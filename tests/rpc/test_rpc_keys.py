@@ -282,6 +282,12 @@ BAD_PSKS = {
 }
 
 
+async def test_a_hash_that_contradicts_the_text_is_named(client: Client) -> None:
+    psk, _, _ = BAD_PSKS["contradiction"]
+    refused = await refusal(client.keys.ExportTlsKey(pb.ExportTlsKeyRequest(psk=psk)))
+    assert "it is NONE, but the text says SHA256" in refused.message
+
+
 @pytest.mark.parametrize("name", BAD_PSKS)
 async def test_bad_keys_are_refused_with_their_reason(client: Client, ring: Ring, name: str) -> None:
     psk, reason, field = BAD_PSKS[name]

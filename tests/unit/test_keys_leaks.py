@@ -22,14 +22,7 @@ from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
 from nvmed.linux.key_thread import KeyThread
 from nvmed.operations.keyring import Keyring
-
-PLANTED = b"pLaNtEd-SeCrEt-0123456789-QwErTy"
-NQN = "nqn.2024-01.io.example:leak"
-IDENTITY = f"NVMe0R01 {NQN} {NQN}"
-
-GOOD_TEXT = interchange.export_psk(Secret(PLANTED), PskHash.SHA256).reveal()
-GOOD_DHHC = dhchap.build_text(Secret(PLANTED), dhchap.HmacAlgorithm.SHA256, dhchap.Reading.SECRET).reveal()
-GOOD_LINE = IDENTITY.encode() + b" " + GOOD_TEXT + b"\n"
+from tests.unit.planted import GOOD_DHHC, GOOD_LINE, GOOD_TEXT, IDENTITY, NQN, PLANTED, damaged
 
 
 def forms() -> list[str]:
@@ -42,27 +35,6 @@ def forms() -> list[str]:
 
 
 FORMS = forms()
-
-
-def damaged(text: bytes) -> list[Secret]:
-    """Texts with one fault each, and the secret itself where a text belongs."""
-    return [
-        Secret(damage)
-        for damage in (
-            PLANTED,
-            b"",
-            text[:-1],
-            text[1:],
-            text + b"\n",
-            text.replace(b"-1:", b"-0:"),
-            text.replace(b":01:", b":09:"),
-            text.replace(b":01:", b":02:"),
-            text.replace(b":01:", b"::"),
-            text[:20] + b"!" + text[21:],
-            text[:20] + bytes([text[20] ^ 1]) + text[21:],
-            text[:20] + text[24:],
-        )
-    ]
 
 
 Act = Callable[[], object]

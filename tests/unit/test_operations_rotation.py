@@ -125,6 +125,20 @@ async def test_checking_changes_nothing(daemon: Daemon, kernel: KernelDouble) ->
     assert (kernel.log, await daemon.ring(), await daemon.held()) == ([], [derived(OLD).identity], [])
 
 
+@pytest.mark.parametrize("named", [False, True])
+async def test_the_session_need_not_possess_its_users_keyring(
+    daemon: Daemon, kernel: KernelDouble, named: bool
+) -> None:
+    """As systemd starts services (KeyringMode=private), and as it is once something was linked into the session."""
+    await daemon.thread.run(keyctl.join_session_keyring)
+    old = await daemon.add(derived(OLD))
+    kernel.connect(old if named else 0)
+    new = (await daemon.rotate(derived(NEW)))["key"]["serial"]
+    assert serials(kernel) == [new]
+    assert await daemon.is_dead(old)
+    assert await daemon.held() == []
+
+
 # -- what goes wrong
 
 
