@@ -42,6 +42,7 @@ from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.metrics_http import metrics_door
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.services import Foundation
+from nvmed.rpc.throttle import Throttle
 from nvmed.rpc.witness import OperationWitness
 from nvmed.security.audit import Audit, auditing
 from nvmed.security.bindings import Policy, make_policy
@@ -110,7 +111,7 @@ async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foun
         events=_make_events(host, configured, inventory, operations, keys),
         sampler=sampler,
         metrics=metrics,
-        gate=Gate(policy, Resources(inventory, operations), metrics.calls, audit),
+        gate=Gate(policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits)),
         audit_reader=Lane("audit-reader", threads=2),
         simulated=configured.host.simulate > 0,
     )

@@ -22,6 +22,7 @@ from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.errors import to_status
 from nvmed.rpc.metrics import CallMetrics
 from nvmed.rpc.resources import Resources
+from nvmed.rpc.throttle import Throttle
 from nvmed.rpc.validate import validate
 from nvmed.security.audit import Audit, Event, Kind
 from nvmed.security.bindings import Policy
@@ -41,10 +42,13 @@ log: Final = structlog.get_logger("nvmed.rpc")
 class Gate:
     """What guards of all doors share. `policy` is replaced by a reload; calls that run are then checked again."""
 
-    def __init__(self, policy: Policy, resources: Resources, calls: CallMetrics, audit: Audit) -> None:
+    def __init__(
+        self, policy: Policy, resources: Resources, calls: CallMetrics, audit: Audit, throttle: Throttle
+    ) -> None:
         self.resources = resources
         self.calls = calls
         self.audit = audit
+        self.throttle = throttle
         self._policy = policy
         self._inside: set[Guard] = set()
 
@@ -70,8 +74,9 @@ class Gate:
 class Guard:
     """Around one call: checks its requests, translates what it raises, logs how it ended."""
 
-    def __init__(self, gate: Gate, method: str, context: Context, identify: Identify) -> None:
+    def __init__(self, gate: Gate, method: str, context: Context, identify: Identify, *, stream: bool = False) -> None:
         self._gate = gate
+        self._stream = stream
         self._context = context
         self._method = method
         self._started = time.monotonic()
@@ -83,12 +88,20 @@ class Guard:
         self._task: asyncio.Task[Any] | None = None
         self._has_sent = False
         self._attempted = False
+        self._is_counted = False
+        self._is_revoked = False
 
     async def __aenter__(self) -> Guard:
         structlog.contextvars.bind_contextvars(request_id=self._request_id)
         self._task = asyncio.current_task()
         self._gate.entered(self)
         self._gate.calls.began(self._method)
+        try:
+            self._gate.throttle.enter(self._caller, stream=self._stream)
+        except NvmedError as exc:
+            self._refusal = exc
+        else:
+            self._is_counted = True
         return self
 
     def sent(self) -> None:
@@ -113,6 +126,8 @@ class Guard:
 
     async def admitted(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
         """`requests`, of which the first has decided that the call may begin; all must be sound."""
+        if self._refusal is not None:
+            raise self._refusal
         first = await anext(requests, None)
         if first is None:
             self.admit_unknown()
@@ -125,18 +140,20 @@ class Guard:
         if self._call is None or self._refusal is not None:
             return
         try:
-            call = self._identified_call()
+            call = self._made_call()
             call.resources = self._call.resources
             call.require(rule_of(self._method).permission)
             self._call.principal = call.principal  # what it may see from now on
         except NvmedError as exc:
-            self._refusal = exc
+            self._refusal, self._is_revoked = exc, True
             if self._task is not None:
                 self._task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
         self._gate.left(self)
-        if isinstance(exc, asyncio.CancelledError) and self._refusal is not None and self._task is not None:
+        if self._is_counted:
+            self._gate.throttle.leave(self._caller, stream=self._stream)
+        if isinstance(exc, asyncio.CancelledError) and self._is_revoked and self._refusal and self._task:
             self._task.uncancel()
             await self._abort(self._refusal)
         elif exc is None:
@@ -153,14 +170,22 @@ class Guard:
             await self._abort(exc)
 
     def _identified_call(self) -> Call:
-        """The call of whoever it is; raises UNKNOWN_PRINCIPAL."""
+        """The call of whoever it is, from here on the current one; raises UNKNOWN_PRINCIPAL, TOO_MANY_CALLS."""
         if self._refusal is not None:
             raise self._refusal
-        principal = self._gate.policy.principal(self._identities)
-        call = Call(self._method, principal, self._peer, self._request_id)
+        call = self._made_call()
         current_call.set(call)
-        structlog.contextvars.bind_contextvars(principal=principal.name)
+        structlog.contextvars.bind_contextvars(principal=call.principal.name)
         return call
+
+    def _made_call(self) -> Call:
+        principal = self._gate.policy.principal(self._identities)
+        return Call(self._method, principal, self._peer, self._request_id)
+
+    @property
+    def _caller(self) -> str:
+        """Whom the call is counted for; all who prove nothing are one."""
+        return next(iter(self._identities), "")
 
     async def _rest(self, first: Message, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
         yield first
@@ -185,7 +210,7 @@ class Guard:
     def _event(self, kind: Kind, code: str = "", failure: NvmedError | None = None) -> Event:
         """What the audit is told of this call."""
         call = self._call
-        principal = call.principal.name if call else next(iter(self._identities), "")
+        principal = call.principal.name if call else self._caller
         return Event(
             kind,
             method=self._method,
@@ -201,6 +226,8 @@ class Guard:
     def _log(self, code: str, **more: str) -> None:
         seconds = time.monotonic() - self._started
         self._gate.calls.ended(self._method, code, seconds, streamed=self._has_sent)
+        if not self._is_counted:
+            return  # the throttle tells of all that it refuses at once
         log.info(
             "call",
             method=self._method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, NoReturn
@@ -49,7 +50,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 return await handler.unary_unary(request, context)
 
         async def unary_stream(request: Message, context: Context) -> AsyncIterator[Any]:
-            async with self._guarded(method, context) as guard:
+            async with self._guarded(method, context, stream=True) as guard:
                 await guard.admit(request)
                 async with aclosing(handler.unary_stream(request, context)) as responses:
                     async for response in responses:
@@ -57,27 +58,34 @@ class Interceptor(grpc.aio.ServerInterceptor):
                         yield response
 
         async def stream_unary(requests: AsyncIterator[Message], context: Context) -> Any:
-            async with self._guarded(method, context) as guard:
+            async with self._guarded(method, context, stream=True) as guard:
                 return await handler.stream_unary(await guard.admitted(requests), context)
 
         async def stream_stream(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Any]:
-            async with self._guarded(method, context) as guard:
+            async with self._guarded(method, context, stream=True) as guard:
                 admitted = await guard.admitted(requests)
                 async with aclosing(handler.stream_stream(admitted, context)) as responses:
                     async for response in responses:
                         guard.sent()
                         yield response
 
+        async def unary_written(request: Message, context: Context) -> None:
+            """For a library's servicer that writes to its context and yields nothing (health's Watch)."""
+            async with self._guarded(method, context, stream=True) as guard:
+                await guard.admit(request)
+                await handler.unary_stream(request, context)
+
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(stream_stream, **codec)
         if handler.request_streaming:
             return grpc.stream_unary_rpc_method_handler(stream_unary, **codec)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(unary_stream, **codec)
+            written = inspect.iscoroutinefunction(handler.unary_stream)
+            return grpc.unary_stream_rpc_method_handler(unary_written if written else unary_stream, **codec)
         return grpc.unary_unary_rpc_method_handler(unary_unary, **codec)
 
-    def _guarded(self, method: str, context: Context) -> Guard:
-        return Guard(self._gate, method, context, self._identify)
+    def _guarded(self, method: str, context: Context, *, stream: bool = False) -> Guard:
+        return Guard(self._gate, method, context, self._identify, stream=stream)
 
     def _unknown(self, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         async def refuse(request: bytes, context: Context) -> NoReturn:

@@ -70,11 +70,21 @@ def _with_codecs(method: str, handler: Any) -> Any:
     return handler
 
 
+def _options(gate: Gate) -> Sequence[tuple[str, Any]]:
+    """What the configuration says of connections. Streams outlive the age of theirs: it takes no new calls."""
+    limited = gate.throttle.limits
+    return (
+        ("grpc.max_allowed_incoming_connections", limited.connections),
+        ("grpc.max_connection_age_ms", limited.connection_age_s * 1000),
+        ("grpc.server_handshake_timeout_ms", limited.handshake_timeout_s * 1000),
+    )
+
+
 def make_server(
     foundation: Foundation, gate: Gate, identify: Identify
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer, Sequence[str]]:
     """A server without ports, its health and the names of its services; clients are who `identify` says."""
-    server = grpc.aio.server(interceptors=[Interceptor(gate, identify)], options=OPTIONS)
+    server = grpc.aio.server(interceptors=[Interceptor(gate, identify)], options=[*OPTIONS, *_options(gate)])
     registry = _Registry(server)
     target = cast("grpc.aio.Server", registry)
     for add, make in SERVICES:

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from nvmed.config import Config, Events, HostConfig, Listen, Policy, UnixListener
+from nvmed.config import Config, Events, HostConfig, Limits, Listen, Policy, UnixListener
 from nvmed.daemon import serving
 from nvmed.nvme.host import HostEvents
 from nvmed.simulator.host import SimulatedHost
@@ -20,6 +20,11 @@ from nvmed.simulator.subsystem import Subsystem
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.key_ring import Ring
 from tests.rpc.passthru_calls import ALL, with_rules
+
+FOR_TESTS: dict[str, Any] = {
+    "events": Events(poll_interval_s=0),  # drives see what a test does, and nothing else
+    "limits": Limits(calls_per_second=1_000_000, calls_burst=1_000_000),  # a test that waits for something asks often
+}
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ async def start_daemon(tmp_path: Path) -> AsyncIterator[StartDaemon]:
                 state_dir=str(state),
                 host=HostConfig(simulate=1),
                 listen=Listen(unix=(socket,)),
-                **{"events": Events(poll_interval_s=0), **configured},  # drives see what a test does, and nothing else
+                **{**FOR_TESTS, **configured},
             )
             (address,) = await stack.enter_async_context(serving(host, config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))

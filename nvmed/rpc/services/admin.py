@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+import msgspec
+
 import nvmed
 from nvmed import limits
 from nvmed.audit_chain import decode, newest_first
@@ -62,7 +64,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             host_name=system.nodename,
             simulated=self._simulated,
             features=FEATURES,
-            limits=limits.PUBLISHED,
+            limits={**limits.PUBLISHED, **msgspec.structs.asdict(self._gate.throttle.limits)},
             principal=current_call.get().principal.name,
         )
 
