@@ -105,6 +105,7 @@ proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md, configure.md,
 	$(BIN)/python scripts/generate_proto.py
 	$(BIN)/python scripts/generate_error_docs.py
 	$(BIN)/python scripts/generate_service_docs.py
+	@git diff --quiet HEAD -- proto || echo "The clients' stubs are due too: clients/run --generate (needs Go and Node.js)"
 
 .PHONY: proto-baseline
 proto-baseline: setup ## At a release: keep the contract as the one that later ones must not break

@@ -73,8 +73,12 @@ func upload(
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
+	var done *nvmedv1.Image
 	for {
 		response, err := stream.Recv()
+		if err == io.EOF && done != nil {
+			return done, nil
+		}
 		if err == io.EOF {
 			return nil, fmt.Errorf("%w: the daemon ended the upload without an answer", ErrCorrupted)
 		}
@@ -83,7 +87,7 @@ func upload(
 		}
 		switch part := response.Part.(type) {
 		case *nvmedv1.UploadImageResponse_Image:
-			return part.Image, nil
+			done = part.Image // up to the end, or the daemon would call it cancelled
 		case *nvmedv1.UploadImageResponse_Ready:
 			*committed = part.Ready.CommittedBytes
 			if err := sendImage(stream, header, image, part.Ready); err != nil && err != io.EOF {

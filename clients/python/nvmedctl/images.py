@@ -166,7 +166,9 @@ async def _until_done(stub: FirmwareServiceAsyncStub, sending: _Sending, retry: 
         call = stub.UploadImage()
         attempts += 1
         try:
-            return Uploaded(await sending.attempt(call), sending.sent, attempts)
+            image = await sending.attempt(call)
+            await call.read()  # up to the end, or the daemon would call it cancelled
+            return Uploaded(image, sending.sent, attempts)
         except NvmedError as failure:
             if not isinstance(failure, TRANSIENT) and failure.reason not in _AGAIN:
                 raise

@@ -152,7 +152,10 @@ class Receiver {
     }
     const sha256 = this.#whole.digest();
     const part = this.#part?.digest();
-    const sums = new Map([[this.#start, part], [0n, sha256]]);
+    const sums = new Map([
+      [this.#start, part],
+      [0n, sha256],
+    ]);
     if (!sums.get(trailer.hashCoversFromOffset)?.equals(trailer.sha256)) {
       throw new CorruptedError(`the bytes from ${trailer.hashCoversFromOffset} on do not match their SHA-256`);
     }

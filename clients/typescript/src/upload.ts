@@ -38,7 +38,7 @@ export async function uploadImage(
   }
   header.sha256 = sum.digest();
   const patience = new Patience();
-  for (let committed = 0n; ; ) {
+  for (let committed = 0n; ;) {
     const before = committed;
     try {
       return await upload(client, header, file, (ready) => (committed = ready.committedBytes), options);
@@ -70,10 +70,11 @@ async function upload(
       yield* parts(header, file, answer);
     }
   }
+  let image: Image | undefined;
   try {
     for await (const { part } of client.uploadImage(requests(), options)) {
       if (part.case === "image") {
-        return part.value;
+        image = part.value; // up to the end, or the daemon would call it cancelled
       }
       if (part.case === "ready") {
         onReady(part.value);
@@ -83,13 +84,16 @@ async function upload(
   } finally {
     begin(undefined); // or what sends would wait for ever
   }
-  throw new CorruptedError("the daemon ended the upload without an answer");
+  if (image === undefined) {
+    throw new CorruptedError("the daemon ended the upload without an answer");
+  }
+  return image;
 }
 
 /** What the daemon does not have, and the end. */
 async function* parts(header: UploadHeader, file: FileHandle, ready: UploadReady): AsyncGenerator<Request> {
   const chunkBytes = Math.min(CHUNK_BYTES, ready.chunkBytesMax || CHUNK_BYTES);
-  for (let offset = ready.committedBytes; offset < header.sizeBytes; ) {
+  for (let offset = ready.committedBytes; offset < header.sizeBytes;) {
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, Number(offset));
     if (bytesRead === 0) {
       throw new RangeError(`the file became shorter while it was sent: it ends at ${offset} now`);
