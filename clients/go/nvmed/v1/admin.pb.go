@@ -11,6 +11,7 @@ package nvmedv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -22,6 +23,99 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// What a record tells of.
+type AuditRecord_Event int32
+
+const (
+	// Of an event that a later version knows.
+	AuditRecord_EVENT_UNSPECIFIED AuditRecord_Event = 0
+	// A call that changes something or shows a secret is about to run.
+	AuditRecord_EVENT_ATTEMPT AuditRecord_Event = 1
+	// Such a call has ended: see code and reason.
+	AuditRecord_EVENT_OUTCOME AuditRecord_Event = 2
+	// A call was refused: its caller is unknown, or may not do this.
+	AuditRecord_EVENT_DENIAL AuditRecord_Event = 3
+	// An operation is about to run; it may be one of several that a call began.
+	AuditRecord_EVENT_OPERATION_BEGAN AuditRecord_Event = 4
+	// An operation has ended, perhaps after a restart: see code and reason.
+	AuditRecord_EVENT_OPERATION_ENDED AuditRecord_Event = 5
+	// The daemon started.
+	AuditRecord_EVENT_STARTED AuditRecord_Event = 6
+	// The daemon stopped in order. Where this is missing before a start, it was killed or the host went down.
+	AuditRecord_EVENT_STOPPED AuditRecord_Event = 7
+	// The configuration was reloaded.
+	AuditRecord_EVENT_RELOADED AuditRecord_Event = 8
+	// A reload was refused, and everything is as it was: see message.
+	AuditRecord_EVENT_RELOAD_REFUSED AuditRecord_Event = 9
+	// The oldest files were deleted, as the configuration asks.
+	AuditRecord_EVENT_REMOVED AuditRecord_Event = 10
+	// The incomplete end of a record that a crash or a full disk left was cut off. Nothing had relied on it.
+	AuditRecord_EVENT_RECOVERED AuditRecord_Event = 11
+	// Records of outcomes and denials could not be kept while the audit could not be written: see message.
+	AuditRecord_EVENT_LOST AuditRecord_Event = 12
+)
+
+// Enum value maps for AuditRecord_Event.
+var (
+	AuditRecord_Event_name = map[int32]string{
+		0:  "EVENT_UNSPECIFIED",
+		1:  "EVENT_ATTEMPT",
+		2:  "EVENT_OUTCOME",
+		3:  "EVENT_DENIAL",
+		4:  "EVENT_OPERATION_BEGAN",
+		5:  "EVENT_OPERATION_ENDED",
+		6:  "EVENT_STARTED",
+		7:  "EVENT_STOPPED",
+		8:  "EVENT_RELOADED",
+		9:  "EVENT_RELOAD_REFUSED",
+		10: "EVENT_REMOVED",
+		11: "EVENT_RECOVERED",
+		12: "EVENT_LOST",
+	}
+	AuditRecord_Event_value = map[string]int32{
+		"EVENT_UNSPECIFIED":     0,
+		"EVENT_ATTEMPT":         1,
+		"EVENT_OUTCOME":         2,
+		"EVENT_DENIAL":          3,
+		"EVENT_OPERATION_BEGAN": 4,
+		"EVENT_OPERATION_ENDED": 5,
+		"EVENT_STARTED":         6,
+		"EVENT_STOPPED":         7,
+		"EVENT_RELOADED":        8,
+		"EVENT_RELOAD_REFUSED":  9,
+		"EVENT_REMOVED":         10,
+		"EVENT_RECOVERED":       11,
+		"EVENT_LOST":            12,
+	}
+)
+
+func (x AuditRecord_Event) Enum() *AuditRecord_Event {
+	p := new(AuditRecord_Event)
+	*p = x
+	return p
+}
+
+func (x AuditRecord_Event) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuditRecord_Event) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (AuditRecord_Event) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_admin_proto_enumTypes[0]
+}
+
+func (x AuditRecord_Event) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuditRecord_Event.Descriptor instead.
+func (AuditRecord_Event) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{8, 0}
+}
 
 // Request of GetServerInfo.
 type GetServerInfoRequest struct {
@@ -169,11 +263,823 @@ func (x *ServerInfo) GetPrincipal() string {
 	return ""
 }
 
+// Request of GetPolicy.
+type GetPolicyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyRequest) Reset() {
+	*x = GetPolicyRequest{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyRequest) ProtoMessage() {}
+
+func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+// Who may do what. Whatever no binding gives is denied.
+type Policy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Changes whenever roles, bindings or blocked do.
+	Etag string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The roles there are, by name.
+	Roles []*Policy_Role `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	// The bindings, in the order in which they are looked through.
+	Bindings []*Policy_Binding `protobuf:"bytes,3,rep,name=bindings,proto3" json:"bindings,omitempty"`
+	// Patterns of callers that may do nothing, whatever bindings say.
+	Blocked []string `protobuf:"bytes,4,rep,name=blocked,proto3" json:"blocked,omitempty"`
+	// The methods there are, by name.
+	Methods       []*Policy_Method `protobuf:"bytes,5,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Policy) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *Policy) GetRoles() []*Policy_Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Policy) GetBindings() []*Policy_Binding {
+	if x != nil {
+		return x.Bindings
+	}
+	return nil
+}
+
+func (x *Policy) GetBlocked() []string {
+	if x != nil {
+		return x.Blocked
+	}
+	return nil
+}
+
+func (x *Policy) GetMethods() []*Policy_Method {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+// Request of TestPermission.
+type TestPermissionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All that the caller in question would prove, as bindings name it, for example uri:spiffe://example.org/operator.
+	// Empty for the caller itself.
+	Principals []string `protobuf:"bytes,1,rep,name=principals,proto3" json:"principals,omitempty"`
+	// The permission, for example firmware.stage; or give a method.
+	Permission string `protobuf:"bytes,2,opt,name=permission,proto3" json:"permission,omitempty"`
+	// The full name of a method, for example nvmed.v1.FirmwareService/StageFirmware, whose permission is meant.
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// Resource name, or device node such as nvme0; empty for the host.
+	Resource      string `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestPermissionRequest) Reset() {
+	*x = TestPermissionRequest{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestPermissionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestPermissionRequest) ProtoMessage() {}
+
+func (x *TestPermissionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestPermissionRequest.ProtoReflect.Descriptor instead.
+func (*TestPermissionRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TestPermissionRequest) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *TestPermissionRequest) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+func (x *TestPermissionRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *TestPermissionRequest) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+// Answer of TestPermission.
+type TestPermissionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the policy allows it.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Who was asked about: the name that logs and audit have for it.
+	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	// The permission that was asked about.
+	Permission string `protobuf:"bytes,3,opt,name=permission,proto3" json:"permission,omitempty"`
+	// The resource as it was asked about; `host` where none was named.
+	Resource string `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	// The binding that allows it; empty where none does.
+	Binding string `protobuf:"bytes,5,opt,name=binding,proto3" json:"binding,omitempty"`
+	// The role that allows it; empty where none does.
+	Role string `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`
+	// Why, in a sentence.
+	Explanation   string `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestPermissionResponse) Reset() {
+	*x = TestPermissionResponse{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestPermissionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestPermissionResponse) ProtoMessage() {}
+
+func (x *TestPermissionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestPermissionResponse.ProtoReflect.Descriptor instead.
+func (*TestPermissionResponse) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TestPermissionResponse) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *TestPermissionResponse) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *TestPermissionResponse) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+func (x *TestPermissionResponse) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *TestPermissionResponse) GetBinding() string {
+	if x != nil {
+		return x.Binding
+	}
+	return ""
+}
+
+func (x *TestPermissionResponse) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *TestPermissionResponse) GetExplanation() string {
+	if x != nil {
+		return x.Explanation
+	}
+	return ""
+}
+
+// Request of ListAuditRecords.
+type ListAuditRecordsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records on a page at most; 0 for the default.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before, of the same filter.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Comparisons joined by AND, for example: principal = "unix:admin" AND event = DENIAL.
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Records at or after this moment only.
+	StartTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRecordsRequest) Reset() {
+	*x = ListAuditRecordsRequest{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRecordsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRecordsRequest) ProtoMessage() {}
+
+func (x *ListAuditRecordsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRecordsRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRecordsRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListAuditRecordsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditRecordsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditRecordsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListAuditRecordsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+// Answer of ListAuditRecords.
+type ListAuditRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records, newest first.
+	AuditRecords []*AuditRecord `protobuf:"bytes,1,rep,name=audit_records,json=auditRecords,proto3" json:"audit_records,omitempty"`
+	// For the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRecordsResponse) Reset() {
+	*x = ListAuditRecordsResponse{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRecordsResponse) ProtoMessage() {}
+
+func (x *ListAuditRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRecordsResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListAuditRecordsResponse) GetAuditRecords() []*AuditRecord {
+	if x != nil {
+		return x.AuditRecords
+	}
+	return nil
+}
+
+func (x *ListAuditRecordsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// One record of the audit. Fields that do not apply are empty. No secret is ever in it.
+type AuditRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// auditRecords/{sequence}.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Number of the record: 1 for the first, and none is left out.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it happened.
+	Time *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	// What it tells of.
+	Event AuditRecord_Event `protobuf:"varint,4,opt,name=event,proto3,enum=nvmed.v1.AuditRecord_Event" json:"event,omitempty"`
+	// The method that was called, for example /nvmed.v1.KeyService/InsertTlsKey.
+	Method string `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`
+	// Who called.
+	Principal string `protobuf:"bytes,6,opt,name=principal,proto3" json:"principal,omitempty"`
+	// From where, as gRPC says it, for example ipv4:192.0.2.7:50312.
+	Peer string `protobuf:"bytes,7,opt,name=peer,proto3" json:"peer,omitempty"`
+	// Identifies the call: the same in the error that the client got, and in the daemon's log.
+	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What it was about: resource names, or `host`.
+	Resources []string `protobuf:"bytes,9,rep,name=resources,proto3" json:"resources,omitempty"`
+	// The operation, operations/{operation}.
+	Operation string `protobuf:"bytes,10,opt,name=operation,proto3" json:"operation,omitempty"`
+	// How it ended: OK or a code of google.rpc.Code for calls, the state for operations.
+	Code string `protobuf:"bytes,11,opt,name=code,proto3" json:"code,omitempty"`
+	// The reason of an error: see ErrorInfo.
+	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What is to be said in a sentence.
+	Message string `protobuf:"bytes,13,opt,name=message,proto3" json:"message,omitempty"`
+	// Parameters of an operation that matter for what it does: a JSON object, for people.
+	Parameters string `protobuf:"bytes,14,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	// Hash of the record before, 64 hexadecimal digits.
+	PreviousHash string `protobuf:"bytes,15,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
+	// Hash of this record, 64 hexadecimal digits. With `sequence` it tells `nvmedctl audit verify --anchor` what to find.
+	Hash          string `protobuf:"bytes,16,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditRecord) Reset() {
+	*x = AuditRecord{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditRecord) ProtoMessage() {}
+
+func (x *AuditRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
+func (*AuditRecord) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AuditRecord) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *AuditRecord) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *AuditRecord) GetEvent() AuditRecord_Event {
+	if x != nil {
+		return x.Event
+	}
+	return AuditRecord_EVENT_UNSPECIFIED
+}
+
+func (x *AuditRecord) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetResources() []string {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+func (x *AuditRecord) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetParameters() string {
+	if x != nil {
+		return x.Parameters
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetPreviousHash() string {
+	if x != nil {
+		return x.PreviousHash
+	}
+	return ""
+}
+
+func (x *AuditRecord) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+// A set of permissions.
+type Policy_Role struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether it ships with the daemon; else the configuration defines it.
+	Shipped bool `protobuf:"varint,2,opt,name=shipped,proto3" json:"shipped,omitempty"`
+	// Its permissions, for example firmware.stage.
+	Permissions   []string `protobuf:"bytes,3,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy_Role) Reset() {
+	*x = Policy_Role{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy_Role) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy_Role) ProtoMessage() {}
+
+func (x *Policy_Role) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy_Role.ProtoReflect.Descriptor instead.
+func (*Policy_Role) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{3, 0}
+}
+
+func (x *Policy_Role) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Policy_Role) GetShipped() bool {
+	if x != nil {
+		return x.Shipped
+	}
+	return false
+}
+
+func (x *Policy_Role) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+// Gives roles over resources to callers.
+type Policy_Binding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it stands in the configuration, for example policy.bindings[0].
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Patterns of callers: uri:..., dns:..., unix:... or loopback.
+	Principals []string `protobuf:"bytes,2,rep,name=principals,proto3" json:"principals,omitempty"`
+	// Names of the roles.
+	Roles []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Patterns of resource names; `host` is what is about the whole host, ** is everything.
+	Resources     []string `protobuf:"bytes,4,rep,name=resources,proto3" json:"resources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy_Binding) Reset() {
+	*x = Policy_Binding{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy_Binding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy_Binding) ProtoMessage() {}
+
+func (x *Policy_Binding) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy_Binding.ProtoReflect.Descriptor instead.
+func (*Policy_Binding) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{3, 1}
+}
+
+func (x *Policy_Binding) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Policy_Binding) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *Policy_Binding) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Policy_Binding) GetResources() []string {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+// What a method needs.
+type Policy_Method struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its full name, for example nvmed.v1.FirmwareService/StageFirmware.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The permission that it needs.
+	Permission string `protobuf:"bytes,2,opt,name=permission,proto3" json:"permission,omitempty"`
+	// The field of its request that names the resource over which it is needed; empty for the host.
+	ResourceField string `protobuf:"bytes,3,opt,name=resource_field,json=resourceField,proto3" json:"resource_field,omitempty"`
+	// Whether its calls are written to the audit before they run. Denials always are, and operations.
+	Audited       bool `protobuf:"varint,4,opt,name=audited,proto3" json:"audited,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy_Method) Reset() {
+	*x = Policy_Method{}
+	mi := &file_nvmed_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy_Method) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy_Method) ProtoMessage() {}
+
+func (x *Policy_Method) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy_Method.ProtoReflect.Descriptor instead.
+func (*Policy_Method) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{3, 2}
+}
+
+func (x *Policy_Method) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Policy_Method) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+func (x *Policy_Method) GetResourceField() string {
+	if x != nil {
+		return x.ResourceField
+	}
+	return ""
+}
+
+func (x *Policy_Method) GetAudited() bool {
+	if x != nil {
+		return x.Audited
+	}
+	return false
+}
+
 var File_nvmed_v1_admin_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvmed/v1/admin.proto\x12\bnvmed.v1\"\x16\n" +
+	"\x14nvmed/v1/admin.proto\x12\bnvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n" +
 	"\x14GetServerInfoRequest\"\xda\x02\n" +
 	"\n" +
 	"ServerInfo\x12\x18\n" +
@@ -187,9 +1093,103 @@ const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"\tprincipal\x18\b \x01(\tR\tprincipal\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x012U\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x12\n" +
+	"\x10GetPolicyRequest\"\x96\x04\n" +
+	"\x06Policy\x12\x12\n" +
+	"\x04etag\x18\x01 \x01(\tR\x04etag\x12+\n" +
+	"\x05roles\x18\x02 \x03(\v2\x15.nvmed.v1.Policy.RoleR\x05roles\x124\n" +
+	"\bbindings\x18\x03 \x03(\v2\x18.nvmed.v1.Policy.BindingR\bbindings\x12\x18\n" +
+	"\ablocked\x18\x04 \x03(\tR\ablocked\x121\n" +
+	"\amethods\x18\x05 \x03(\v2\x17.nvmed.v1.Policy.MethodR\amethods\x1aV\n" +
+	"\x04Role\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\ashipped\x18\x02 \x01(\bR\ashipped\x12 \n" +
+	"\vpermissions\x18\x03 \x03(\tR\vpermissions\x1aq\n" +
+	"\aBinding\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"principals\x18\x02 \x03(\tR\n" +
+	"principals\x12\x14\n" +
+	"\x05roles\x18\x03 \x03(\tR\x05roles\x12\x1c\n" +
+	"\tresources\x18\x04 \x03(\tR\tresources\x1a}\n" +
+	"\x06Method\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x02 \x01(\tR\n" +
+	"permission\x12%\n" +
+	"\x0eresource_field\x18\x03 \x01(\tR\rresourceField\x12\x18\n" +
+	"\aaudited\x18\x04 \x01(\bR\aaudited\"\x8b\x01\n" +
+	"\x15TestPermissionRequest\x12\x1e\n" +
+	"\n" +
+	"principals\x18\x01 \x03(\tR\n" +
+	"principals\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x02 \x01(\tR\n" +
+	"permission\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x1a\n" +
+	"\bresource\x18\x04 \x01(\tR\bresource\"\xdc\x01\n" +
+	"\x16TestPermissionResponse\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x1c\n" +
+	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x03 \x01(\tR\n" +
+	"permission\x12\x1a\n" +
+	"\bresource\x18\x04 \x01(\tR\bresource\x12\x18\n" +
+	"\abinding\x18\x05 \x01(\tR\abinding\x12\x12\n" +
+	"\x04role\x18\x06 \x01(\tR\x04role\x12 \n" +
+	"\vexplanation\x18\a \x01(\tR\vexplanation\"\xa8\x01\n" +
+	"\x17ListAuditRecordsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x129\n" +
+	"\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"~\n" +
+	"\x18ListAuditRecordsResponse\x12:\n" +
+	"\raudit_records\x18\x01 \x03(\v2\x15.nvmed.v1.AuditRecordR\fauditRecords\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x05\n" +
+	"\vAuditRecord\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x121\n" +
+	"\x05event\x18\x04 \x01(\x0e2\x1b.nvmed.v1.AuditRecord.EventR\x05event\x12\x16\n" +
+	"\x06method\x18\x05 \x01(\tR\x06method\x12\x1c\n" +
+	"\tprincipal\x18\x06 \x01(\tR\tprincipal\x12\x12\n" +
+	"\x04peer\x18\a \x01(\tR\x04peer\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\b \x01(\tR\trequestId\x12\x1c\n" +
+	"\tresources\x18\t \x03(\tR\tresources\x12\x1c\n" +
+	"\toperation\x18\n" +
+	" \x01(\tR\toperation\x12\x12\n" +
+	"\x04code\x18\v \x01(\tR\x04code\x12\x16\n" +
+	"\x06reason\x18\f \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\r \x01(\tR\amessage\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\x0e \x01(\tR\n" +
+	"parameters\x12#\n" +
+	"\rprevious_hash\x18\x0f \x01(\tR\fpreviousHash\x12\x12\n" +
+	"\x04hash\x18\x10 \x01(\tR\x04hash\"\x98\x02\n" +
+	"\x05Event\x12\x15\n" +
+	"\x11EVENT_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rEVENT_ATTEMPT\x10\x01\x12\x11\n" +
+	"\rEVENT_OUTCOME\x10\x02\x12\x10\n" +
+	"\fEVENT_DENIAL\x10\x03\x12\x19\n" +
+	"\x15EVENT_OPERATION_BEGAN\x10\x04\x12\x19\n" +
+	"\x15EVENT_OPERATION_ENDED\x10\x05\x12\x11\n" +
+	"\rEVENT_STARTED\x10\x06\x12\x11\n" +
+	"\rEVENT_STOPPED\x10\a\x12\x12\n" +
+	"\x0eEVENT_RELOADED\x10\b\x12\x18\n" +
+	"\x14EVENT_RELOAD_REFUSED\x10\t\x12\x11\n" +
+	"\rEVENT_REMOVED\x10\n" +
+	"\x12\x13\n" +
+	"\x0fEVENT_RECOVERED\x10\v\x12\x0e\n" +
+	"\n" +
+	"EVENT_LOST\x10\f2\xc0\x02\n" +
 	"\fAdminService\x12E\n" +
-	"\rGetServerInfo\x12\x1e.nvmed.v1.GetServerInfoRequest\x1a\x14.nvmed.v1.ServerInfoBD\n" +
+	"\rGetServerInfo\x12\x1e.nvmed.v1.GetServerInfoRequest\x1a\x14.nvmed.v1.ServerInfo\x129\n" +
+	"\tGetPolicy\x12\x1a.nvmed.v1.GetPolicyRequest\x1a\x10.nvmed.v1.Policy\x12S\n" +
+	"\x0eTestPermission\x12\x1f.nvmed.v1.TestPermissionRequest\x1a .nvmed.v1.TestPermissionResponse\x12Y\n" +
+	"\x10ListAuditRecords\x12!.nvmed.v1.ListAuditRecordsRequest\x1a\".nvmed.v1.ListAuditRecordsResponseBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
@@ -204,21 +1204,47 @@ func file_nvmed_v1_admin_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_admin_proto_rawDescData
 }
 
-var file_nvmed_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_nvmed_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_nvmed_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_nvmed_v1_admin_proto_goTypes = []any{
-	(*GetServerInfoRequest)(nil), // 0: nvmed.v1.GetServerInfoRequest
-	(*ServerInfo)(nil),           // 1: nvmed.v1.ServerInfo
-	nil,                          // 2: nvmed.v1.ServerInfo.LimitsEntry
+	(AuditRecord_Event)(0),           // 0: nvmed.v1.AuditRecord.Event
+	(*GetServerInfoRequest)(nil),     // 1: nvmed.v1.GetServerInfoRequest
+	(*ServerInfo)(nil),               // 2: nvmed.v1.ServerInfo
+	(*GetPolicyRequest)(nil),         // 3: nvmed.v1.GetPolicyRequest
+	(*Policy)(nil),                   // 4: nvmed.v1.Policy
+	(*TestPermissionRequest)(nil),    // 5: nvmed.v1.TestPermissionRequest
+	(*TestPermissionResponse)(nil),   // 6: nvmed.v1.TestPermissionResponse
+	(*ListAuditRecordsRequest)(nil),  // 7: nvmed.v1.ListAuditRecordsRequest
+	(*ListAuditRecordsResponse)(nil), // 8: nvmed.v1.ListAuditRecordsResponse
+	(*AuditRecord)(nil),              // 9: nvmed.v1.AuditRecord
+	nil,                              // 10: nvmed.v1.ServerInfo.LimitsEntry
+	(*Policy_Role)(nil),              // 11: nvmed.v1.Policy.Role
+	(*Policy_Binding)(nil),           // 12: nvmed.v1.Policy.Binding
+	(*Policy_Method)(nil),            // 13: nvmed.v1.Policy.Method
+	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
 }
 var file_nvmed_v1_admin_proto_depIdxs = []int32{
-	2, // 0: nvmed.v1.ServerInfo.limits:type_name -> nvmed.v1.ServerInfo.LimitsEntry
-	0, // 1: nvmed.v1.AdminService.GetServerInfo:input_type -> nvmed.v1.GetServerInfoRequest
-	1, // 2: nvmed.v1.AdminService.GetServerInfo:output_type -> nvmed.v1.ServerInfo
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	10, // 0: nvmed.v1.ServerInfo.limits:type_name -> nvmed.v1.ServerInfo.LimitsEntry
+	11, // 1: nvmed.v1.Policy.roles:type_name -> nvmed.v1.Policy.Role
+	12, // 2: nvmed.v1.Policy.bindings:type_name -> nvmed.v1.Policy.Binding
+	13, // 3: nvmed.v1.Policy.methods:type_name -> nvmed.v1.Policy.Method
+	14, // 4: nvmed.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
+	9,  // 5: nvmed.v1.ListAuditRecordsResponse.audit_records:type_name -> nvmed.v1.AuditRecord
+	14, // 6: nvmed.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
+	0,  // 7: nvmed.v1.AuditRecord.event:type_name -> nvmed.v1.AuditRecord.Event
+	1,  // 8: nvmed.v1.AdminService.GetServerInfo:input_type -> nvmed.v1.GetServerInfoRequest
+	3,  // 9: nvmed.v1.AdminService.GetPolicy:input_type -> nvmed.v1.GetPolicyRequest
+	5,  // 10: nvmed.v1.AdminService.TestPermission:input_type -> nvmed.v1.TestPermissionRequest
+	7,  // 11: nvmed.v1.AdminService.ListAuditRecords:input_type -> nvmed.v1.ListAuditRecordsRequest
+	2,  // 12: nvmed.v1.AdminService.GetServerInfo:output_type -> nvmed.v1.ServerInfo
+	4,  // 13: nvmed.v1.AdminService.GetPolicy:output_type -> nvmed.v1.Policy
+	6,  // 14: nvmed.v1.AdminService.TestPermission:output_type -> nvmed.v1.TestPermissionResponse
+	8,  // 15: nvmed.v1.AdminService.ListAuditRecords:output_type -> nvmed.v1.ListAuditRecordsResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_admin_proto_init() }
@@ -231,13 +1257,14 @@ func file_nvmed_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_admin_proto_rawDesc), len(file_nvmed_v1_admin_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   3,
+			NumEnums:      1,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_nvmed_v1_admin_proto_goTypes,
 		DependencyIndexes: file_nvmed_v1_admin_proto_depIdxs,
+		EnumInfos:         file_nvmed_v1_admin_proto_enumTypes,
 		MessageInfos:      file_nvmed_v1_admin_proto_msgTypes,
 	}.Build()
 	File_nvmed_v1_admin_proto = out.File

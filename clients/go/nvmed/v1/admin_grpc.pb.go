@@ -21,17 +21,34 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_GetServerInfo_FullMethodName = "/nvmed.v1.AdminService/GetServerInfo"
+	AdminService_GetServerInfo_FullMethodName    = "/nvmed.v1.AdminService/GetServerInfo"
+	AdminService_GetPolicy_FullMethodName        = "/nvmed.v1.AdminService/GetPolicy"
+	AdminService_TestPermission_FullMethodName   = "/nvmed.v1.AdminService/TestPermission"
+	AdminService_ListAuditRecords_FullMethodName = "/nvmed.v1.AdminService/ListAuditRecords"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Tells about the daemon.
+// Tells about the daemon, who may do what with it, and what was done.
 type AdminServiceClient interface {
 	// Says what this daemon is, offers and limits, and whom it takes the caller for.
 	GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*ServerInfo, error)
+	// Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy.
+	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*Policy, error)
+	// Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+	//
+	// It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+	// refuse.
+	TestPermission(ctx context.Context, in *TestPermissionRequest, opts ...grpc.CallOption) (*TestPermissionResponse, error)
+	// Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+	// audit.read.
+	//
+	// Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+	// none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+	// is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+	ListAuditRecords(ctx context.Context, in *ListAuditRecordsRequest, opts ...grpc.CallOption) (*ListAuditRecordsResponse, error)
 }
 
 type adminServiceClient struct {
@@ -52,14 +69,58 @@ func (c *adminServiceClient) GetServerInfo(ctx context.Context, in *GetServerInf
 	return out, nil
 }
 
+func (c *adminServiceClient) GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*Policy, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Policy)
+	err := c.cc.Invoke(ctx, AdminService_GetPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) TestPermission(ctx context.Context, in *TestPermissionRequest, opts ...grpc.CallOption) (*TestPermissionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestPermissionResponse)
+	err := c.cc.Invoke(ctx, AdminService_TestPermission_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListAuditRecords(ctx context.Context, in *ListAuditRecordsRequest, opts ...grpc.CallOption) (*ListAuditRecordsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuditRecordsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListAuditRecords_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// Tells about the daemon.
+// Tells about the daemon, who may do what with it, and what was done.
 type AdminServiceServer interface {
 	// Says what this daemon is, offers and limits, and whom it takes the caller for.
 	GetServerInfo(context.Context, *GetServerInfoRequest) (*ServerInfo, error)
+	// Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy.
+	GetPolicy(context.Context, *GetPolicyRequest) (*Policy, error)
+	// Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+	//
+	// It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+	// refuse.
+	TestPermission(context.Context, *TestPermissionRequest) (*TestPermissionResponse, error)
+	// Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+	// audit.read.
+	//
+	// Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+	// none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+	// is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+	ListAuditRecords(context.Context, *ListAuditRecordsRequest) (*ListAuditRecordsResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -72,6 +133,15 @@ type UnimplementedAdminServiceServer struct{}
 
 func (UnimplementedAdminServiceServer) GetServerInfo(context.Context, *GetServerInfoRequest) (*ServerInfo, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetServerInfo not implemented")
+}
+func (UnimplementedAdminServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*Policy, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedAdminServiceServer) TestPermission(context.Context, *TestPermissionRequest) (*TestPermissionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestPermission not implemented")
+}
+func (UnimplementedAdminServiceServer) ListAuditRecords(context.Context, *ListAuditRecordsRequest) (*ListAuditRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAuditRecords not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -112,6 +182,60 @@ func _AdminService_GetServerInfo_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetPolicy(ctx, req.(*GetPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_TestPermission_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestPermissionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).TestPermission(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_TestPermission_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).TestPermission(ctx, req.(*TestPermissionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListAuditRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuditRecordsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListAuditRecords(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListAuditRecords_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListAuditRecords(ctx, req.(*ListAuditRecordsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +246,18 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetServerInfo",
 			Handler:    _AdminService_GetServerInfo_Handler,
+		},
+		{
+			MethodName: "GetPolicy",
+			Handler:    _AdminService_GetPolicy_Handler,
+		},
+		{
+			MethodName: "TestPermission",
+			Handler:    _AdminService_TestPermission_Handler,
+		},
+		{
+			MethodName: "ListAuditRecords",
+			Handler:    _AdminService_ListAuditRecords_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -52,6 +52,9 @@ const (
 	EventKind_EVENT_KIND_CRITICAL_WARNING_CHANGED EventKind = 10
 	// An operation began, went on to its next step, or ended.
 	EventKind_EVENT_KIND_OPERATION_CHANGED EventKind = 11
+	// A TLS key in the kernel's keyring expires soon. Without a successor, connections that need it break then. Told a few
+	// times for each key, at the distances that are configured.
+	EventKind_EVENT_KIND_KEY_EXPIRING EventKind = 12
 )
 
 // Enum value maps for EventKind.
@@ -69,6 +72,7 @@ var (
 		9:  "EVENT_KIND_TELEMETRY_AVAILABLE",
 		10: "EVENT_KIND_CRITICAL_WARNING_CHANGED",
 		11: "EVENT_KIND_OPERATION_CHANGED",
+		12: "EVENT_KIND_KEY_EXPIRING",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":              0,
@@ -83,6 +87,7 @@ var (
 		"EVENT_KIND_TELEMETRY_AVAILABLE":      9,
 		"EVENT_KIND_CRITICAL_WARNING_CHANGED": 10,
 		"EVENT_KIND_OPERATION_CHANGED":        11,
+		"EVENT_KIND_KEY_EXPIRING":             12,
 	}
 )
 
@@ -389,6 +394,88 @@ func (x *OperationChangedDetail) GetPrincipal() string {
 	return ""
 }
 
+// A TLS key that expires soon.
+type KeyExpiringDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the keyring that it is in.
+	Keyring string `protobuf:"bytes,1,opt,name=keyring,proto3" json:"keyring,omitempty"`
+	// Serial number of the key.
+	Serial int32 `protobuf:"varint,2,opt,name=serial,proto3" json:"serial,omitempty"`
+	// Its description: the identity by which both sides find it.
+	Identity string `protobuf:"bytes,3,opt,name=identity,proto3" json:"identity,omitempty"`
+	// When it expires, or up to `resolution_s` later.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// What the kernel rounds down to: 1 second to 1 week.
+	ResolutionS   uint64 `protobuf:"varint,5,opt,name=resolution_s,json=resolutionS,proto3" json:"resolution_s,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyExpiringDetail) Reset() {
+	*x = KeyExpiringDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyExpiringDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyExpiringDetail) ProtoMessage() {}
+
+func (x *KeyExpiringDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyExpiringDetail.ProtoReflect.Descriptor instead.
+func (*KeyExpiringDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *KeyExpiringDetail) GetKeyring() string {
+	if x != nil {
+		return x.Keyring
+	}
+	return ""
+}
+
+func (x *KeyExpiringDetail) GetSerial() int32 {
+	if x != nil {
+		return x.Serial
+	}
+	return 0
+}
+
+func (x *KeyExpiringDetail) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *KeyExpiringDetail) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *KeyExpiringDetail) GetResolutionS() uint64 {
+	if x != nil {
+		return x.ResolutionS
+	}
+	return 0
+}
+
 // One event.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -420,6 +507,7 @@ type Event struct {
 	//	*Event_TelemetryAvailable
 	//	*Event_CriticalWarningChanged
 	//	*Event_OperationChanged
+	//	*Event_KeyExpiring
 	Detail        isEvent_Detail `protobuf_oneof:"detail"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -427,7 +515,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[4]
+	mi := &file_nvmed_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +527,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[4]
+	mi := &file_nvmed_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +540,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Event) GetName() string {
@@ -579,6 +667,15 @@ func (x *Event) GetOperationChanged() *OperationChangedDetail {
 	return nil
 }
 
+func (x *Event) GetKeyExpiring() *KeyExpiringDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_KeyExpiring); ok {
+			return x.KeyExpiring
+		}
+	}
+	return nil
+}
+
 type isEvent_Detail interface {
 	isEvent_Detail()
 }
@@ -613,6 +710,11 @@ type Event_OperationChanged struct {
 	OperationChanged *OperationChangedDetail `protobuf:"bytes,15,opt,name=operation_changed,json=operationChanged,proto3,oneof"`
 }
 
+type Event_KeyExpiring struct {
+	// A key.
+	KeyExpiring *KeyExpiringDetail `protobuf:"bytes,16,opt,name=key_expiring,json=keyExpiring,proto3,oneof"`
+}
+
 func (*Event_ControllerState) isEvent_Detail() {}
 
 func (*Event_NamespaceState) isEvent_Detail() {}
@@ -625,6 +727,8 @@ func (*Event_CriticalWarningChanged) isEvent_Detail() {}
 
 func (*Event_OperationChanged) isEvent_Detail() {}
 
+func (*Event_KeyExpiring) isEvent_Detail() {}
+
 // Request of WatchEvents.
 type WatchEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -632,6 +736,7 @@ type WatchEventsRequest struct {
 	ResumeToken string `protobuf:"bytes,1,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// Begins with what there is: an event of kind ..._ADDED without sequence for each controller and namespace, then
 	// `snapshot_end`. With a resume_token this is sent only where events are missing, as it is whenever some were dropped.
+	// `kinds` does not restrict it, `controller` does.
 	IncludeSnapshot bool `protobuf:"varint,2,opt,name=include_snapshot,json=includeSnapshot,proto3" json:"include_snapshot,omitempty"`
 	// Kinds of events to send, all if empty.
 	Kinds []EventKind `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=nvmed.v1.EventKind" json:"kinds,omitempty"`
@@ -645,7 +750,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	mi := &file_nvmed_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +762,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	mi := &file_nvmed_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +775,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WatchEventsRequest) GetResumeToken() string {
@@ -720,7 +825,8 @@ type WatchEventsResponse struct {
 	//	*WatchEventsResponse_Dropped_
 	//	*WatchEventsResponse_SnapshotEnd_
 	Part isWatchEventsResponse_Part `protobuf_oneof:"part"`
-	// Where the stream is, for WatchEventsRequest.resume_token. Empty within a snapshot, which is sent whole or not at all.
+	// Where the stream is, for WatchEventsRequest.resume_token: keep the last that was not empty. Empty from what comes
+	// before a snapshot until its end, so that a stream that breaks off within it is sent all of it again.
 	ResumeToken   string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -728,7 +834,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	mi := &file_nvmed_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +846,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	mi := &file_nvmed_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +859,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WatchEventsResponse) GetPart() isWatchEventsResponse_Part {
@@ -853,7 +959,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	mi := &file_nvmed_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +971,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	mi := &file_nvmed_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +984,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListEventsRequest) GetPageSize() int32 {
@@ -915,7 +1021,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	mi := &file_nvmed_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1033,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	mi := &file_nvmed_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1046,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -966,7 +1072,7 @@ type WatchEventsResponse_Heartbeat struct {
 
 func (x *WatchEventsResponse_Heartbeat) Reset() {
 	*x = WatchEventsResponse_Heartbeat{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	mi := &file_nvmed_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1084,7 @@ func (x *WatchEventsResponse_Heartbeat) String() string {
 func (*WatchEventsResponse_Heartbeat) ProtoMessage() {}
 
 func (x *WatchEventsResponse_Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	mi := &file_nvmed_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1097,7 @@ func (x *WatchEventsResponse_Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_Heartbeat.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_Heartbeat) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6, 0}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Says that events are missing here.
@@ -1005,7 +1111,7 @@ type WatchEventsResponse_Dropped struct {
 
 func (x *WatchEventsResponse_Dropped) Reset() {
 	*x = WatchEventsResponse_Dropped{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	mi := &file_nvmed_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1123,7 @@ func (x *WatchEventsResponse_Dropped) String() string {
 func (*WatchEventsResponse_Dropped) ProtoMessage() {}
 
 func (x *WatchEventsResponse_Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	mi := &file_nvmed_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1136,7 @@ func (x *WatchEventsResponse_Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_Dropped.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_Dropped) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6, 1}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 1}
 }
 
 func (x *WatchEventsResponse_Dropped) GetCount() uint64 {
@@ -1049,7 +1155,7 @@ type WatchEventsResponse_SnapshotEnd struct {
 
 func (x *WatchEventsResponse_SnapshotEnd) Reset() {
 	*x = WatchEventsResponse_SnapshotEnd{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	mi := &file_nvmed_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1167,7 @@ func (x *WatchEventsResponse_SnapshotEnd) String() string {
 func (*WatchEventsResponse_SnapshotEnd) ProtoMessage() {}
 
 func (x *WatchEventsResponse_SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	mi := &file_nvmed_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1180,7 @@ func (x *WatchEventsResponse_SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6, 2}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 2}
 }
 
 var File_nvmed_v1_event_proto protoreflect.FileDescriptor
@@ -1100,7 +1206,14 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x127\n" +
 	"\x05state\x18\x03 \x01(\x0e2!.nvmed.v1.OperationMetadata.StateR\x05state\x12\x14\n" +
 	"\x05phase\x18\x04 \x01(\tR\x05phase\x12\x1c\n" +
-	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\x92\x06\n" +
+	"\tprincipal\x18\x05 \x01(\tR\tprincipal\"\xc1\x01\n" +
+	"\x11KeyExpiringDetail\x12\x18\n" +
+	"\akeyring\x18\x01 \x01(\tR\akeyring\x12\x16\n" +
+	"\x06serial\x18\x02 \x01(\x05R\x06serial\x12\x1a\n" +
+	"\bidentity\x18\x03 \x01(\tR\bidentity\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12!\n" +
+	"\fresolution_s\x18\x05 \x01(\x04R\vresolutionS\"\xd4\x06\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12;\n" +
@@ -1122,7 +1235,8 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"asyncEvent\x12U\n" +
 	"\x13telemetry_available\x18\r \x01(\v2\".nvmed.v1.TelemetryAvailableDetailH\x00R\x12telemetryAvailable\x12[\n" +
 	"\x18critical_warning_changed\x18\x0e \x01(\v2\x1f.nvmed.v1.CriticalWarningDetailH\x00R\x16criticalWarningChanged\x12O\n" +
-	"\x11operation_changed\x18\x0f \x01(\v2 .nvmed.v1.OperationChangedDetailH\x00R\x10operationChangedB\b\n" +
+	"\x11operation_changed\x18\x0f \x01(\v2 .nvmed.v1.OperationChangedDetailH\x00R\x10operationChanged\x12@\n" +
+	"\fkey_expiring\x18\x10 \x01(\v2\x1b.nvmed.v1.KeyExpiringDetailH\x00R\vkeyExpiringB\b\n" +
 	"\x06detail\"\xe1\x01\n" +
 	"\x12WatchEventsRequest\x12!\n" +
 	"\fresume_token\x18\x01 \x01(\tR\vresumeToken\x12)\n" +
@@ -1150,7 +1264,7 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\tR\x06filter\"e\n" +
 	"\x12ListEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.nvmed.v1.EventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xa0\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xbd\x03\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bEVENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n" +
@@ -1164,7 +1278,8 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\x1eEVENT_KIND_TELEMETRY_AVAILABLE\x10\t\x12'\n" +
 	"#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n" +
 	"\x12 \n" +
-	"\x1cEVENT_KIND_OPERATION_CHANGED\x10\v2\xa5\x01\n" +
+	"\x1cEVENT_KIND_OPERATION_CHANGED\x10\v\x12\x1b\n" +
+	"\x17EVENT_KIND_KEY_EXPIRING\x10\f2\xa5\x01\n" +
 	"\fEventService\x12L\n" +
 	"\vWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n" +
 	"\n" +
@@ -1184,51 +1299,54 @@ func file_nvmed_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_nvmed_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvmed_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_nvmed_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_nvmed_v1_event_proto_goTypes = []any{
 	(EventKind)(0),                          // 0: nvmed.v1.EventKind
 	(*AsyncEventDetail)(nil),                // 1: nvmed.v1.AsyncEventDetail
 	(*TelemetryAvailableDetail)(nil),        // 2: nvmed.v1.TelemetryAvailableDetail
 	(*CriticalWarningDetail)(nil),           // 3: nvmed.v1.CriticalWarningDetail
 	(*OperationChangedDetail)(nil),          // 4: nvmed.v1.OperationChangedDetail
-	(*Event)(nil),                           // 5: nvmed.v1.Event
-	(*WatchEventsRequest)(nil),              // 6: nvmed.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),             // 7: nvmed.v1.WatchEventsResponse
-	(*ListEventsRequest)(nil),               // 8: nvmed.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),              // 9: nvmed.v1.ListEventsResponse
-	(*WatchEventsResponse_Heartbeat)(nil),   // 10: nvmed.v1.WatchEventsResponse.Heartbeat
-	(*WatchEventsResponse_Dropped)(nil),     // 11: nvmed.v1.WatchEventsResponse.Dropped
-	(*WatchEventsResponse_SnapshotEnd)(nil), // 12: nvmed.v1.WatchEventsResponse.SnapshotEnd
-	(OperationMetadata_State)(0),            // 13: nvmed.v1.OperationMetadata.State
-	(*timestamppb.Timestamp)(nil),           // 14: google.protobuf.Timestamp
-	(*Controller)(nil),                      // 15: nvmed.v1.Controller
-	(*Namespace)(nil),                       // 16: nvmed.v1.Namespace
+	(*KeyExpiringDetail)(nil),               // 5: nvmed.v1.KeyExpiringDetail
+	(*Event)(nil),                           // 6: nvmed.v1.Event
+	(*WatchEventsRequest)(nil),              // 7: nvmed.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),             // 8: nvmed.v1.WatchEventsResponse
+	(*ListEventsRequest)(nil),               // 9: nvmed.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),              // 10: nvmed.v1.ListEventsResponse
+	(*WatchEventsResponse_Heartbeat)(nil),   // 11: nvmed.v1.WatchEventsResponse.Heartbeat
+	(*WatchEventsResponse_Dropped)(nil),     // 12: nvmed.v1.WatchEventsResponse.Dropped
+	(*WatchEventsResponse_SnapshotEnd)(nil), // 13: nvmed.v1.WatchEventsResponse.SnapshotEnd
+	(OperationMetadata_State)(0),            // 14: nvmed.v1.OperationMetadata.State
+	(*timestamppb.Timestamp)(nil),           // 15: google.protobuf.Timestamp
+	(*Controller)(nil),                      // 16: nvmed.v1.Controller
+	(*Namespace)(nil),                       // 17: nvmed.v1.Namespace
 }
 var file_nvmed_v1_event_proto_depIdxs = []int32{
-	13, // 0: nvmed.v1.OperationChangedDetail.state:type_name -> nvmed.v1.OperationMetadata.State
-	14, // 1: nvmed.v1.Event.create_time:type_name -> google.protobuf.Timestamp
-	0,  // 2: nvmed.v1.Event.kind:type_name -> nvmed.v1.EventKind
-	15, // 3: nvmed.v1.Event.controller_state:type_name -> nvmed.v1.Controller
-	16, // 4: nvmed.v1.Event.namespace_state:type_name -> nvmed.v1.Namespace
-	1,  // 5: nvmed.v1.Event.async_event:type_name -> nvmed.v1.AsyncEventDetail
-	2,  // 6: nvmed.v1.Event.telemetry_available:type_name -> nvmed.v1.TelemetryAvailableDetail
-	3,  // 7: nvmed.v1.Event.critical_warning_changed:type_name -> nvmed.v1.CriticalWarningDetail
-	4,  // 8: nvmed.v1.Event.operation_changed:type_name -> nvmed.v1.OperationChangedDetail
-	0,  // 9: nvmed.v1.WatchEventsRequest.kinds:type_name -> nvmed.v1.EventKind
-	5,  // 10: nvmed.v1.WatchEventsResponse.event:type_name -> nvmed.v1.Event
-	10, // 11: nvmed.v1.WatchEventsResponse.heartbeat:type_name -> nvmed.v1.WatchEventsResponse.Heartbeat
-	11, // 12: nvmed.v1.WatchEventsResponse.dropped:type_name -> nvmed.v1.WatchEventsResponse.Dropped
-	12, // 13: nvmed.v1.WatchEventsResponse.snapshot_end:type_name -> nvmed.v1.WatchEventsResponse.SnapshotEnd
-	5,  // 14: nvmed.v1.ListEventsResponse.events:type_name -> nvmed.v1.Event
-	6,  // 15: nvmed.v1.EventService.WatchEvents:input_type -> nvmed.v1.WatchEventsRequest
-	8,  // 16: nvmed.v1.EventService.ListEvents:input_type -> nvmed.v1.ListEventsRequest
-	7,  // 17: nvmed.v1.EventService.WatchEvents:output_type -> nvmed.v1.WatchEventsResponse
-	9,  // 18: nvmed.v1.EventService.ListEvents:output_type -> nvmed.v1.ListEventsResponse
-	17, // [17:19] is the sub-list for method output_type
-	15, // [15:17] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	14, // 0: nvmed.v1.OperationChangedDetail.state:type_name -> nvmed.v1.OperationMetadata.State
+	15, // 1: nvmed.v1.KeyExpiringDetail.expire_time:type_name -> google.protobuf.Timestamp
+	15, // 2: nvmed.v1.Event.create_time:type_name -> google.protobuf.Timestamp
+	0,  // 3: nvmed.v1.Event.kind:type_name -> nvmed.v1.EventKind
+	16, // 4: nvmed.v1.Event.controller_state:type_name -> nvmed.v1.Controller
+	17, // 5: nvmed.v1.Event.namespace_state:type_name -> nvmed.v1.Namespace
+	1,  // 6: nvmed.v1.Event.async_event:type_name -> nvmed.v1.AsyncEventDetail
+	2,  // 7: nvmed.v1.Event.telemetry_available:type_name -> nvmed.v1.TelemetryAvailableDetail
+	3,  // 8: nvmed.v1.Event.critical_warning_changed:type_name -> nvmed.v1.CriticalWarningDetail
+	4,  // 9: nvmed.v1.Event.operation_changed:type_name -> nvmed.v1.OperationChangedDetail
+	5,  // 10: nvmed.v1.Event.key_expiring:type_name -> nvmed.v1.KeyExpiringDetail
+	0,  // 11: nvmed.v1.WatchEventsRequest.kinds:type_name -> nvmed.v1.EventKind
+	6,  // 12: nvmed.v1.WatchEventsResponse.event:type_name -> nvmed.v1.Event
+	11, // 13: nvmed.v1.WatchEventsResponse.heartbeat:type_name -> nvmed.v1.WatchEventsResponse.Heartbeat
+	12, // 14: nvmed.v1.WatchEventsResponse.dropped:type_name -> nvmed.v1.WatchEventsResponse.Dropped
+	13, // 15: nvmed.v1.WatchEventsResponse.snapshot_end:type_name -> nvmed.v1.WatchEventsResponse.SnapshotEnd
+	6,  // 16: nvmed.v1.ListEventsResponse.events:type_name -> nvmed.v1.Event
+	7,  // 17: nvmed.v1.EventService.WatchEvents:input_type -> nvmed.v1.WatchEventsRequest
+	9,  // 18: nvmed.v1.EventService.ListEvents:input_type -> nvmed.v1.ListEventsRequest
+	8,  // 19: nvmed.v1.EventService.WatchEvents:output_type -> nvmed.v1.WatchEventsResponse
+	10, // 20: nvmed.v1.EventService.ListEvents:output_type -> nvmed.v1.ListEventsResponse
+	19, // [19:21] is the sub-list for method output_type
+	17, // [17:19] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_event_proto_init() }
@@ -1238,15 +1356,16 @@ func file_nvmed_v1_event_proto_init() {
 	}
 	file_nvmed_v1_operations_proto_init()
 	file_nvmed_v1_resources_proto_init()
-	file_nvmed_v1_event_proto_msgTypes[4].OneofWrappers = []any{
+	file_nvmed_v1_event_proto_msgTypes[5].OneofWrappers = []any{
 		(*Event_ControllerState)(nil),
 		(*Event_NamespaceState)(nil),
 		(*Event_AsyncEvent)(nil),
 		(*Event_TelemetryAvailable)(nil),
 		(*Event_CriticalWarningChanged)(nil),
 		(*Event_OperationChanged)(nil),
+		(*Event_KeyExpiring)(nil),
 	}
-	file_nvmed_v1_event_proto_msgTypes[6].OneofWrappers = []any{
+	file_nvmed_v1_event_proto_msgTypes[7].OneofWrappers = []any{
 		(*WatchEventsResponse_Event)(nil),
 		(*WatchEventsResponse_Heartbeat_)(nil),
 		(*WatchEventsResponse_Dropped_)(nil),
@@ -1258,7 +1377,7 @@ func file_nvmed_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_event_proto_rawDesc), len(file_nvmed_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

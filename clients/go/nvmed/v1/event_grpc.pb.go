@@ -32,7 +32,11 @@ const (
 // Tells of events. Each has a sequence number, one more than the event before; the daemon remembers the last few
 // thousand, until it ends.
 type EventServiceClient interface {
-	// Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+	// Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+	// at least every 30 s.
+	//
+	// Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+	// for those of operations, `keys.list` for those of keys.
 	//
 	// A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
 	// those that there still are.
@@ -85,7 +89,11 @@ func (c *eventServiceClient) ListEvents(ctx context.Context, in *ListEventsReque
 // Tells of events. Each has a sequence number, one more than the event before; the daemon remembers the last few
 // thousand, until it ends.
 type EventServiceServer interface {
-	// Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+	// Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+	// at least every 30 s.
+	//
+	// Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+	// for those of operations, `keys.list` for those of keys.
 	//
 	// A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
 	// those that there still are.

@@ -245,7 +245,7 @@ type ControllerCapabilities struct {
 	Capabilities []*ControllerCapabilities_Capability `protobuf:"bytes,2,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// Version of the NVMe specification that the controller claims, for example 2.0.0.
 	NvmeVersion string `protobuf:"bytes,3,opt,name=nvme_version,json=nvmeVersion,proto3" json:"nvme_version,omitempty"`
-	// Largest data transfer of one command (MDTS), 0 for no limit.
+	// Largest data transfer of one command (MDTS), 0 for no limit, 2^64 - 1 also for more.
 	MaxTransferBytes uint64 `protobuf:"varint,4,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`
 	// Number of firmware slots.
 	FirmwareSlots uint32 `protobuf:"varint,5,opt,name=firmware_slots,json=firmwareSlots,proto3" json:"firmware_slots,omitempty"`
@@ -994,7 +994,9 @@ type ControllerCapabilities_Capability struct {
 	// Whether this controller supports it.
 	Supported bool `protobuf:"varint,2,opt,name=supported,proto3" json:"supported,omitempty"`
 	// Field and bit of Identify Controller that say so.
-	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Why it is not supported, as a sentence for people; empty where it is.
+	Description   string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,6 +1052,13 @@ func (x *ControllerCapabilities_Capability) GetSource() string {
 	return ""
 }
 
+func (x *ControllerCapabilities_Capability) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 var File_nvmed_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_inventory_proto_rawDesc = "" +
@@ -1066,7 +1075,7 @@ const file_nvmed_v1_inventory_proto_rawDesc = "" +
 	"\x14GetControllerRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"6\n" +
 	" GetControllerCapabilitiesRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xe9\x03\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x8c\x04\n" +
 	"\x16ControllerCapabilities\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -1076,14 +1085,15 @@ const file_nvmed_v1_inventory_proto_rawDesc = "" +
 	"\x12max_transfer_bytes\x18\x04 \x01(\x04R\x10maxTransferBytes\x12%\n" +
 	"\x0efirmware_slots\x18\x05 \x01(\rR\rfirmwareSlots\x127\n" +
 	"\x18firmware_slot1_read_only\x18\x06 \x01(\bR\x15firmwareSlot1ReadOnly\x12I\n" +
-	"!firmware_update_granularity_bytes\x18\a \x01(\rR\x1efirmwareUpdateGranularityBytes\x1ab\n" +
+	"!firmware_update_granularity_bytes\x18\a \x01(\rR\x1efirmwareUpdateGranularityBytes\x1a\x84\x01\n" +
 	"\n" +
 	"Capability\x12\x1e\n" +
 	"\n" +
 	"capability\x18\x01 \x01(\tR\n" +
 	"capability\x12\x1c\n" +
 	"\tsupported\x18\x02 \x01(\bR\tsupported\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\tR\x06source\"k\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\"k\n" +
 	"\x15ListSubsystemsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +

@@ -35,7 +35,8 @@ type Gate int32
 const (
 	// Not allowed.
 	Gate_GATE_UNSPECIFIED Gate = 0
-	// The controller can do what is asked: firmware commands, commit action 3, NVM subsystem reset.
+	// The controller can do what is asked: firmware commands, commit action 3. Whether it has an NVM subsystem reset is
+	// not to be found out without making one.
 	Gate_GATE_SUPPORTED Gate = 1
 	// The model number is the expected one.
 	Gate_GATE_EXPECTED_MODEL Gate = 2

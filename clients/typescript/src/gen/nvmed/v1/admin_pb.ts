@@ -4,15 +4,17 @@
 // @generated from file nvmed/v1/admin.proto (package nvmed.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file nvmed/v1/admin.proto.
  */
 export const file_nvmed_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChRudm1lZC92MS9hZG1pbi5wcm90bxIIbnZtZWQudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3Qi9wEKClNlcnZlckluZm8SDwoHdmVyc2lvbhgBIAEoCRIUCgxhcGlfdmVyc2lvbnMYAiADKAkSFgoOa2VybmVsX3JlbGVhc2UYAyABKAkSEQoJaG9zdF9uYW1lGAQgASgJEhEKCXNpbXVsYXRlZBgFIAEoCBIQCghmZWF0dXJlcxgGIAMoCRIwCgZsaW1pdHMYByADKAsyIC5udm1lZC52MS5TZXJ2ZXJJbmZvLkxpbWl0c0VudHJ5EhEKCXByaW5jaXBhbBgIIAEoCRotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBMlUKDEFkbWluU2VydmljZRJFCg1HZXRTZXJ2ZXJJbmZvEh4ubnZtZWQudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaFC5udm1lZC52MS5TZXJ2ZXJJbmZvQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z");
+  fileDesc("ChRudm1lZC92MS9hZG1pbi5wcm90bxIIbnZtZWQudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3Qi9wEKClNlcnZlckluZm8SDwoHdmVyc2lvbhgBIAEoCRIUCgxhcGlfdmVyc2lvbnMYAiADKAkSFgoOa2VybmVsX3JlbGVhc2UYAyABKAkSEQoJaG9zdF9uYW1lGAQgASgJEhEKCXNpbXVsYXRlZBgFIAEoCBIQCghmZWF0dXJlcxgGIAMoCRIwCgZsaW1pdHMYByADKAsyIC5udm1lZC52MS5TZXJ2ZXJJbmZvLkxpbWl0c0VudHJ5EhEKCXByaW5jaXBhbBgIIAEoCRotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIhIKEEdldFBvbGljeVJlcXVlc3QigwMKBlBvbGljeRIMCgRldGFnGAEgASgJEiQKBXJvbGVzGAIgAygLMhUubnZtZWQudjEuUG9saWN5LlJvbGUSKgoIYmluZGluZ3MYAyADKAsyGC5udm1lZC52MS5Qb2xpY3kuQmluZGluZxIPCgdibG9ja2VkGAQgAygJEigKB21ldGhvZHMYBSADKAsyFy5udm1lZC52MS5Qb2xpY3kuTWV0aG9kGjoKBFJvbGUSDAoEbmFtZRgBIAEoCRIPCgdzaGlwcGVkGAIgASgIEhMKC3Blcm1pc3Npb25zGAMgAygJGk0KB0JpbmRpbmcSDAoEbmFtZRgBIAEoCRISCgpwcmluY2lwYWxzGAIgAygJEg0KBXJvbGVzGAMgAygJEhEKCXJlc291cmNlcxgEIAMoCRpTCgZNZXRob2QSDAoEbmFtZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJEhYKDnJlc291cmNlX2ZpZWxkGAMgASgJEg8KB2F1ZGl0ZWQYBCABKAgiYQoVVGVzdFBlcm1pc3Npb25SZXF1ZXN0EhIKCnByaW5jaXBhbHMYASADKAkSEgoKcGVybWlzc2lvbhgCIAEoCRIOCgZtZXRob2QYAyABKAkSEAoIcmVzb3VyY2UYBCABKAkilgEKFlRlc3RQZXJtaXNzaW9uUmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCBIRCglwcmluY2lwYWwYAiABKAkSEgoKcGVybWlzc2lvbhgDIAEoCRIQCghyZXNvdXJjZRgEIAEoCRIPCgdiaW5kaW5nGAUgASgJEgwKBHJvbGUYBiABKAkSEwoLZXhwbGFuYXRpb24YByABKAkigAEKF0xpc3RBdWRpdFJlY29yZHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhChhMaXN0QXVkaXRSZWNvcmRzUmVzcG9uc2USLAoNYXVkaXRfcmVjb3JkcxgBIAMoCzIVLm52bWVkLnYxLkF1ZGl0UmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLxBAoLQXVkaXRSZWNvcmQSDAoEbmFtZRgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgVldmVudBgEIAEoDjIbLm52bWVkLnYxLkF1ZGl0UmVjb3JkLkV2ZW50Eg4KBm1ldGhvZBgFIAEoCRIRCglwcmluY2lwYWwYBiABKAkSDAoEcGVlchgHIAEoCRISCgpyZXF1ZXN0X2lkGAggASgJEhEKCXJlc291cmNlcxgJIAMoCRIRCglvcGVyYXRpb24YCiABKAkSDAoEY29kZRgLIAEoCRIOCgZyZWFzb24YDCABKAkSDwoHbWVzc2FnZRgNIAEoCRISCgpwYXJhbWV0ZXJzGA4gASgJEhUKDXByZXZpb3VzX2hhc2gYDyABKAkSDAoEaGFzaBgQIAEoCSKYAgoFRXZlbnQSFQoRRVZFTlRfVU5TUEVDSUZJRUQQABIRCg1FVkVOVF9BVFRFTVBUEAESEQoNRVZFTlRfT1VUQ09NRRACEhAKDEVWRU5UX0RFTklBTBADEhkKFUVWRU5UX09QRVJBVElPTl9CRUdBThAEEhkKFUVWRU5UX09QRVJBVElPTl9FTkRFRBAFEhEKDUVWRU5UX1NUQVJURUQQBhIRCg1FVkVOVF9TVE9QUEVEEAcSEgoORVZFTlRfUkVMT0FERUQQCBIYChRFVkVOVF9SRUxPQURfUkVGVVNFRBAJEhEKDUVWRU5UX1JFTU9WRUQQChITCg9FVkVOVF9SRUNPVkVSRUQQCxIOCgpFVkVOVF9MT1NUEAwywAIKDEFkbWluU2VydmljZRJFCg1HZXRTZXJ2ZXJJbmZvEh4ubnZtZWQudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaFC5udm1lZC52MS5TZXJ2ZXJJbmZvEjkKCUdldFBvbGljeRIaLm52bWVkLnYxLkdldFBvbGljeVJlcXVlc3QaEC5udm1lZC52MS5Qb2xpY3kSUwoOVGVzdFBlcm1pc3Npb24SHy5udm1lZC52MS5UZXN0UGVybWlzc2lvblJlcXVlc3QaIC5udm1lZC52MS5UZXN0UGVybWlzc2lvblJlc3BvbnNlElkKEExpc3RBdWRpdFJlY29yZHMSIS5udm1lZC52MS5MaXN0QXVkaXRSZWNvcmRzUmVxdWVzdBoiLm52bWVkLnYxLkxpc3RBdWRpdFJlY29yZHNSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Request of GetServerInfo.
@@ -100,7 +102,596 @@ export const ServerInfoSchema: GenMessage<ServerInfo> = /*@__PURE__*/
   messageDesc(file_nvmed_v1_admin, 1);
 
 /**
- * Tells about the daemon.
+ * Request of GetPolicy.
+ *
+ * @generated from message nvmed.v1.GetPolicyRequest
+ */
+export type GetPolicyRequest = Message<"nvmed.v1.GetPolicyRequest"> & {
+};
+
+/**
+ * Describes the message nvmed.v1.GetPolicyRequest.
+ * Use `create(GetPolicyRequestSchema)` to create a new message.
+ */
+export const GetPolicyRequestSchema: GenMessage<GetPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 2);
+
+/**
+ * Who may do what. Whatever no binding gives is denied.
+ *
+ * @generated from message nvmed.v1.Policy
+ */
+export type Policy = Message<"nvmed.v1.Policy"> & {
+  /**
+   * Changes whenever roles, bindings or blocked do.
+   *
+   * @generated from field: string etag = 1;
+   */
+  etag: string;
+
+  /**
+   * The roles there are, by name.
+   *
+   * @generated from field: repeated nvmed.v1.Policy.Role roles = 2;
+   */
+  roles: Policy_Role[];
+
+  /**
+   * The bindings, in the order in which they are looked through.
+   *
+   * @generated from field: repeated nvmed.v1.Policy.Binding bindings = 3;
+   */
+  bindings: Policy_Binding[];
+
+  /**
+   * Patterns of callers that may do nothing, whatever bindings say.
+   *
+   * @generated from field: repeated string blocked = 4;
+   */
+  blocked: string[];
+
+  /**
+   * The methods there are, by name.
+   *
+   * @generated from field: repeated nvmed.v1.Policy.Method methods = 5;
+   */
+  methods: Policy_Method[];
+};
+
+/**
+ * Describes the message nvmed.v1.Policy.
+ * Use `create(PolicySchema)` to create a new message.
+ */
+export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 3);
+
+/**
+ * A set of permissions.
+ *
+ * @generated from message nvmed.v1.Policy.Role
+ */
+export type Policy_Role = Message<"nvmed.v1.Policy.Role"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Whether it ships with the daemon; else the configuration defines it.
+   *
+   * @generated from field: bool shipped = 2;
+   */
+  shipped: boolean;
+
+  /**
+   * Its permissions, for example firmware.stage.
+   *
+   * @generated from field: repeated string permissions = 3;
+   */
+  permissions: string[];
+};
+
+/**
+ * Describes the message nvmed.v1.Policy.Role.
+ * Use `create(Policy_RoleSchema)` to create a new message.
+ */
+export const Policy_RoleSchema: GenMessage<Policy_Role> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 3, 0);
+
+/**
+ * Gives roles over resources to callers.
+ *
+ * @generated from message nvmed.v1.Policy.Binding
+ */
+export type Policy_Binding = Message<"nvmed.v1.Policy.Binding"> & {
+  /**
+   * Where it stands in the configuration, for example policy.bindings[0].
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Patterns of callers: uri:..., dns:..., unix:... or loopback.
+   *
+   * @generated from field: repeated string principals = 2;
+   */
+  principals: string[];
+
+  /**
+   * Names of the roles.
+   *
+   * @generated from field: repeated string roles = 3;
+   */
+  roles: string[];
+
+  /**
+   * Patterns of resource names; `host` is what is about the whole host, ** is everything.
+   *
+   * @generated from field: repeated string resources = 4;
+   */
+  resources: string[];
+};
+
+/**
+ * Describes the message nvmed.v1.Policy.Binding.
+ * Use `create(Policy_BindingSchema)` to create a new message.
+ */
+export const Policy_BindingSchema: GenMessage<Policy_Binding> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 3, 1);
+
+/**
+ * What a method needs.
+ *
+ * @generated from message nvmed.v1.Policy.Method
+ */
+export type Policy_Method = Message<"nvmed.v1.Policy.Method"> & {
+  /**
+   * Its full name, for example nvmed.v1.FirmwareService/StageFirmware.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The permission that it needs.
+   *
+   * @generated from field: string permission = 2;
+   */
+  permission: string;
+
+  /**
+   * The field of its request that names the resource over which it is needed; empty for the host.
+   *
+   * @generated from field: string resource_field = 3;
+   */
+  resourceField: string;
+
+  /**
+   * Whether its calls are written to the audit before they run. Denials always are, and operations.
+   *
+   * @generated from field: bool audited = 4;
+   */
+  audited: boolean;
+};
+
+/**
+ * Describes the message nvmed.v1.Policy.Method.
+ * Use `create(Policy_MethodSchema)` to create a new message.
+ */
+export const Policy_MethodSchema: GenMessage<Policy_Method> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 3, 2);
+
+/**
+ * Request of TestPermission.
+ *
+ * @generated from message nvmed.v1.TestPermissionRequest
+ */
+export type TestPermissionRequest = Message<"nvmed.v1.TestPermissionRequest"> & {
+  /**
+   * All that the caller in question would prove, as bindings name it, for example uri:spiffe://example.org/operator.
+   * Empty for the caller itself.
+   *
+   * @generated from field: repeated string principals = 1;
+   */
+  principals: string[];
+
+  /**
+   * The permission, for example firmware.stage; or give a method.
+   *
+   * @generated from field: string permission = 2;
+   */
+  permission: string;
+
+  /**
+   * The full name of a method, for example nvmed.v1.FirmwareService/StageFirmware, whose permission is meant.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * Resource name, or device node such as nvme0; empty for the host.
+   *
+   * @generated from field: string resource = 4;
+   */
+  resource: string;
+};
+
+/**
+ * Describes the message nvmed.v1.TestPermissionRequest.
+ * Use `create(TestPermissionRequestSchema)` to create a new message.
+ */
+export const TestPermissionRequestSchema: GenMessage<TestPermissionRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 4);
+
+/**
+ * Answer of TestPermission.
+ *
+ * @generated from message nvmed.v1.TestPermissionResponse
+ */
+export type TestPermissionResponse = Message<"nvmed.v1.TestPermissionResponse"> & {
+  /**
+   * Whether the policy allows it.
+   *
+   * @generated from field: bool allowed = 1;
+   */
+  allowed: boolean;
+
+  /**
+   * Who was asked about: the name that logs and audit have for it.
+   *
+   * @generated from field: string principal = 2;
+   */
+  principal: string;
+
+  /**
+   * The permission that was asked about.
+   *
+   * @generated from field: string permission = 3;
+   */
+  permission: string;
+
+  /**
+   * The resource as it was asked about; `host` where none was named.
+   *
+   * @generated from field: string resource = 4;
+   */
+  resource: string;
+
+  /**
+   * The binding that allows it; empty where none does.
+   *
+   * @generated from field: string binding = 5;
+   */
+  binding: string;
+
+  /**
+   * The role that allows it; empty where none does.
+   *
+   * @generated from field: string role = 6;
+   */
+  role: string;
+
+  /**
+   * Why, in a sentence.
+   *
+   * @generated from field: string explanation = 7;
+   */
+  explanation: string;
+};
+
+/**
+ * Describes the message nvmed.v1.TestPermissionResponse.
+ * Use `create(TestPermissionResponseSchema)` to create a new message.
+ */
+export const TestPermissionResponseSchema: GenMessage<TestPermissionResponse> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 5);
+
+/**
+ * Request of ListAuditRecords.
+ *
+ * @generated from message nvmed.v1.ListAuditRecordsRequest
+ */
+export type ListAuditRecordsRequest = Message<"nvmed.v1.ListAuditRecordsRequest"> & {
+  /**
+   * Records on a page at most; 0 for the default.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before, of the same filter.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Comparisons joined by AND, for example: principal = "unix:admin" AND event = DENIAL.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Records at or after this moment only.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.ListAuditRecordsRequest.
+ * Use `create(ListAuditRecordsRequestSchema)` to create a new message.
+ */
+export const ListAuditRecordsRequestSchema: GenMessage<ListAuditRecordsRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 6);
+
+/**
+ * Answer of ListAuditRecords.
+ *
+ * @generated from message nvmed.v1.ListAuditRecordsResponse
+ */
+export type ListAuditRecordsResponse = Message<"nvmed.v1.ListAuditRecordsResponse"> & {
+  /**
+   * Records, newest first.
+   *
+   * @generated from field: repeated nvmed.v1.AuditRecord audit_records = 1;
+   */
+  auditRecords: AuditRecord[];
+
+  /**
+   * For the next page; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message nvmed.v1.ListAuditRecordsResponse.
+ * Use `create(ListAuditRecordsResponseSchema)` to create a new message.
+ */
+export const ListAuditRecordsResponseSchema: GenMessage<ListAuditRecordsResponse> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 7);
+
+/**
+ * One record of the audit. Fields that do not apply are empty. No secret is ever in it.
+ *
+ * @generated from message nvmed.v1.AuditRecord
+ */
+export type AuditRecord = Message<"nvmed.v1.AuditRecord"> & {
+  /**
+   * auditRecords/{sequence}.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Number of the record: 1 for the first, and none is left out.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * When it happened.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 3;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * What it tells of.
+   *
+   * @generated from field: nvmed.v1.AuditRecord.Event event = 4;
+   */
+  event: AuditRecord_Event;
+
+  /**
+   * The method that was called, for example /nvmed.v1.KeyService/InsertTlsKey.
+   *
+   * @generated from field: string method = 5;
+   */
+  method: string;
+
+  /**
+   * Who called.
+   *
+   * @generated from field: string principal = 6;
+   */
+  principal: string;
+
+  /**
+   * From where, as gRPC says it, for example ipv4:192.0.2.7:50312.
+   *
+   * @generated from field: string peer = 7;
+   */
+  peer: string;
+
+  /**
+   * Identifies the call: the same in the error that the client got, and in the daemon's log.
+   *
+   * @generated from field: string request_id = 8;
+   */
+  requestId: string;
+
+  /**
+   * What it was about: resource names, or `host`.
+   *
+   * @generated from field: repeated string resources = 9;
+   */
+  resources: string[];
+
+  /**
+   * The operation, operations/{operation}.
+   *
+   * @generated from field: string operation = 10;
+   */
+  operation: string;
+
+  /**
+   * How it ended: OK or a code of google.rpc.Code for calls, the state for operations.
+   *
+   * @generated from field: string code = 11;
+   */
+  code: string;
+
+  /**
+   * The reason of an error: see ErrorInfo.
+   *
+   * @generated from field: string reason = 12;
+   */
+  reason: string;
+
+  /**
+   * What is to be said in a sentence.
+   *
+   * @generated from field: string message = 13;
+   */
+  message: string;
+
+  /**
+   * Parameters of an operation that matter for what it does: a JSON object, for people.
+   *
+   * @generated from field: string parameters = 14;
+   */
+  parameters: string;
+
+  /**
+   * Hash of the record before, 64 hexadecimal digits.
+   *
+   * @generated from field: string previous_hash = 15;
+   */
+  previousHash: string;
+
+  /**
+   * Hash of this record, 64 hexadecimal digits. With `sequence` it tells `nvmedctl audit verify --anchor` what to find.
+   *
+   * @generated from field: string hash = 16;
+   */
+  hash: string;
+};
+
+/**
+ * Describes the message nvmed.v1.AuditRecord.
+ * Use `create(AuditRecordSchema)` to create a new message.
+ */
+export const AuditRecordSchema: GenMessage<AuditRecord> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_admin, 8);
+
+/**
+ * What a record tells of.
+ *
+ * @generated from enum nvmed.v1.AuditRecord.Event
+ */
+export enum AuditRecord_Event {
+  /**
+   * Of an event that a later version knows.
+   *
+   * @generated from enum value: EVENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A call that changes something or shows a secret is about to run.
+   *
+   * @generated from enum value: EVENT_ATTEMPT = 1;
+   */
+  ATTEMPT = 1,
+
+  /**
+   * Such a call has ended: see code and reason.
+   *
+   * @generated from enum value: EVENT_OUTCOME = 2;
+   */
+  OUTCOME = 2,
+
+  /**
+   * A call was refused: its caller is unknown, or may not do this.
+   *
+   * @generated from enum value: EVENT_DENIAL = 3;
+   */
+  DENIAL = 3,
+
+  /**
+   * An operation is about to run; it may be one of several that a call began.
+   *
+   * @generated from enum value: EVENT_OPERATION_BEGAN = 4;
+   */
+  OPERATION_BEGAN = 4,
+
+  /**
+   * An operation has ended, perhaps after a restart: see code and reason.
+   *
+   * @generated from enum value: EVENT_OPERATION_ENDED = 5;
+   */
+  OPERATION_ENDED = 5,
+
+  /**
+   * The daemon started.
+   *
+   * @generated from enum value: EVENT_STARTED = 6;
+   */
+  STARTED = 6,
+
+  /**
+   * The daemon stopped in order. Where this is missing before a start, it was killed or the host went down.
+   *
+   * @generated from enum value: EVENT_STOPPED = 7;
+   */
+  STOPPED = 7,
+
+  /**
+   * The configuration was reloaded.
+   *
+   * @generated from enum value: EVENT_RELOADED = 8;
+   */
+  RELOADED = 8,
+
+  /**
+   * A reload was refused, and everything is as it was: see message.
+   *
+   * @generated from enum value: EVENT_RELOAD_REFUSED = 9;
+   */
+  RELOAD_REFUSED = 9,
+
+  /**
+   * The oldest files were deleted, as the configuration asks.
+   *
+   * @generated from enum value: EVENT_REMOVED = 10;
+   */
+  REMOVED = 10,
+
+  /**
+   * The incomplete end of a record that a crash or a full disk left was cut off. Nothing had relied on it.
+   *
+   * @generated from enum value: EVENT_RECOVERED = 11;
+   */
+  RECOVERED = 11,
+
+  /**
+   * Records of outcomes and denials could not be kept while the audit could not be written: see message.
+   *
+   * @generated from enum value: EVENT_LOST = 12;
+   */
+  LOST = 12,
+}
+
+/**
+ * Describes the enum nvmed.v1.AuditRecord.Event.
+ */
+export const AuditRecord_EventSchema: GenEnum<AuditRecord_Event> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_admin, 8, 0);
+
+/**
+ * Tells about the daemon, who may do what with it, and what was done.
  *
  * @generated from service nvmed.v1.AdminService
  */
@@ -114,6 +705,44 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetServerInfoRequestSchema;
     output: typeof ServerInfoSchema;
+  },
+  /**
+   * Shows the policy in force: roles, bindings, and what each method needs. Needs the permission server.policy.
+   *
+   * @generated from rpc nvmed.v1.AdminService.GetPolicy
+   */
+  getPolicy: {
+    methodKind: "unary";
+    input: typeof GetPolicyRequestSchema;
+    output: typeof PolicySchema;
+  },
+  /**
+   * Says whether a caller may do something, and why. Nothing is tried. To ask about others needs server.policy.
+   *
+   * It answers what the policy says; a drive, a gate or a passthrough rule (PassthruService.TestPassthru) may still
+   * refuse.
+   *
+   * @generated from rpc nvmed.v1.AdminService.TestPermission
+   */
+  testPermission: {
+    methodKind: "unary";
+    input: typeof TestPermissionRequestSchema;
+    output: typeof TestPermissionResponseSchema;
+  },
+  /**
+   * Lists the audit, newest first: each change, each denial and each secret that was shown. Needs the permission
+   * audit.read.
+   *
+   * Everything that was recorded before the call is in it. A page may have fewer records than were asked for, even
+   * none, and still a next one: the end is where next_page_token is empty. Whether the files are what the daemon wrote
+   * is told by `nvmedctl audit verify` on the host; a record that was changed is refused here, with AUDIT_DAMAGED.
+   *
+   * @generated from rpc nvmed.v1.AdminService.ListAuditRecords
+   */
+  listAuditRecords: {
+    methodKind: "unary";
+    input: typeof ListAuditRecordsRequestSchema;
+    output: typeof ListAuditRecordsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_nvmed_v1_admin, 0);

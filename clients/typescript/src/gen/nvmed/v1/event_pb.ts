@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/event.proto.
  */
 export const file_nvmed_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChRudm1lZC92MS9ldmVudC5wcm90bxIIbnZtZWQudjEiawoQQXN5bmNFdmVudERldGFpbBILCgNyYXcYASABKA0SEgoKZXZlbnRfdHlwZRgCIAEoDRITCgtpbmZvcm1hdGlvbhgDIAEoDRITCgtsb2dfcGFnZV9pZBgEIAEoDRIMCgRuYW1lGAUgASgJIlAKGFRlbGVtZXRyeUF2YWlsYWJsZURldGFpbBIZChFnZW5lcmF0aW9uX251bWJlchgBIAEoDRIZChFyZWFzb25faWRlbnRpZmllchgCIAEoDCJUChVDcml0aWNhbFdhcm5pbmdEZXRhaWwSGAoQY3JpdGljYWxfd2FybmluZxgBIAEoDRIhChlwcmV2aW91c19jcml0aWNhbF93YXJuaW5nGAIgASgNIowBChZPcGVyYXRpb25DaGFuZ2VkRGV0YWlsEg4KBm1ldGhvZBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSMAoFc3RhdGUYAyABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRINCgVwaGFzZRgEIAEoCRIRCglwcmluY2lwYWwYBSABKAkiyAQKBUV2ZW50EgwKBG5hbWUYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBGtpbmQYBCABKA4yEy5udm1lZC52MS5FdmVudEtpbmQSEgoKY29udHJvbGxlchgFIAEoCRITCgtkZXZpY2Vfbm9kZRgGIAEoCRIRCgluYW1lc3BhY2UYByABKAkSEQoJb3BlcmF0aW9uGAggASgJEhYKDmNoYW5nZWRfZmllbGRzGAkgAygJEjAKEGNvbnRyb2xsZXJfc3RhdGUYCiABKAsyFC5udm1lZC52MS5Db250cm9sbGVySAASLgoPbmFtZXNwYWNlX3N0YXRlGAsgASgLMhMubnZtZWQudjEuTmFtZXNwYWNlSAASMQoLYXN5bmNfZXZlbnQYDCABKAsyGi5udm1lZC52MS5Bc3luY0V2ZW50RGV0YWlsSAASQQoTdGVsZW1ldHJ5X2F2YWlsYWJsZRgNIAEoCzIiLm52bWVkLnYxLlRlbGVtZXRyeUF2YWlsYWJsZURldGFpbEgAEkMKGGNyaXRpY2FsX3dhcm5pbmdfY2hhbmdlZBgOIAEoCzIfLm52bWVkLnYxLkNyaXRpY2FsV2FybmluZ0RldGFpbEgAEj0KEW9wZXJhdGlvbl9jaGFuZ2VkGA8gASgLMiAubnZtZWQudjEuT3BlcmF0aW9uQ2hhbmdlZERldGFpbEgAQggKBmRldGFpbCKbAQoSV2F0Y2hFdmVudHNSZXF1ZXN0EhQKDHJlc3VtZV90b2tlbhgBIAEoCRIYChBpbmNsdWRlX3NuYXBzaG90GAIgASgIEiIKBWtpbmRzGAMgAygOMhMubnZtZWQudjEuRXZlbnRLaW5kEhIKCmNvbnRyb2xsZXIYBCABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAUgASgNIsYCChNXYXRjaEV2ZW50c1Jlc3BvbnNlEiAKBWV2ZW50GAEgASgLMg8ubnZtZWQudjEuRXZlbnRIABI8CgloZWFydGJlYXQYAiABKAsyJy5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLkhlYXJ0YmVhdEgAEjgKB2Ryb3BwZWQYAyABKAsyJS5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLkRyb3BwZWRIABJBCgxzbmFwc2hvdF9lbmQYBCABKAsyKS5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLlNuYXBzaG90RW5kSAASFAoMcmVzdW1lX3Rva2VuGAUgASgJGgsKCUhlYXJ0YmVhdBoYCgdEcm9wcGVkEg0KBWNvdW50GAEgASgEGg0KC1NuYXBzaG90RW5kQgYKBHBhcnQiSgoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIk4KEkxpc3RFdmVudHNSZXNwb25zZRIfCgZldmVudHMYASADKAsyDy5udm1lZC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqoAMKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASHwobRVZFTlRfS0lORF9DT05UUk9MTEVSX0FEREVEEAESIQodRVZFTlRfS0lORF9DT05UUk9MTEVSX1JFTU9WRUQQAhIhCh1FVkVOVF9LSU5EX0NPTlRST0xMRVJfQ0hBTkdFRBADEiEKHUVWRU5UX0tJTkRfQ09OVFJPTExFUl9TVEFSVEVEEAQSHgoaRVZFTlRfS0lORF9OQU1FU1BBQ0VfQURERUQQBRIgChxFVkVOVF9LSU5EX05BTUVTUEFDRV9SRU1PVkVEEAYSIAocRVZFTlRfS0lORF9OQU1FU1BBQ0VfQ0hBTkdFRBAHEhoKFkVWRU5UX0tJTkRfQVNZTkNfRVZFTlQQCBIiCh5FVkVOVF9LSU5EX1RFTEVNRVRSWV9BVkFJTEFCTEUQCRInCiNFVkVOVF9LSU5EX0NSSVRJQ0FMX1dBUk5JTkdfQ0hBTkdFRBAKEiAKHEVWRU5UX0tJTkRfT1BFUkFUSU9OX0NIQU5HRUQQCzKlAQoMRXZlbnRTZXJ2aWNlEkwKC1dhdGNoRXZlbnRzEhwubnZtZWQudjEuV2F0Y2hFdmVudHNSZXF1ZXN0Gh0ubnZtZWQudjEuV2F0Y2hFdmVudHNSZXNwb25zZTABEkcKCkxpc3RFdmVudHMSGy5udm1lZC52MS5MaXN0RXZlbnRzUmVxdWVzdBocLm52bWVkLnYxLkxpc3RFdmVudHNSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_nvmed_v1_operations, file_nvmed_v1_resources]);
+  fileDesc("ChRudm1lZC92MS9ldmVudC5wcm90bxIIbnZtZWQudjEiawoQQXN5bmNFdmVudERldGFpbBILCgNyYXcYASABKA0SEgoKZXZlbnRfdHlwZRgCIAEoDRITCgtpbmZvcm1hdGlvbhgDIAEoDRITCgtsb2dfcGFnZV9pZBgEIAEoDRIMCgRuYW1lGAUgASgJIlAKGFRlbGVtZXRyeUF2YWlsYWJsZURldGFpbBIZChFnZW5lcmF0aW9uX251bWJlchgBIAEoDRIZChFyZWFzb25faWRlbnRpZmllchgCIAEoDCJUChVDcml0aWNhbFdhcm5pbmdEZXRhaWwSGAoQY3JpdGljYWxfd2FybmluZxgBIAEoDRIhChlwcmV2aW91c19jcml0aWNhbF93YXJuaW5nGAIgASgNIowBChZPcGVyYXRpb25DaGFuZ2VkRGV0YWlsEg4KBm1ldGhvZBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSMAoFc3RhdGUYAyABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRINCgVwaGFzZRgEIAEoCRIRCglwcmluY2lwYWwYBSABKAkijQEKEUtleUV4cGlyaW5nRGV0YWlsEg8KB2tleXJpbmcYASABKAkSDgoGc2VyaWFsGAIgASgFEhAKCGlkZW50aXR5GAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxyZXNvbHV0aW9uX3MYBSABKAQi/QQKBUV2ZW50EgwKBG5hbWUYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBGtpbmQYBCABKA4yEy5udm1lZC52MS5FdmVudEtpbmQSEgoKY29udHJvbGxlchgFIAEoCRITCgtkZXZpY2Vfbm9kZRgGIAEoCRIRCgluYW1lc3BhY2UYByABKAkSEQoJb3BlcmF0aW9uGAggASgJEhYKDmNoYW5nZWRfZmllbGRzGAkgAygJEjAKEGNvbnRyb2xsZXJfc3RhdGUYCiABKAsyFC5udm1lZC52MS5Db250cm9sbGVySAASLgoPbmFtZXNwYWNlX3N0YXRlGAsgASgLMhMubnZtZWQudjEuTmFtZXNwYWNlSAASMQoLYXN5bmNfZXZlbnQYDCABKAsyGi5udm1lZC52MS5Bc3luY0V2ZW50RGV0YWlsSAASQQoTdGVsZW1ldHJ5X2F2YWlsYWJsZRgNIAEoCzIiLm52bWVkLnYxLlRlbGVtZXRyeUF2YWlsYWJsZURldGFpbEgAEkMKGGNyaXRpY2FsX3dhcm5pbmdfY2hhbmdlZBgOIAEoCzIfLm52bWVkLnYxLkNyaXRpY2FsV2FybmluZ0RldGFpbEgAEj0KEW9wZXJhdGlvbl9jaGFuZ2VkGA8gASgLMiAubnZtZWQudjEuT3BlcmF0aW9uQ2hhbmdlZERldGFpbEgAEjMKDGtleV9leHBpcmluZxgQIAEoCzIbLm52bWVkLnYxLktleUV4cGlyaW5nRGV0YWlsSABCCAoGZGV0YWlsIpsBChJXYXRjaEV2ZW50c1JlcXVlc3QSFAoMcmVzdW1lX3Rva2VuGAEgASgJEhgKEGluY2x1ZGVfc25hcHNob3QYAiABKAgSIgoFa2luZHMYAyADKA4yEy5udm1lZC52MS5FdmVudEtpbmQSEgoKY29udHJvbGxlchgEIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBSABKA0ixgIKE1dhdGNoRXZlbnRzUmVzcG9uc2USIAoFZXZlbnQYASABKAsyDy5udm1lZC52MS5FdmVudEgAEjwKCWhlYXJ0YmVhdBgCIAEoCzInLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuSGVhcnRiZWF0SAASOAoHZHJvcHBlZBgDIAEoCzIlLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuRHJvcHBlZEgAEkEKDHNuYXBzaG90X2VuZBgEIAEoCzIpLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuU25hcHNob3RFbmRIABIUCgxyZXN1bWVfdG9rZW4YBSABKAkaCwoJSGVhcnRiZWF0GhgKB0Ryb3BwZWQSDQoFY291bnQYASABKAQaDQoLU25hcHNob3RFbmRCBgoEcGFydCJKChFMaXN0RXZlbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkiTgoSTGlzdEV2ZW50c1Jlc3BvbnNlEh8KBmV2ZW50cxgBIAMoCzIPLm52bWVkLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSq9AwoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIfChtFVkVOVF9LSU5EX0NPTlRST0xMRVJfQURERUQQARIhCh1FVkVOVF9LSU5EX0NPTlRST0xMRVJfUkVNT1ZFRBACEiEKHUVWRU5UX0tJTkRfQ09OVFJPTExFUl9DSEFOR0VEEAMSIQodRVZFTlRfS0lORF9DT05UUk9MTEVSX1NUQVJURUQQBBIeChpFVkVOVF9LSU5EX05BTUVTUEFDRV9BRERFRBAFEiAKHEVWRU5UX0tJTkRfTkFNRVNQQUNFX1JFTU9WRUQQBhIgChxFVkVOVF9LSU5EX05BTUVTUEFDRV9DSEFOR0VEEAcSGgoWRVZFTlRfS0lORF9BU1lOQ19FVkVOVBAIEiIKHkVWRU5UX0tJTkRfVEVMRU1FVFJZX0FWQUlMQUJMRRAJEicKI0VWRU5UX0tJTkRfQ1JJVElDQUxfV0FSTklOR19DSEFOR0VEEAoSIAocRVZFTlRfS0lORF9PUEVSQVRJT05fQ0hBTkdFRBALEhsKF0VWRU5UX0tJTkRfS0VZX0VYUElSSU5HEAwypQEKDEV2ZW50U2VydmljZRJMCgtXYXRjaEV2ZW50cxIcLm52bWVkLnYxLldhdGNoRXZlbnRzUmVxdWVzdBodLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UwARJHCgpMaXN0RXZlbnRzEhsubnZtZWQudjEuTGlzdEV2ZW50c1JlcXVlc3QaHC5udm1lZC52MS5MaXN0RXZlbnRzUmVzcG9uc2VCRAoMZGV2Lm52bWVkLnYxUAFaMmdpdGh1Yi5jb20vbnZtZWQvbnZtZWQvY2xpZW50cy9nby9udm1lZC92MTtudm1lZHYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_nvmed_v1_operations, file_nvmed_v1_resources]);
 
 /**
  * An asynchronous event of a controller.
@@ -177,6 +177,55 @@ export const OperationChangedDetailSchema: GenMessage<OperationChangedDetail> = 
   messageDesc(file_nvmed_v1_event, 3);
 
 /**
+ * A TLS key that expires soon.
+ *
+ * @generated from message nvmed.v1.KeyExpiringDetail
+ */
+export type KeyExpiringDetail = Message<"nvmed.v1.KeyExpiringDetail"> & {
+  /**
+   * Name of the keyring that it is in.
+   *
+   * @generated from field: string keyring = 1;
+   */
+  keyring: string;
+
+  /**
+   * Serial number of the key.
+   *
+   * @generated from field: int32 serial = 2;
+   */
+  serial: number;
+
+  /**
+   * Its description: the identity by which both sides find it.
+   *
+   * @generated from field: string identity = 3;
+   */
+  identity: string;
+
+  /**
+   * When it expires, or up to `resolution_s` later.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * What the kernel rounds down to: 1 second to 1 week.
+   *
+   * @generated from field: uint64 resolution_s = 5;
+   */
+  resolutionS: bigint;
+};
+
+/**
+ * Describes the message nvmed.v1.KeyExpiringDetail.
+ * Use `create(KeyExpiringDetailSchema)` to create a new message.
+ */
+export const KeyExpiringDetailSchema: GenMessage<KeyExpiringDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 4);
+
+/**
  * One event.
  *
  * @generated from message nvmed.v1.Event
@@ -298,6 +347,14 @@ export type Event = Message<"nvmed.v1.Event"> & {
      */
     value: OperationChangedDetail;
     case: "operationChanged";
+  } | {
+    /**
+     * A key.
+     *
+     * @generated from field: nvmed.v1.KeyExpiringDetail key_expiring = 16;
+     */
+    value: KeyExpiringDetail;
+    case: "keyExpiring";
   } | { case: undefined; value?: undefined };
 };
 
@@ -306,7 +363,7 @@ export type Event = Message<"nvmed.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 4);
+  messageDesc(file_nvmed_v1_event, 5);
 
 /**
  * Request of WatchEvents.
@@ -324,6 +381,7 @@ export type WatchEventsRequest = Message<"nvmed.v1.WatchEventsRequest"> & {
   /**
    * Begins with what there is: an event of kind ..._ADDED without sequence for each controller and namespace, then
    * `snapshot_end`. With a resume_token this is sent only where events are missing, as it is whenever some were dropped.
+   * `kinds` does not restrict it, `controller` does.
    *
    * @generated from field: bool include_snapshot = 2;
    */
@@ -356,7 +414,7 @@ export type WatchEventsRequest = Message<"nvmed.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 5);
+  messageDesc(file_nvmed_v1_event, 6);
 
 /**
  * One message of WatchEvents.
@@ -404,7 +462,8 @@ export type WatchEventsResponse = Message<"nvmed.v1.WatchEventsResponse"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Where the stream is, for WatchEventsRequest.resume_token. Empty within a snapshot, which is sent whole or not at all.
+   * Where the stream is, for WatchEventsRequest.resume_token: keep the last that was not empty. Empty from what comes
+   * before a snapshot until its end, so that a stream that breaks off within it is sent all of it again.
    *
    * @generated from field: string resume_token = 5;
    */
@@ -416,7 +475,7 @@ export type WatchEventsResponse = Message<"nvmed.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 6);
+  messageDesc(file_nvmed_v1_event, 7);
 
 /**
  * Says that the stream is alive.
@@ -431,7 +490,7 @@ export type WatchEventsResponse_Heartbeat = Message<"nvmed.v1.WatchEventsRespons
  * Use `create(WatchEventsResponse_HeartbeatSchema)` to create a new message.
  */
 export const WatchEventsResponse_HeartbeatSchema: GenMessage<WatchEventsResponse_Heartbeat> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 6, 0);
+  messageDesc(file_nvmed_v1_event, 7, 0);
 
 /**
  * Says that events are missing here.
@@ -452,7 +511,7 @@ export type WatchEventsResponse_Dropped = Message<"nvmed.v1.WatchEventsResponse.
  * Use `create(WatchEventsResponse_DroppedSchema)` to create a new message.
  */
 export const WatchEventsResponse_DroppedSchema: GenMessage<WatchEventsResponse_Dropped> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 6, 1);
+  messageDesc(file_nvmed_v1_event, 7, 1);
 
 /**
  * Says that the snapshot is complete.
@@ -467,7 +526,7 @@ export type WatchEventsResponse_SnapshotEnd = Message<"nvmed.v1.WatchEventsRespo
  * Use `create(WatchEventsResponse_SnapshotEndSchema)` to create a new message.
  */
 export const WatchEventsResponse_SnapshotEndSchema: GenMessage<WatchEventsResponse_SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 6, 2);
+  messageDesc(file_nvmed_v1_event, 7, 2);
 
 /**
  * Request of ListEvents.
@@ -502,7 +561,7 @@ export type ListEventsRequest = Message<"nvmed.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 7);
+  messageDesc(file_nvmed_v1_event, 8);
 
 /**
  * Answer of ListEvents.
@@ -530,7 +589,7 @@ export type ListEventsResponse = Message<"nvmed.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 8);
+  messageDesc(file_nvmed_v1_event, 9);
 
 /**
  * What happened.
@@ -621,6 +680,14 @@ export enum EventKind {
    * @generated from enum value: EVENT_KIND_OPERATION_CHANGED = 11;
    */
   OPERATION_CHANGED = 11,
+
+  /**
+   * A TLS key in the kernel's keyring expires soon. Without a successor, connections that need it break then. Told a few
+   * times for each key, at the distances that are configured.
+   *
+   * @generated from enum value: EVENT_KIND_KEY_EXPIRING = 12;
+   */
+  KEY_EXPIRING = 12,
 }
 
 /**
@@ -637,7 +704,11 @@ export const EventKindSchema: GenEnum<EventKind> = /*@__PURE__*/
  */
 export const EventService: GenService<{
   /**
-   * Streams events from now on, or from where a stream broke off. Something is sent at least every 30 s.
+   * Streams events from now on, or from where a stream broke off. The first message comes at once, and something is sent
+   * at least every 30 s.
+   *
+   * Only events are sent about what the caller may read: `events.read` over what an event is about, `operations.read`
+   * for those of operations, `keys.list` for those of keys.
    *
    * A client that reads too slowly, or comes back too late, gets `dropped` where events are missing, and goes on with
    * those that there still are.

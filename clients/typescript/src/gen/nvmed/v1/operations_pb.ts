@@ -440,7 +440,8 @@ export enum Gate {
   UNSPECIFIED = 0,
 
   /**
-   * The controller can do what is asked: firmware commands, commit action 3, NVM subsystem reset.
+   * The controller can do what is asked: firmware commands, commit action 3. Whether it has an NVM subsystem reset is
+   * not to be found out without making one.
    *
    * @generated from enum value: GATE_SUPPORTED = 1;
    */
