@@ -11,14 +11,14 @@ import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from nvmedctl.cli import nvmedctl
 
-from nvmed.v1 import firmware_pb2, inventory_pb2, log_pb2, namespace_pb2, passthru_pb2, telemetry_pb2
+from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, log_pb2, namespace_pb2, passthru_pb2, telemetry_pb2
 
 TEXT = (Path(__file__).parents[2] / "docs/from-nvme-cli.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"`nvmedctl ([^`-][^`]*)`", TEXT)))
 CALLS = frozenset(re.findall(r"\b([A-Z]\w+Service\.[A-Z]\w+)\b", TEXT))
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
-    for module in (firmware_pb2, inventory_pb2, log_pb2, namespace_pb2, passthru_pb2, telemetry_pb2)
+    for module in (firmware_pb2, inventory_pb2, key_pb2, log_pb2, namespace_pb2, passthru_pb2, telemetry_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 FILES = ("fw.bin",)
@@ -48,7 +48,7 @@ def test_every_call_exists_and_none_is_forgotten() -> None:
 
 def test_every_command_of_the_groups_is_named() -> None:
     named = {" ".join(text.split()[:3]) for text in COMMANDS} | {" ".join(text.split()[:2]) for text in COMMANDS}
-    for name in ("controllers", "subsystems", "namespaces", "logs", "telemetry", "firmware", "passthru"):
+    for name in ("controllers", "subsystems", "namespaces", "logs", "telemetry", "firmware", "keys", "passthru"):
         group = nvmedctl.commands[name]
         assert isinstance(group, click.Group)
         for one, command in group.commands.items():
