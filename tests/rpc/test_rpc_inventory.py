@@ -90,6 +90,8 @@ async def test_pages_hold_each_controller_once(start_daemon: StartDaemon) -> Non
         ("state = DEAD", 0),
         ("controller_id = 1", 3),
         ("namespaces : namespaces/1", 3),
+        ("serial_number = D1 OR serial_number = D2 AND NOT state = DEAD", 2),
+        ("serial_number = *1 AND queue_max_transfer_bytes >= 4096", 1),
     ],
 )
 async def test_filters(start_daemon: StartDaemon, text: str, count: int) -> None:
@@ -125,6 +127,33 @@ async def test_a_token_goes_with_its_filter(start_daemon: StartDaemon) -> None:
     first = await daemon.inventory.ListControllers(pb.ListControllersRequest(page_size=1))
     with pytest.raises(grpc.aio.AioRpcError, match="another filter"):
         await names(daemon, page_token=first.next_page_token, filter="transport = pcie")
+
+
+async def test_pages_and_filters_of_subsystems_and_namespaces(start_daemon: StartDaemon) -> None:
+    drives = [small_drive(f"D{number}", namespaces=(NamespaceSpec(), NamespaceSpec())) for number in range(3)]
+    daemon = await start_daemon(*drives)
+    wanted = pb.ListSubsystemsRequest(page_size=2, filter="serial_number = D*")
+    first = await daemon.inventory.ListSubsystems(wanted)
+    wanted.page_token = first.next_page_token
+    last = await daemon.inventory.ListSubsystems(wanted)
+    assert [one.serial_number for one in (*first.subsystems, *last.subsystems)] == ["D0", "D1", "D2"]
+    assert last.next_page_token == ""
+    seen: list[str] = []
+    of_all = pb.ListNamespacesRequest(page_size=1, filter="nsid = 2 AND paths.controller : d", parent="subsystems/-")
+    while True:
+        page = await daemon.inventory.ListNamespaces(of_all)
+        seen += [one.name for one in page.namespaces]
+        of_all.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+    assert seen == [f"{one.name}/namespaces/2" for one in (*first.subsystems, *last.subsystems)]
+
+
+async def test_a_filter_is_refused_also_where_there_is_nothing(daemon: Daemon) -> None:
+    daemon.drive().disappear()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await daemon.inventory.ListControllers(pb.ListControllersRequest(filter="no_such_field = 1"))
+    assert reason_of(refused.value) == "INVALID_FIELD"
 
 
 async def test_subsystems_and_namespaces(start_daemon: StartDaemon) -> None:

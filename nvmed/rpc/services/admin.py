@@ -99,7 +99,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     async def ListAuditRecords(
         self, request: admin_pb2.ListAuditRecordsRequest, context: Any
     ) -> admin_pb2.ListAuditRecordsResponse:
-        tests = parse_filter(request.filter)
+        tests = parse_filter(request.filter, admin_pb2.AuditRecord)
         after = decode_token(request.page_token, request.filter)
         if after and not (after.isdecimal() and len(after) <= 16):
             raise invalid_field("page_token", "is damaged; start again without it")

@@ -66,7 +66,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
 
     async def ListEvents(self, request: event_pb2.ListEventsRequest, context: Any) -> event_pb2.ListEventsResponse:
         interest = Interest(current_call.get(), (), "")
-        tests = parse_filter(request.filter)
+        tests = parse_filter(request.filter, event_pb2.Event)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         position = self._after(decode_token(request.page_token, request.filter))
         found: list[event_pb2.Event] = []

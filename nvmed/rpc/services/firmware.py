@@ -119,7 +119,7 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         self, request: pb.ListFirmwareHistoryRequest, context: Any
     ) -> pb.ListFirmwareHistoryResponse:
         target = await self._history_of(request.parent)
-        tests = parse_filter(request.filter)
+        tests = parse_filter(request.filter, pb.FirmwareRecord)
         after = decode_token(request.page_token, request.filter)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         records = await self._operations.list(target=target)

@@ -93,7 +93,7 @@ class ImageMethods:
     async def ListImages(
         self, request: firmware_pb2.ListImagesRequest, context: Any
     ) -> firmware_pb2.ListImagesResponse:
-        shown, token = page([self._image(image) for image in self._spool.images()], request)
+        shown, token = page([self._image(image) for image in self._spool.images()], request, firmware_pb2.Image)
         return firmware_pb2.ListImagesResponse(images=shown, next_page_token=token)
 
     async def GetImage(self, request: firmware_pb2.GetImageRequest, context: Any) -> firmware_pb2.Image:

@@ -30,7 +30,7 @@ class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
         self, request: inventory_pb2.ListControllersRequest, context: Any
     ) -> inventory_pb2.ListControllersResponse:
         items = [convert.controller(device) for device in await self._inventory.controllers()]
-        shown, token = page(items, request)
+        shown, token = page(items, request, resources_pb2.Controller)
         return inventory_pb2.ListControllersResponse(controllers=shown, next_page_token=token)
 
     async def GetController(
@@ -52,7 +52,7 @@ class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
         self, request: inventory_pb2.ListSubsystemsRequest, context: Any
     ) -> inventory_pb2.ListSubsystemsResponse:
         items = [convert.subsystem(found) for found in await self._inventory.subsystems()]
-        shown, token = page(items, request)
+        shown, token = page(items, request, resources_pb2.Subsystem)
         return inventory_pb2.ListSubsystemsResponse(subsystems=shown, next_page_token=token)
 
     async def GetSubsystem(self, request: inventory_pb2.GetSubsystemRequest, context: Any) -> resources_pb2.Subsystem:
@@ -66,7 +66,7 @@ class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
         else:
             subsystems = (await self._inventory.find_subsystem(request.parent),)
         items = [convert.namespace(found) for subsystem in subsystems for found in subsystem.namespaces]
-        shown, token = page(sorted(items, key=lambda item: item.name), request)
+        shown, token = page(sorted(items, key=lambda item: item.name), request, resources_pb2.Namespace)
         return inventory_pb2.ListNamespacesResponse(namespaces=shown, next_page_token=token)
 
     async def GetNamespace(self, request: inventory_pb2.GetNamespaceRequest, context: Any) -> resources_pb2.Namespace:

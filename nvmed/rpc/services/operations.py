@@ -14,6 +14,7 @@ from nvmed.operations.manager import Manager
 from nvmed.rpc import convert_operation as convert
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.rpc.longrunning import show
+from nvmed.v1.operations_pb2 import OperationMetadata
 
 SERVICE: Final = "google.longrunning.Operations"
 BATCH: Final = 200
@@ -31,7 +32,7 @@ class OperationsService:
     ) -> longrunning.ListOperationsResponse:
         if request.name not in ("", "operations"):
             raise invalid_field("name", f"{request.name!r}; the only collection is operations")
-        tests = parse_filter(request.filter)
+        tests = parse_filter(request.filter, OperationMetadata)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         position = _position(decode_token(request.page_token, request.filter))
         found: list[longrunning.Operation] = []
