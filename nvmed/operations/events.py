@@ -19,7 +19,7 @@ from typing import Final
 
 from nvmed import limits
 from nvmed.errors import NvmedError, Reason, error
-from nvmed.operations.event_kinds import Event
+from nvmed.operations.event_kinds import Event, Kind
 from nvmed.operations.journal import now_ms
 
 BATCH: Final = 64
@@ -29,7 +29,7 @@ _TOKEN: Final = struct.Struct("<B16sQ")  # version, run, sequence; a CRC-32 of t
 _TOKEN_VERSION: Final = 1
 _CRC_BYTES: Final = 4
 
-Wants = Callable[[Event], bool]
+MaySee = Callable[[Event], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,21 @@ class Read:
 
     missing: int
     events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What one asks for: events of `kinds`, of all if empty, and about `controller`, if any."""
+
+    kinds: frozenset[Kind] = frozenset()
+    controller: str = ""
+
+    def covers(self, event: Event) -> bool:
+        """Whether an event is asked for."""
+        return (not self.kinds or event.kind in self.kinds) and (not self.controller or event.is_about(self.controller))
+
+
+EVERYTHING: Final = Topic()
 
 
 class Events:
@@ -50,7 +65,7 @@ class Events:
         self._last = 0
         self._watchers_max = watchers_max
         self._watchers = 0
-        self._waiting: dict[Watcher, asyncio.Future[None]] = {}
+        self._waiting: dict[Topic, dict[Watcher, asyncio.Future[None]]] = {}
         self._closed: NvmedError | None = None
 
     @property
@@ -64,14 +79,18 @@ class Events:
         return self._last
 
     def publish(self, event: Event) -> Event:
-        """Number and keep an event, and wake those who want it; it comes back with its number and time."""
+        """Number and keep an event, and wake those who want it; it comes back with its number and time.
+
+        Those who wait for the same are asked together: ten thousand who wait for something else cost nothing.
+        """
         self._last += 1
         event = replace(event, sequence=self._last, created_ms=now_ms())
         if len(self._ring) < self._kept:
             self._ring.append(event)
         else:
             self._ring[(self._last - 1) % self._kept] = event
-        for watcher in [watcher for watcher in self._waiting if watcher.wants(event)]:
+        asked = [waiting for topic, waiting in self._waiting.items() if topic.covers(event)]
+        for watcher in [watcher for waiting in asked for watcher in waiting if watcher.may_see(event)]:
             self._wake(watcher, self._last - 1)
         return event
 
@@ -82,8 +101,11 @@ class Events:
         return Read(first - sequence, [self._ring[number % self._kept] for number in numbers])
 
     @contextmanager
-    def watch(self, wants: Wants, position: int) -> Iterator[Watcher]:
-        """A watcher of what is wanted after number `position`; raises LIMIT_EXCEEDED if too many watch."""
+    def watch(self, may_see: MaySee, position: int, topic: Topic = EVERYTHING) -> Iterator[Watcher]:
+        """A watcher of what is asked for, and may be seen, after number `position`.
+
+        Raises LIMIT_EXCEEDED if too many watch.
+        """
         if self._watchers >= self._watchers_max:
             raise error(
                 Reason.LIMIT_EXCEEDED,
@@ -92,14 +114,14 @@ class Events:
             )
         self._watchers += 1
         try:
-            yield Watcher(self, wants, position)
+            yield Watcher(self, may_see, position, topic)
         finally:
             self._watchers -= 1
 
     def close(self) -> None:
         """End every watcher's waiting with SHUTTING_DOWN."""
         self._closed = error(Reason.SHUTTING_DOWN, "the daemon is stopping; watch again when it is back")
-        for watcher in [*self._waiting]:
+        for watcher in [watcher for waiting in self._waiting.values() for watcher in waiting]:
             self._wake(watcher, watcher.position)
 
     # -- tokens
@@ -126,27 +148,36 @@ class Events:
     async def wait(self, watcher: Watcher, timeout_s: float) -> bool:
         """Wait until something is published that `watcher` wants; false if that did not happen in time."""
         loop = asyncio.get_running_loop()
-        woken = self._waiting[watcher] = loop.create_future()
+        woken = self._waiting.setdefault(watcher.topic, {})[watcher] = loop.create_future()
         timer = loop.call_later(timeout_s, _resolve, woken)
         try:
             await woken
-            return watcher not in self._waiting
+            return watcher not in self._waiting.get(watcher.topic, {})
         finally:
             timer.cancel()
-            self._waiting.pop(watcher, None)
+            self._wait_ends(watcher)
 
     def _wake(self, watcher: Watcher, position: int) -> None:
         watcher.position = position
-        _resolve(self._waiting.pop(watcher))
+        if (woken := self._wait_ends(watcher)) is not None:
+            _resolve(woken)
+
+    def _wait_ends(self, watcher: Watcher) -> asyncio.Future[None] | None:
+        waiting = self._waiting.get(watcher.topic, {})
+        woken = waiting.pop(watcher, None)
+        if not waiting:
+            self._waiting.pop(watcher.topic, None)
+        return woken
 
 
 class Watcher:
     """A position among the events. One task reads."""
 
-    def __init__(self, events: Events, wants: Wants, position: int) -> None:
+    def __init__(self, events: Events, may_see: MaySee, position: int, topic: Topic) -> None:
         self.position = position
         """Number of the last event that was read, or passed over because it is not wanted."""
-        self.wants = wants
+        self.may_see = may_see
+        self.topic = topic
         self._events = events
 
     async def read(self, timeout_s: float) -> Read:
@@ -166,7 +197,7 @@ class Watcher:
                     return Read(0, ())
                 continue
             self.position = found.events[-1].sequence
-            if wanted := [event for event in found.events if self.wants(event)]:
+            if wanted := [event for event in found.events if self.topic.covers(event) and self.may_see(event)]:
                 return Read(0, wanted)
 
 

@@ -14,11 +14,10 @@ from nvmed.daemon import serving
 from nvmed.operations.event_kinds import Event, KeyExpiring, Kind, OperationChanged
 from nvmed.operations.journal import State
 from nvmed.rpc.call import Call
-from nvmed.rpc.services.event import Interest
+from nvmed.rpc.services.event import View
 from nvmed.security.bindings import make_policy
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.subsystem import Subsystem
-from nvmed.v1 import event_pb2 as pb
 from nvmed.v1 import inventory_pb2
 from tests.rpc.event_calls import kind, listed, resumed, watching
 from tests.rpc.harness import Daemon, reason_of, small_drive
@@ -137,12 +136,12 @@ OPERATION = Event(
     ],
 )
 def test_who_sees_what(name: str, event: Event, sees: bool) -> None:
-    assert Interest(principal_of(TENANT, name), (), "").wants(event) is sees
+    assert View(principal_of(TENANT, name)).shows(event) is sees
 
 
 def test_another_policy_is_in_force_at_once() -> None:
     call = principal_of(TENANT, "tenant")
-    interest = Interest(call, [pb.EVENT_KIND_KEY_EXPIRING], "")
-    assert interest.wants(KEY)
+    view = View(call)
+    assert view.shows(KEY)
     call.principal = principal_of(Policy(), "tenant").principal
-    assert not interest.wants(KEY)
+    assert not view.shows(KEY)

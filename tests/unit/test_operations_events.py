@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nvmed.errors import NvmedError
 from nvmed.operations.event_kinds import Event, Kind
-from nvmed.operations.events import Events, Watcher
+from nvmed.operations.events import Events, Topic, Watcher
 
 
 def started(name: str = "controllers/a-1") -> Event:
@@ -130,6 +130,36 @@ async def test_a_watcher_that_goes_away_is_forgotten() -> None:
             pass
     with events.watch(everything, 0):
         pass
+
+
+@given(
+    asked=st.sets(st.sampled_from(Kind), max_size=3),
+    happens=st.lists(st.sampled_from(Kind), max_size=12),
+)
+def test_a_topic_is_what_is_read_and_what_wakes(asked: set[Kind], happens: list[Kind]) -> None:
+    """Whoever waits gets the same as whoever reads afterwards."""
+
+    async def both() -> None:
+        events = Events()
+        topic = Topic(frozenset(asked))
+        wanted = [number for number, kind in enumerate(happens, 1) if not asked or kind in asked]
+        woken: list[int] = []
+
+        async def wait(watcher: Watcher) -> None:
+            while len(woken) < len(wanted):
+                woken.extend(event.sequence for event in (await watcher.read(60)).events)
+
+        with events.watch(everything, 0, topic) as watcher, events.watch(everything, 0, topic) as later:
+            waiting = asyncio.create_task(wait(watcher))
+            for kind in happens:
+                await asyncio.sleep(0)
+                events.publish(Event(kind))
+            await waiting
+            assert woken == wanted
+            read = await later.read(0)
+            assert [event.sequence for event in read.events] == wanted
+
+    asyncio.run(both())
 
 
 async def test_closing_ends_the_waiting() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from nvmed.devices.inventory import CONTROLLERS, Inventory
 from nvmed.errors import invalid_field
 from nvmed.operations.event_kinds import STATE_KINDS, Event, Kind
 from nvmed.operations.event_sources import EventSources
-from nvmed.operations.events import Read, Watcher
+from nvmed.operations.events import Read, Topic, Watcher
 from nvmed.rpc import convert_event
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
@@ -41,22 +41,23 @@ class EventService(event_pb2_grpc.EventServiceServicer):
     async def WatchEvents(  # type: ignore[override]  # what is sent to many is bytes already
         self, request: event_pb2.WatchEventsRequest, context: Any
     ) -> AsyncIterator[event_pb2.WatchEventsResponse | bytes]:
-        interest = Interest(current_call.get(), request.kinds, await self._controller(request.controller))
+        topic = Topic(_kinds(request.kinds), await self._controller(request.controller))
+        view = View(current_call.get(), topic.controller)
         position = self._events.position(request.resume_token) if request.resume_token else self._events.last
         interval_s = (request.heartbeat_interval_ms or limits.HEARTBEAT_MS_MAX) / 1000
-        with self._events.watch(interest.wants, position or 0) as watcher:
+        with self._events.watch(view.shows, position or 0, topic) as watcher:
             gap = Read(0, ()) if position is None else None  # of unknown length
             snapshot = request.include_snapshot and (position is None or not request.resume_token)
             yield self._mark(watcher, gap, snapshot)
             shown = self._events.last if snapshot else 0
-            for message in self._snapshot(interest, watcher) if snapshot else ():
+            for message in self._snapshot(view, watcher) if snapshot else ():
                 yield message
             while True:
                 read = await watcher.read(interval_s)
                 if read.missing and request.include_snapshot:
                     yield self._mark(watcher, read, True)
                     shown = self._events.last
-                    for message in self._snapshot(interest, watcher):
+                    for message in self._snapshot(view, watcher):
                         yield message
                 elif not read.events:
                     yield self._mark(watcher, read if read.missing else None, False)
@@ -65,7 +66,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
                         yield self._encoded(event)
 
     async def ListEvents(self, request: event_pb2.ListEventsRequest, context: Any) -> event_pb2.ListEventsResponse:
-        interest = Interest(current_call.get(), (), "")
+        view = View(current_call.get())
         tests = parse_filter(request.filter, event_pb2.Event)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         position = self._after(decode_token(request.page_token, request.filter))
@@ -73,7 +74,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
         while batch := self._events.since(position).events:
             for event in batch:
                 shown = convert_event.event(event, self._events.run)
-                if interest.wants(event) and all(test(shown) for test in tests):
+                if view.shows(event) and all(test(shown) for test in tests):
                     if len(found) == size:
                         token = encode_token(f"{self._events.run}/{found[-1].sequence}", request.filter)
                         return event_pb2.ListEventsResponse(events=found, next_page_token=token)
@@ -96,9 +97,9 @@ class EventService(event_pb2_grpc.EventServiceServicer):
             return name
         return (await self._inventory.find(name, "controller")).device.resource_name
 
-    def _snapshot(self, interest: Interest, watcher: Watcher) -> Sequence[event_pb2.WatchEventsResponse]:
+    def _snapshot(self, view: View, watcher: Watcher) -> Sequence[event_pb2.WatchEventsResponse]:
         """What there is, and the token of where the stream stands then, at its end."""
-        events = [event for event in self._sources.snapshot() if interest.may_see(event)]
+        events = [event for event in self._sources.snapshot() if view.shows(event)]
         end = event_pb2.WatchEventsResponse(
             snapshot_end=event_pb2.WatchEventsResponse.SnapshotEnd(), resume_token=self._events.token(watcher.position)
         )
@@ -121,22 +122,21 @@ class EventService(event_pb2_grpc.EventServiceServicer):
         ).SerializeToString()
 
 
-class Interest:
-    """What one call is to be sent: the kinds, and the controller, that it asks for, of what its caller may see."""
+def _kinds(numbers: Iterable[int]) -> frozenset[Kind]:
+    return frozenset(Kind(event_pb2.EventKind.Name(number).removeprefix("EVENT_KIND_")) for number in numbers)
 
-    def __init__(self, call: Call, kinds: Any, controller: str) -> None:
+
+class View:
+    """What one call shows: what its caller may read, as the policy is now, of all or of one controller."""
+
+    def __init__(self, call: Call, controller: str = "") -> None:
         self._call = call
         self._principal = call.principal
-        self._kinds = {Kind(event_pb2.EventKind.Name(kind).removeprefix("EVENT_KIND_")) for kind in kinds}
         self._controller = controller
         self._verdicts: dict[tuple[str, str], bool] = {}
 
-    def wants(self, event: Event) -> bool:
-        """Whether the call asks for an event, and its caller may see it."""
-        return (not self._kinds or event.kind in self._kinds) and self.may_see(event)
-
-    def may_see(self, event: Event) -> bool:
-        """The same, whatever its kind."""
+    def shows(self, event: Event) -> bool:
+        """Whether an event may be sent."""
         if self._controller and not event.is_about(self._controller):
             return False
         subject, also = event.subject, ALSO.get(event.kind)
