@@ -2,6 +2,9 @@
 
 libnvme leaves the bit to its caller, nvme-cli sets it and loses it when it is killed. Here what was found is written to
 a file before the bit is set, and the next start restores what a crash left behind (nvme-cli#2894).
+
+Some kernels (Debian's 6.12.117) answer EACCES to every Set Features of Host Behavior Support, which they keep for
+themselves. It is no privilege that lacks then: Get Features, which asks for the same one, came through.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import structlog
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
-from nvmed.errors import NvmedError
+from nvmed.errors import NvmedError, Reason, error
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId
 from nvmed.nvme.transport import Command
 
@@ -44,13 +47,18 @@ class ExtendedTelemetry:
         self._restoring: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def enabled(self, session: Session) -> AsyncIterator[None]:
-        """Area 4 is shown inside. A bit that was set before stays set."""
+    async def enabled(self, session: Session, *, required: bool = True) -> AsyncIterator[None]:
+        """Area 4 is shown inside. A bit that was set before stays set.
+
+        Where the kernel keeps the bit for itself: KERNEL_REFUSED, or no area 4 inside if it is not `required`.
+        """
         holders = self._holders.setdefault(session.device.name, _Holders())
         async with holders.lock:
-            if holders.count == 0:
-                await self._set(session)
-            holders.count += 1
+            shown = holders.count > 0 or await self._set(session, required=required)
+            holders.count += shown
+        if not shown:
+            yield
+            return
         try:
             yield
         finally:
@@ -77,13 +85,27 @@ class ExtendedTelemetry:
             if holders.count == 0 and self._marker(device).exists():
                 await self._restore(device)
 
-    async def _set(self, session: Session) -> None:
+    async def _set(self, session: Session, *, required: bool) -> bool:
         behavior = await _get(session)
         if behavior[ETDAS_BYTE]:
-            return
+            return True
         await session.run(lambda: _write_durably(self._marker(session.device)))
         behavior[ETDAS_BYTE] = 1
-        await session.mutate(_SET, behavior)
+        try:
+            await session.mutate(_SET, behavior)
+        except NvmedError as exc:
+            if exc.os is None or exc.os.symbol != "EACCES":
+                raise
+            await session.run(self._marker(session.device).unlink)
+            if not required:
+                return False
+            raise error(
+                Reason.KERNEL_REFUSED,
+                f"{session.device.node.node}: this kernel lets nobody set Host Behavior Support, so the drive does not "
+                "show data area 4; ask for areas 1 to 3",
+                os=exc.os,
+            ) from exc
+        return True
 
     async def _restore(self, device: Device) -> None:
         """Clear the bit and forget the marker; keep the marker where the drive does not answer."""

@@ -108,7 +108,8 @@ async def stream(
         lpa = (await device.identify(session)).lpa
         telemetry.require_area(lpa, request.area)
         if _needs_area_4(request.area, lpa):
-            await stack.enter_async_context(extended.enabled(session))
+            required = request.area is TelemetryDataArea.AREA_4
+            await stack.enter_async_context(extended.enabled(session, required=required))
         header = await _begin(session, request)
         start = _start(device, request, header)
         yield start

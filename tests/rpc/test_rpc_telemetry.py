@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import zlib
 from collections.abc import AsyncIterable
@@ -16,7 +17,7 @@ from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import TelemetryLog
 from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.faults import Disappear, Fault, Hang, NewGeneration, Refuse
+from nvmed.simulator.faults import Disappear, Fail, Fault, Hang, NewGeneration, Refuse
 from nvmed.simulator.spec import TelemetrySpec
 from nvmed.v1 import telemetry_pb2 as pb
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
@@ -104,6 +105,17 @@ async def test_area_4_shows_what_etdas_hides_and_restores_it(daemon: Daemon) -> 
     sets = daemon.drive().journal.commands(opcode=AdminOpcode.SET_FEATURES)
     assert len(sets) == 2
     assert etdas(daemon.drive()) == 0
+    assert not list(daemon.state_dir.glob("etdas-*"))
+
+
+async def test_a_kernel_that_keeps_etdas_for_itself(daemon: Daemon) -> None:
+    """As Linux 6.12.117 does: area 4 is refused with the reason, the others are served."""
+    daemon.drive().faults.add(Fault(Fail(errno.EACCES), opcode=AdminOpcode.SET_FEATURES, times=None))
+    failure = await refused(daemon, grpc.StatusCode.FAILED_PRECONDITION, "KERNEL_REFUSED", data_area=4)
+    assert "Host Behavior Support" in str(failure.details())
+    determined = await stream(daemon, data_area=pb.TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED)
+    assert (determined.header.data_area, len(determined.data)) == (pb.TELEMETRY_DATA_AREA_3, AREA_BYTES[3])
+    assert (await stream(daemon, data_area=3)).data == determined.data
     assert not list(daemon.state_dir.glob("etdas-*"))
 
 

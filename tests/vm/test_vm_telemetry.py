@@ -10,10 +10,12 @@ import pytest
 from nvmedctl import Client, RetryPolicy, receive_telemetry
 
 from nvmed.errors import Aborted, DeadlineExceeded, FailedPrecondition, Unavailable, Unimplemented
+from nvmed.nvme.features import HostBehavior, set_host_behavior
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec, TelemetrySpec
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1.telemetry_pb2 import (
     TELEMETRY_DATA_AREA_4,
+    TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED,
     TELEMETRY_SOURCE_CONTROLLER,
     TELEMETRY_SOURCE_HOST,
     AcknowledgeTelemetryRequest,
@@ -72,37 +74,54 @@ async def follow(
 def saved_by_nvme_cli(guest: Guest, node: str, source: TelemetrySource) -> bytes:
     """All four areas. nvme-cli 2.3 saves 1 to 3 whichever of them is asked for, and sets no ETDAS, which 4 needs."""
     options = "--controller-init" if source == TELEMETRY_SOURCE_CONTROLLER else "--host-generate=0"
-    guest.sh(f"""
-        head -c 512 /dev/zero > /tmp/clear
-        (printf '\\0\\1'; head -c 510 /dev/zero) > /tmp/etdas
-        nvme set-feature /dev/{node} -f 0x16 -l 512 -d /tmp/etdas
-        nvme telemetry-log /dev/{node} {options} --data-area=4 --output-file=/tmp/log
-        nvme set-feature /dev/{node} -f 0x16 -l 512 -d /tmp/clear
-    """)
+    guest.sh(f"nvme telemetry-log /dev/{node} {options} --data-area=4 --output-file=/tmp/log")
     return guest.get("/tmp/log")
 
 
-def extended_telemetry(guest: Guest, node: str) -> bool:
-    """Whether ETDAS is set now."""
-    return guest.run("nvme", "get-feature", f"/dev/{node}", "-f", "0x16", "-l", "512", "-b").stdout[1] == 1
+def show_area_4(subsystem: Subsystem, shown: bool = True) -> None:
+    """Set ETDAS behind the kernel's back: 6.12.117 lets no program do so, not even nvme-cli."""
+    behavior = bytearray(HostBehavior(etdas=int(shown)).build())
+    assert subsystem.controller.admin(set_host_behavior(), behavior).status == 0
 
 
 @pytest.mark.parametrize("source", [TELEMETRY_SOURCE_HOST, TELEMETRY_SOURCE_CONTROLLER])
 async def test_every_area_is_what_nvme_cli_saves(guest: Guest, daemon: Daemon, source: TelemetrySource) -> None:
     subsystem = drive(LARGE)
     with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        show_area_4(subsystem)
         expected = saved_by_nvme_cli(guest, node, source)
         assert len(expected) == sum(LARGE) + 512
         async with daemon.client() as client:
             for area in range(1, 5):
                 request = StreamTelemetryRequest(controller=node, source=source, data_area=TelemetryDataArea.Name(area))
                 received = await receive(client, request)
-                if area != TELEMETRY_DATA_AREA_4:  # the header shows the end of area 4 to those only who set ETDAS
-                    assert received[16:20] == bytes(4)
-                    received = received[:16] + expected[16:20] + received[20:]
                 assert len(received) == sum(LARGE[:area]) + 512
                 assert received == expected[: len(received)]
-                assert not extended_telemetry(guest, node)
+
+
+async def test_area_4_of_a_drive_that_does_not_show_it(guest: Guest, daemon: Daemon) -> None:
+    """It is shown and hidden again where the kernel allows that, and what the kernel refuses is said where not."""
+    subsystem = drive()
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        show_area_4(subsystem)
+        whole = saved_by_nvme_cli(guest, node, TELEMETRY_SOURCE_HOST)
+        show_area_4(subsystem, shown=False)
+        guest.sh("head -c 512 /dev/zero > /tmp/clear")
+        allowed = not guest.run("nvme", "set-feature", f"/dev/{node}", "-f22", "-l512", "-d/tmp/clear").returncode
+        async with daemon.client() as client:
+            request = StreamTelemetryRequest(controller=node, source=TELEMETRY_SOURCE_HOST)
+            request.data_area = TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED
+            determined = await receive(client, request)
+            request.data_area = TELEMETRY_DATA_AREA_4
+            if allowed:
+                assert determined == await receive(client, request) == whole
+            else:
+                assert len(determined) == sum(SMALL[:3]) + 512
+                with pytest.raises(FailedPrecondition) as failure:
+                    await receive(client, request)
+                assert failure.value.reason == "KERNEL_REFUSED"
+                assert "Host Behavior Support" in failure.value.message
+        assert not subsystem.controller.features.etdas
 
 
 async def test_a_new_log_and_its_generation(guest: Guest, daemon: Daemon) -> None:
