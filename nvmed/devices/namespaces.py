@@ -149,8 +149,21 @@ async def read_block_size(device: Device, nsid: int) -> tuple[IdentifyNamespace,
 
 
 async def read_common(session: Session) -> IdentifyNamespace:
-    """What all namespaces have in common: above all the formats that they can have."""
-    return IdentifyNamespace.parse(await _identify(session, identify.identify_namespace(NSID_ALL)))
+    """What all namespaces have in common: above all the formats that they can have.
+
+    Controllers that manage namespaces must tell; NVME_UNSUPPORTED of one that does not (QEMU's), with its status.
+    """
+    try:
+        return IdentifyNamespace.parse(await _identify(session, identify.identify_namespace(NSID_ALL)))
+    except NvmedError as exc:
+        if exc.nvme is None:
+            raise
+        raise error(
+            Reason.NVME_UNSUPPORTED,
+            "the controller does not tell what a namespace to be created can be: it refused Identify Namespace of "
+            f"namespace {NSID_ALL:#x}",
+            nvme=exc.nvme,
+        ) from exc
 
 
 def block_bytes(lba_format: LbaFormat) -> int:

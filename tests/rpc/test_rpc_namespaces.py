@@ -316,6 +316,14 @@ async def test_namespaces_that_cannot_be_created(pair: Daemon, fields: dict[str,
     assert sent(pair.drive(), AdminOpcode.NAMESPACE_MANAGEMENT) == 0
 
 
+async def test_a_controller_that_does_not_tell_what_can_be_created(pair: Daemon) -> None:
+    """As QEMU's, which claims to manage namespaces."""
+    unknown = Fault(Refuse(0x400B), opcode=AdminOpcode.IDENTIFY, nsid=0xFFFF_FFFF)
+    pair.drive().faults.add(unknown)
+    request = pb.CreateNamespaceRequest(controller="nvme0", size_blocks=8, validate_only=True)
+    assert await refused(stub(pair).CreateNamespace(request)) == "NVME_UNSUPPORTED"
+
+
 async def test_a_creation_repeated_is_the_same_operation(pair: Daemon) -> None:
     request = pb.CreateNamespaceRequest(controller="nvme0", size_blocks=8, request_id=str(uuid.uuid4()))
     first, second = [await stub(pair).CreateNamespace(request) for _ in range(2)]
