@@ -40,6 +40,10 @@ vm-test: setup tests/vm/run ## The same code on a real kernel in QEMU: root, no 
 bench: setup bench/__main__.py ## Speed and memory, as ratios
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
+.PHONY: vm-bench
+vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (ROUNDS=5)
+	$(BIN)/python -m tests.vm.bench $(ROUNDS)
+
 .PHONY: fuzz
 fuzz: setup ## Property tests with many more examples (EXAMPLES=500 SEED=1)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/unit $(wildcard tests/rpc tests/fuzz) -m hypothesis --timeout 240 \

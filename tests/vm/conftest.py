@@ -7,11 +7,12 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.vm import daemon as daemons
+from tests.vm import nvmet
 from tests.vm.daemon import Daemon
 from tests.vm.guest import Guest
 from tests.vm.lab import build, cache
 
-TEST_TIMEOUT_S = 120
+TEST_TIMEOUT_S = 600
 GUEST = pytest.StashKey[Guest]()
 
 
@@ -32,12 +33,29 @@ def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
         yield guest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def daemon(guest: Guest) -> Iterator[Daemon]:
-    """nvmed in the guest, with the guest's drives, shared by the tests of a module."""
-    with daemons.running(guest, "--log-level", "debug") as running:
+    """nvmed in the guest, confined as on any host, shared by all tests."""
+    with daemons.running(guest) as running:
         yield running
-    daemons.forget(guest)
+
+
+@pytest.fixture
+def quick(guest: Guest) -> Iterator[None]:
+    """Authentication that fails is waited for as long as any admin command."""
+    parameter = "/sys/module/nvme_core/parameters/admin_timeout"
+    before = guest.sh(f"cat {parameter}").strip()
+    guest.sh(f"echo 5 > {parameter}")
+    yield
+    guest.sh(f"echo {before} > {parameter}")
+
+
+@pytest.fixture
+def clean_keyring(guest: Guest) -> Iterator[None]:
+    """Nothing in `.nvme` before and after."""
+    nvmet.keyring(guest, "keyctl clear $ring")
+    yield
+    nvmet.keyring(guest, "keyctl clear $ring")
 
 
 @pytest.hookimpl(wrapper=True)

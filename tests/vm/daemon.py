@@ -1,6 +1,7 @@
 """nvmed itself in the guest, and a way to it from outside.
 
-The daemon serves its Unix socket, as it will on a storage host; a socket unit of systemd's own proxy leads there.
+It runs as the unit that hosts get, `systemd/nvmed.service`, confined as that says: what the tests see works in there.
+It serves its Unix socket, as on a storage host; a socket unit of systemd's own proxy leads there.
 """
 
 from __future__ import annotations
@@ -8,14 +9,48 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from nvmedctl import Client
 
-from tests.vm.guest import Guest, Unit
+from tests.vm.guest import PATIENCE_S, Guest, Unit
 
 SOCKET = "/run/nvmed/admin.sock"
-STATE = "/var/lib/nvmed"
 PORT = 50051
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+RULES = "/etc/nvmed/passthru.toml"
+
+CONFIGURATION = f"""\
+log_level = "debug"
+
+[policy]
+passthru_rules = "{RULES}"
+
+[events]
+poll_interval_s = 10
+"""
+"""In front of what ships, which has tables of tables at its end."""
+
+PASSTHRU_RULES = """\
+[[rule]]
+name = "lab-blocks"
+effect = "allow"
+queue = "io"
+opcodes = [0x01, 0x02]
+
+[[rule]]
+name = "lab-get-features"
+effect = "allow"
+queue = "admin"
+opcodes = [0x0a]
+"""
+
+DROP_IN = f"""\
+[Service]
+TimeoutStartSec={PATIENCE_S}
+WatchdogSec={PATIENCE_S}
+"""
+"""Emulation is slow, and no test of the watchdog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +82,35 @@ def door(guest: Guest) -> Iterator[str]:
         guest.run("systemctl", "reset-failed", "door.socket", "door.service")
 
 
+def install(guest: Guest) -> None:
+    """Put the unit and what belongs to it where a package does."""
+    unit = "/etc/systemd/system/nvmed.service"
+    files = {
+        unit: (SYSTEMD / "nvmed.service").read_text(),
+        f"{unit}.d/lab.conf": DROP_IN,
+        "/etc/nvmed/nvmed.toml": CONFIGURATION + (SYSTEMD / "nvmed.toml").read_text(),
+        RULES: PASSTHRU_RULES,
+        "/usr/lib/sysusers.d/nvmed.conf": (SYSTEMD / "sysusers.conf").read_text(),
+        "/usr/lib/tmpfiles.d/nvmed.conf": (SYSTEMD / "tmpfiles.conf").read_text(),
+    }
+    for path, text in files.items():
+        guest.put(path, text.encode())
+    guest.sh("""
+        ln -sf /usr/local/bin/nvmed /usr/bin/nvmed
+        systemd-sysusers nvmed.conf
+        systemd-tmpfiles --create nvmed.conf
+        systemctl daemon-reload
+    """)
+
+
 @contextlib.contextmanager
-def running(guest: Guest, *options: str) -> Iterator[Daemon]:
-    """A daemon that manages the guest's drives while the block lasts. Its state outlives it: see `forget`."""
-    command = ["/usr/local/bin/nvmed", "--socket", SOCKET, "--state-dir", STATE, *options]
-    properties = ["Type=notify", "RuntimeDirectory=nvmed", "StateDirectory=nvmed"]
-    with guest.unit("nvmed", *command, properties=properties) as unit, door(guest) as address:
-        yield Daemon(guest, unit, address)
-
-
-def forget(guest: Guest) -> None:
-    """Remove what daemons that ran before kept."""
-    guest.sh(f"rm -rf {STATE}")
+def running(guest: Guest) -> Iterator[Daemon]:
+    """The daemon that manages the guest's drives while the block lasts. Its state outlives it."""
+    install(guest)
+    guest.sh("systemctl start nvmed", timeout_s=2 * PATIENCE_S)
+    unit = Unit(guest, "nvmed")
+    try:
+        with door(guest) as address:
+            yield Daemon(guest, unit, address)
+    finally:
+        unit.stop()

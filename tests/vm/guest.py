@@ -33,7 +33,10 @@ from tests.vm.qmp import Qmp, QmpError
 
 __all__ = ["BOOT_TIMEOUT_S", "HOST_ADDRESS", "HOST_ID", "HOST_NQN", "Guest", "GuestError", "Result", "Unit"]
 
-BOOT_TIMEOUT_S = 180
+BOOT_TIMEOUT_S = 240
+PATIENCE_S = 240
+"""What a command that works may take at most: emulated, on a machine that does more than this."""
+
 HOST_ADDRESS = "10.0.2.2"
 """How the guest names the host's 127.0.0.1."""
 READY = "nvmed-lab: the agent is ready"
@@ -139,14 +142,14 @@ class Guest:
     def journal(self, lines: int = 60) -> str:
         """The last lines of the guest's journal, if it still answers."""
         try:
-            return self.run("journalctl", "--no-pager", "-o", "short-monotonic", "-n", str(lines), timeout_s=20).text
+            return self.run("journalctl", "--no-pager", "-o", "short-monotonic", "-n", str(lines), timeout_s=60).text
         except GuestError as failure:
             return str(failure)
 
     # commands
 
     def run(
-        self, *argv: str, stdin: bytes = b"", timeout_s: float = 60, env: Mapping[str, str] | None = None
+        self, *argv: str, stdin: bytes = b"", timeout_s: float = PATIENCE_S, env: Mapping[str, str] | None = None
     ) -> Result:
         """Run a command and wait for it, whatever it returns."""
         request = {"argv": argv, "timeout_s": timeout_s, "stdin": len(stdin), "env": dict(env or {})}
@@ -159,18 +162,18 @@ class Guest:
         except (OSError, ValueError) as failure:
             raise GuestError(f"the guest's agent did not answer {argv!r}\n{self.serial_log()}") from failure
 
-    def sh(self, script: str, *, stdin: bytes = b"", timeout_s: float = 60) -> str:
+    def sh(self, script: str, *, stdin: bytes = b"", timeout_s: float = PATIENCE_S) -> str:
         """Run a shell script that stops at the first failure, and return what it printed; GuestError if it failed."""
         result = self.run("bash", "-euo", "pipefail", "-c", script, stdin=stdin, timeout_s=timeout_s)
         if result.returncode:
             raise GuestError(f"{script}\nreturned {result.returncode}:\n{result.text}{result.errors}")
         return result.text
 
-    def json(self, script: str, *, timeout_s: float = 60) -> Any:
+    def json(self, script: str, *, timeout_s: float = PATIENCE_S) -> Any:
         """What a shell script prints, as JSON."""
         return json.loads(self.sh(script, timeout_s=timeout_s))
 
-    def call(self, function: Callable[..., T], *arguments: object, timeout_s: float = 60) -> T:
+    def call(self, function: Callable[..., T], *arguments: object, timeout_s: float = PATIENCE_S) -> T:
         """Run a function of the test there, with nvmed and its dependencies, and return what it returned.
 
         Its source travels, not its surroundings: it imports what it needs in its body, of the tests only `inside`.
@@ -200,7 +203,7 @@ class Guest:
             raise GuestError(result.errors)
         return result.stdout
 
-    def wait(self, condition: str, timeout_s: float = 60) -> None:
+    def wait(self, condition: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait in the guest until the shell command `condition` succeeds; TimeoutError after `timeout_s`."""
         result = self.run("bash", "-c", f"until {condition}; do sleep 0.1; done", timeout_s=timeout_s)
         if result.returncode:
@@ -211,7 +214,7 @@ class Guest:
     @contextlib.contextmanager
     def unit(self, name: str, *argv: str, properties: Sequence[str] = ()) -> Iterator[Unit]:
         """Run a command as a transient service while the block lasts."""
-        options = [f"--property={text}" for text in properties]
+        options = [f"--property={text}" for text in (f"TimeoutStartSec={PATIENCE_S}", *properties)]
         self.sh(shlex.join(["systemd-run", "--quiet", "--collect", f"--unit={name}", *options, "--", *argv]))
         unit = Unit(self, name)
         try:
@@ -256,7 +259,7 @@ class Guest:
             self.qmp("device_del", id=controller.device)
         except QmpError:  # no such device
             return
-        self.qmp.wait_event("DEVICE_DELETED", device=controller.device, timeout_s=60)
+        self.qmp.wait_event("DEVICE_DELETED", device=controller.device, timeout_s=PATIENCE_S)
         self.wait(f"! cat /sys/class/nvme/*/serial | grep -qx '{controller.serial} *'")
 
     def critical_warning(self, controller: Controller, bits: int) -> None:

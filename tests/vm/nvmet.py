@@ -169,6 +169,12 @@ def set_ana_state(guest: Guest, target: Target, port: Port, group: int, state: s
     guest.sh(write(f"{target.port_path(port)}/ana_groups/{group}/ana_state", state))
 
 
+def wait_ana_state(guest: Guest, node: str, nsid: int, state: str) -> None:
+    """Wait until the kernel has this state for a controller's path to a namespace: nvme3c3n1 may be the second."""
+    path = f"$(grep -lx {nsid} /sys/class/nvme/{node}/nvme*c*n*/nsid | sed s/nsid$/ana_state/)"
+    guest.wait(f'grep -qx {state} "{path}"')
+
+
 def connect(guest: Guest, target: Target, port: Port | None = None, **options: str | int) -> str:
     """Connect the guest to its own target; options, result and errors as those of `fabrics.connect`."""
     return fabrics.connect(guest, target.nqn, **(port or target.ports[0]).address, **options)

@@ -51,7 +51,7 @@ NAMESPACES = (SHARED, DETACHED, PRIVATE, SINGLE)
 
 KERNEL_ARGUMENTS = (
     "console=ttyS0 loglevel=5 panic=-1 mitigations=off nokaslr audit=0 net.ifnames=0 "
-    "nvme_core.admin_timeout=5 systemd.show_status=false systemd.log_level=notice"
+    "nvme_core.admin_timeout=15 systemd.show_status=false systemd.log_level=notice"
 )
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from nvmed.simulator.nvme_tcp import NvmeTcpTarget
 from nvmed.simulator.subsystem import Subsystem
 from tests.vm import fabrics
-from tests.vm.guest import HOST_ADDRESS, Guest, free_port
+from tests.vm.guest import HOST_ADDRESS, PATIENCE_S, Guest, free_port
 
 T = TypeVar("T")
 RECONNECT = {"reconnect_delay": 1, "keep_alive_tmo": 30}
@@ -39,7 +39,7 @@ class Target:
         async def awaiting() -> T:
             return await call()
 
-        return asyncio.run_coroutine_threadsafe(awaiting(), self._loop).result(timeout=60)
+        return asyncio.run_coroutine_threadsafe(awaiting(), self._loop).result(timeout=PATIENCE_S)
 
     def start(self) -> None:
         """Listen (again)."""

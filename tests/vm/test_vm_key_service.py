@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -27,14 +27,6 @@ PATIENT: dict[str, Any] = {"reconnect_delay": 1}
 
 def psk(byte: int, size: int = 32) -> pb.ConfiguredPsk:
     return pb.ConfiguredPsk(key=bytes([byte]) * size)
-
-
-@pytest.fixture
-def clean(guest: Guest) -> Iterator[None]:
-    """Nothing of ours in `.nvme` before and after."""
-    nvmet.keyring(guest, "keyctl clear $ring")
-    yield
-    nvmet.keyring(guest, "keyctl clear $ring")
 
 
 @pytest.fixture
@@ -68,7 +60,7 @@ async def rotated(client: Client, request: pb.RotateTlsKeyRequest) -> pb.RotateT
     return response
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 async def test_keyring_and_keys_as_keyctl_shows_them(guest: Guest, client: Client) -> None:
     keyring = await client.keys.LookupKeyring(pb.LookupKeyringRequest())
     assert nvmet.keyring(guest, "printf %d $ring").split()[-1] == str(keyring.serial)
@@ -86,7 +78,7 @@ async def test_keyring_and_keys_as_keyctl_shows_them(guest: Guest, client: Clien
     assert loaded == {replaced.serial}
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 async def test_an_inserted_key_opens_a_connection_until_it_is_revoked(guest: Guest, client: Client) -> None:
     key = (await client.keys.InsertTlsKey(pb.InsertTlsKeyRequest(**NAMES, psk=psk(1, 48)))).key
     target = Target(NQN, ports=[Port(tls=True)])
@@ -98,7 +90,7 @@ async def test_an_inserted_key_opens_a_connection_until_it_is_revoked(guest: Gue
             nvmet.connect(guest, target, tls=True)
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 @pytest.mark.parametrize("version", [0, 1])
 async def test_rotation_of_connections_that_look_up(guest: Guest, client: Client, version: int) -> None:
     old = (await client.keys.InsertTlsKey(pb.InsertTlsKeyRequest(**NAMES, psk=psk(1), identity_version=version))).key
@@ -123,7 +115,7 @@ async def test_rotation_of_connections_that_look_up(guest: Guest, client: Client
     assert "nvmed-rotation" not in guest.sh("cat /proc/keys")
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 @pytest.mark.parametrize("version", [0, 1])
 async def test_rotation_of_connections_that_name_their_key(guest: Guest, client: Client, version: int) -> None:
     """The block device stays, and is written to all the while."""
@@ -154,7 +146,7 @@ async def test_rotation_of_connections_that_name_their_key(guest: Guest, client:
         assert [(key.serial, key.revoked) for key in answer.retired_keys] == [(old.serial, True)]
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 async def test_a_rotation_that_fails_is_undone(guest: Guest, client: Client) -> None:
     """Without tlshd no handshake succeeds: the new key is given up, and the old one serves when tlshd is back."""
     old = (await client.keys.InsertTlsKey(pb.InsertTlsKeyRequest(**NAMES, psk=psk(1)))).key
@@ -174,16 +166,6 @@ async def test_a_rotation_that_fails_is_undone(guest: Guest, client: Client) -> 
             assert used_key(guest, node) == old.serial
     found = [part.key.serial async for part in client.keys.ScanTlsKeys(pb.ScanTlsKeysRequest())]
     assert found == [old.serial]
-
-
-@pytest.fixture
-def quick(guest: Guest) -> Iterator[None]:
-    """Authentication that fails is waited for 60 s otherwise."""
-    parameter = "/sys/module/nvme_core/parameters/admin_timeout"
-    before = guest.sh(f"cat {parameter}").strip()
-    guest.sh(f"echo 5 > {parameter}")
-    yield
-    guest.sh(f"echo {before} > {parameter}")
 
 
 @pytest.mark.usefixtures("quick")

@@ -5,7 +5,6 @@ Host and target are one kernel with one keyring: a handshake shows identity, typ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -65,19 +64,7 @@ def ask(call: str, *arguments: object) -> object:
     return result if isinstance(result, int | list) else str(result)
 
 
-@pytest.fixture
-def clean(guest: Guest) -> Iterator[None]:
-    """Nothing of ours in `.nvme` before and after."""
-
-    def clear() -> None:
-        nvmet.keyring(guest, "keyctl clear $ring")
-
-    clear()
-    yield
-    clear()
-
-
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 def test_a_psk_is_displaced_and_the_old_one_revoked(guest: Guest) -> None:
     first = guest.call(insert, NQN, HOST_NQN, 0, 1)
     second = guest.call(insert, NQN, HOST_NQN, 0, 2)
@@ -87,7 +74,7 @@ def test_a_psk_is_displaced_and_the_old_one_revoked(guest: Guest) -> None:
     assert guest.call(ask, "lookup_key", "psk", second["identity"], ".nvme") == second["serial"]
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 def test_a_key_whose_name_begins_like_another_is_another(guest: Guest) -> None:
     """The kernel matches psk keys by prefix: libnvme revokes the key of x10 when that of x1 is inserted."""
     long = guest.call(insert, f"{NQN}.x10", HOST_NQN, 0, 1)
@@ -104,7 +91,7 @@ def test_a_key_whose_name_begins_like_another_is_another(guest: Guest) -> None:
     assert guest.call(ask, "revoke_tls_key", short["identity"]) in {"KEY_REVOKED", "KEY_NOT_FOUND"}
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 @pytest.mark.parametrize("version", [0, 1])
 def test_an_inserted_key_lets_a_tls_connection_through(guest: Guest, version: int) -> None:
     key = guest.call(insert, NQN, HOST_NQN, version, 7)
@@ -117,7 +104,7 @@ def test_an_inserted_key_lets_a_tls_connection_through(guest: Guest, version: in
             nvmet.connect(guest, target, tls=True)
 
 
-@pytest.mark.usefixtures("clean")
+@pytest.mark.usefixtures("clean_keyring")
 def test_a_key_for_another_host_lets_nothing_through(guest: Guest) -> None:
     guest.call(insert, NQN, "nqn.2026-01.dev.nvmed:another-host", 0, 7)
     target = Target(NQN, ports=[Port(tls=True)])

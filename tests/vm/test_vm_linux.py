@@ -102,50 +102,32 @@ def test_identify_is_byte_for_byte_that_of_nvme_cli(guest: Guest, drive: qemu.Co
     assert bytes.fromhex(guest.call(identify, node)) == expected
 
 
-def identify_on_an_old_kernel(node: str) -> str:
-    """In the guest: the same where a filter answers ENOTTY to the 64-bit ioctls, as kernels before 5.4 do."""
-    import contextlib
-    import ctypes
-    import errno
-    import fcntl
-    import struct
-    from pathlib import Path
+def all_on_an_old_kernel(node: str, namespace: str) -> tuple[str, bool]:
+    """In the guest: Identify, and 64 KiB written and read, where the kernel has no 64-bit ioctls."""
+    import os
 
-    from nvmed.linux.ioctl import Ioctl
     from nvmed.nvme.identify import identify_controller
-    from tests.vm.inside import opened
+    from nvmed.nvme.transport import Command
+    from tests.vm.inside import be_an_old_kernel, opened
 
-    load, jump_if_equal, finish = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
-    number, request = 0, 24  # where struct seccomp_data has the call's number and its second argument
-    refuse, allow = 0x0005_0000 | errno.ENOTTY, 0x7FFF_0000  # SECCOMP_RET_ERRNO, SECCOMP_RET_ALLOW
-    program = [
-        (load, 0, 0, number),
-        (jump_if_equal, 0, 4, 16),  # x86-64's ioctl
-        (load, 0, 0, request),
-        (jump_if_equal, 1, 0, Ioctl.NVME_IOCTL_ADMIN64_CMD),
-        (jump_if_equal, 0, 1, Ioctl.NVME_IOCTL_IO64_CMD),
-        (finish, 0, 0, refuse),
-        (finish, 0, 0, allow),
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in program))
-    filters = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(code)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
-    assert libc.prctl(22, 2, filters) == 0, ctypes.get_errno()  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
-
-    with Path(f"/dev/{node}").open("rb") as file, contextlib.suppress(OSError):
-        fcntl.ioctl(file, Ioctl.NVME_IOCTL_ADMIN64_CMD, bytes(80))
-        raise AssertionError("the filter lets the 64-bit ioctl through")
-    data = bytearray(4096)
+    be_an_old_kernel(node)
+    identity = bytearray(4096)
     with opened(node) as transport:
-        assert transport.admin(identify_controller(), data).status == 0
-    return data.hex()
+        assert transport.admin(identify_controller(), identity).status == 0
+    sent, received = bytearray(os.urandom(65536)), bytearray(65536)
+    with opened(node, namespace) as transport:
+        written = transport.io(Command(opcode=1, nsid=1, cdw12=127), sent)
+        read = transport.io(Command(opcode=2, nsid=1, cdw12=127), received)
+    return identity.hex(), written.status == read.status == 0 and sent == received
 
 
 def test_an_old_kernel_is_served_through_the_32_bit_ioctl(guest: Guest) -> None:
     node = guest.node(qemu.SOLO)
     expected = guest.run("nvme", "id-ctrl", f"/dev/{node}", "-b").stdout
-    assert bytes.fromhex(guest.call(identify_on_an_old_kernel, node)) == expected
+    (namespace,) = named(guest, node)["namespaces"]
+    identity, blocks_came_back = guest.call(all_on_an_old_kernel, node, namespace["node"])
+    assert bytes.fromhex(identity) == expected
+    assert blocks_came_back
 
 
 def refusals(node: str) -> list[int]:

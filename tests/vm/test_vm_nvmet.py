@@ -56,6 +56,7 @@ def test_both_ends_prove_themselves(guest: Guest, digest: int) -> None:
         assert guest.sh(f"cat /sys/class/nvme/{node}/dhchap_secret").strip() == secret
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_wrong_secret_connects_nobody(guest: Guest) -> None:
     right, wrong = (guest.sh(f"nvme gen-dhchap-key --hmac=1 -n {HOST_NQN}").strip() for _ in range(2))
     target = Target(NQN, hosts=[AllowedHost(key=right)])
