@@ -220,7 +220,7 @@ class Note:
             found = json.loads(self._path.read_text())
             if (found["boot"], found["keyring"]) == (self._boot(), ring):
                 return frozenset(str(identity) for identity in found["identities"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return frozenset()
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import platform
 import re
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -251,6 +256,32 @@ async def test_a_bad_secret_is_refused_without_showing_it(daemon: Daemon, ring: 
         code, out, err = await run(daemon, "keys", *arguments, stdin=stdin)
         assert (code, out) == (2, "")
         assert TEXT[20:40] not in err
+
+
+READ_OF_STDIN = {"x86_64": ["0", "0x0"], "aarch64": ["63", "0x0"]}
+"""What /proc/PID/syscall shows of a process that reads standard input: number of the call, and its first argument."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_ends_the_waiting_for_a_secret(number: int, code: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "nvmedctl", "keys", "identity", *NAMES, "--address", "/nowhere.sock",
+        stdin=PIPE, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    reading = READ_OF_STDIN.get(platform.machine())
+
+    def call() -> list[str]:
+        return Path(f"/proc/{process.pid}/syscall").read_text().split()[:2]
+
+    try:
+        while await asyncio.to_thread(call) != reading:
+            if reading is None:
+                pytest.skip("this architecture's calls have other numbers")
+            assert process.returncode is None
+    except OSError as failure:
+        pytest.skip(f"what a process waits for is not shown here: {failure}")
+    process.send_signal(number)
+    assert await process.wait() == code
 
 
 # -- rotation

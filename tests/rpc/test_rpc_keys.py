@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import closing
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from nvmedctl import Client
@@ -20,6 +22,8 @@ from nvmed.keys.keyfile import KeyFileEntry, build_line
 from nvmed.keys.psk import Derivation
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
+from nvmed.linux.key_thread import KeyThread
+from nvmed.operations import keys
 from nvmed.v1 import key_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon
 from tests.rpc.key_ring import HOST, KEY, KEY_READER, NAMES, TEXT, Ring, derived
@@ -384,6 +388,48 @@ async def test_a_key_that_shuts_the_daemon_out_is_told(client: Client, ring: Rin
     refused = await refusal(client.keys.UpdateKey(pb.UpdateKeyRequest(**ring.where, description="k", payload=b"y")))
     assert refused.reason == "KEY_PERMISSION"
     assert await ring.read(serial) == b"x"
+
+
+class CaughtThread(KeyThread):
+    """A daemon's key thread, that a test can reach."""
+
+    made: ClassVar[list[KeyThread]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made.append(self)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only uid 0 can be another user on one thread")
+async def test_a_user_without_room_for_keys_is_told(start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users other than root have 20000 bytes by default; the daemon's key thread is one of them here."""
+    monkeypatch.setattr(keys, "KeyThread", CaughtThread)
+    monkeypatch.setattr(CaughtThread, "made", [])
+    daemon = await start_daemon()
+    (thread,) = CaughtThread.made
+    user = 1_000_000 + os.getpid()
+
+    def make() -> int:
+        ctypes.CDLL(None).setfsuid(ctypes.c_uint(user))
+        serial = keyctl.add_key("keyring", "of another user", Secret(b""), keyctl.PROCESS_KEYRING)
+        keyctl.set_permissions(serial, 0x3F3F0000)
+        return serial
+
+    try:
+        serial = await thread.run(make)
+    except NvmedError as refused:
+        pytest.skip(f"this kernel, or the sandbox, has no keyrings: {refused}")
+    where: dict[str, Any] = {"keyring": pb.KeyringRef(serial=serial), "key_type": "user", "payload": bytes(12000)}
+    async with Client(daemon.address) as client:
+        first = await client.keys.UpdateKey(pb.UpdateKeyRequest(**where, description="one"))
+        assert first.outcome == pb.KEY_UPDATE_OUTCOME_CREATED
+        full = await refusal(client.keys.UpdateKey(pb.UpdateKeyRequest(**where, description="two")))
+        assert (full.reason, full.code) == ("KEY_QUOTA", "RESOURCE_EXHAUSTED")
+        assert "/proc/sys/kernel/keys" in full.message
+        missing = await refusal(
+            client.keys.LookupKey(pb.LookupKeyRequest(keyring=where["keyring"], key_type="user", description="two"))
+        )
+        assert missing.reason == "KEY_NOT_FOUND"
 
 
 def journalled(daemon: Daemon) -> list[dict[str, Any]]:

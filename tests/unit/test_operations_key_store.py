@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from nvmed.errors import NvmedError
@@ -263,6 +266,24 @@ def test_a_note_is_of_one_keyring_of_one_boot(tmp_path: Path) -> None:
 def test_a_note_that_is_none_is_forgotten(tmp_path: Path, content: str) -> None:
     (tmp_path / "note.json").write_text(content, errors="surrogateescape")
     assert Note(tmp_path / "note.json", tmp_path / "no-boot-id").read(1) == frozenset()
+
+
+@given(st.binary() | st.recursive(st.integers() | st.text(), st.lists).map(lambda value: json.dumps(value).encode()))
+def test_no_note_is_one_that_crashes(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "note.json")
+        path.write_bytes(content)
+        assert Note(path).read(1) == frozenset()
+        path.write_text("[" * 100_000)
+        assert Note(path).read(1) == frozenset()
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=300)), st.integers(1, 2**31 - 1))
+def test_a_note_reads_back_as_it_was_written(identities: list[str], ring: int) -> None:
+    with TemporaryDirectory() as folder:
+        note = Note(Path(folder, "note.json"))
+        note.write(ring, frozenset(identities))
+        assert note.read(ring) == set(identities)
 
 
 async def test_keys_are_inserted_though_nothing_can_be_noted(bench: Bench) -> None:

@@ -7,9 +7,12 @@ Out they go into a file of the caller's alone, or to standard output if that was
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -63,10 +66,26 @@ def required(more: dict[str, Any]) -> Secret:
 
 
 def _load(path: str) -> Secret:
-    secret = Secret(_prompt() if path == STDIN and sys.stdin.isatty() else _bytes(path))
+    with _interruptible():
+        secret = Secret(_prompt() if path == STDIN and sys.stdin.isatty() else _bytes(path))
     if not 0 < len(secret) <= SECRET_BYTES_MAX:
         raise invalid_field("secret", f"it has {len(secret)} bytes; give 1 to {SECRET_BYTES_MAX}")
     return secret
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let signals end a read that blocks: the loop, which would hear them, is what waits."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _credential(name: str) -> str:
