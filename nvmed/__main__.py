@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def main(context: click.Context, /, log_level: str | None, **options: Any) -> No
     try:
         configured, source = _configured(log_level=log_level, **options)
         logs.configure(configured.log_level)
-        asyncio.run(daemon.run(daemon.make_host(configured), configured, _say_ready, source))
+        read = partial(_configured, log_level=log_level, **options)
+        asyncio.run(daemon.run(daemon.make_host(configured), configured, _say_ready, source, read=lambda: read()[0]))
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
 
@@ -114,6 +116,21 @@ def check_config(file: Path) -> None:
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
     click.echo(f"{file}: nothing is wrong")
+
+
+@main.command("reload")
+@click.argument("pid", type=click.IntRange(min=1))
+def reload_daemon(pid: int) -> None:
+    """Let the daemon that is process PID take over its configuration, policy and certificates as they are now.
+
+    Ends when that is done. If anything is wrong, nothing is taken over: it says what, and exits with 1.
+    """
+    from nvmed import reload
+
+    try:
+        reload.ask(pid)
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
 
 
 @main.command("dev-ca")

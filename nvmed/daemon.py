@@ -35,6 +35,7 @@ from nvmed.operations.quirks import RulesFiles
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.resets import Resets
 from nvmed.operations.spool import Spool
+from nvmed.reload import Reloader, Served, answering
 from nvmed.rpc.credentials import TlsDoor
 from nvmed.rpc.doors import group_id, loopback_door, tls_door, unix_door
 from nvmed.rpc.guard import Gate
@@ -57,6 +58,13 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
 
     Raises CONFIG_INVALID before anything is begun if the configuration cannot be used.
     """
+    async with opened(host, configured, source) as served:
+        yield served.addresses
+
+
+@asynccontextmanager
+async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[Served]:
+    """As `serving`; yields what a reload works on."""
     policy = make_policy(configured, source)
     tls_doors = [TlsDoor(listener) for listener in configured.listen.tls]
     _make_directory(Path(configured.state_dir))
@@ -68,7 +76,7 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
             await stack.enter_async_context(metrics_door(configured.metrics, foundation.metrics.exposition))
         addresses = [await stack.enter_async_context(door) for door in _doors(foundation, configured, tls_doors)]
         stack.callback(foundation.events.events.close)  # before the doors: streams that wait would hold them open
-        yield tuple(addresses)
+        yield Served(configured, source, foundation, tls_doors, tuple(addresses))
 
 
 async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foundation:
@@ -163,19 +171,31 @@ def _path(configured: str) -> Path | None:
     return Path(configured) if configured else None
 
 
-async def run(host: Host, configured: Config, ready: Callable[[tuple[str, ...]], None], source: str = "") -> None:
-    """Serve until SIGTERM or SIGINT; `ready` and systemd are told once clients can connect."""
+async def run(
+    host: Host,
+    configured: Config,
+    ready: Callable[[tuple[str, ...]], None],
+    source: str = "",
+    read: Callable[[], Config] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` and systemd are told once clients can connect.
+
+    SIGHUP reloads: `read` reads the configuration again, which without it stays as it is.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(host, configured, source) as addresses:
-        log.info("ready", addresses=addresses, simulated=configured.host.simulate > 0)
-        systemd.ready()
-        ready(addresses)
-        await stop.wait()
-        log.info("stopping")
-        systemd.stopping()
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # until it serves: it has only just read everything
+    async with opened(host, configured, source) as served:
+        reloader = Reloader(served, read or (lambda: configured))
+        async with answering(reloader):
+            log.info("ready", addresses=served.addresses, simulated=configured.host.simulate > 0)
+            systemd.ready()
+            ready(served.addresses)
+            await stop.wait()
+            log.info("stopping")
+            systemd.stopping()
 
 
 def _make_directory(path: Path) -> None:

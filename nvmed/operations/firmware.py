@@ -96,6 +96,10 @@ class Firmware:
         """End the thread."""
         self._thread.close()
 
+    def use(self, rules: RulesFiles) -> None:
+        """Take the rules of other files from now on."""
+        self._rules = rules
+
     async def rules(self) -> Rules:
         """The firmware rules as of now; raises FIRMWARE_RULES_INVALID."""
         return await self._thread.run(self._rules.current)

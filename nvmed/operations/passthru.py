@@ -65,6 +65,10 @@ class Passthrus:
         """Let go of the thread that reads rules."""
         self._reader.close()
 
+    def use(self, rules: PassthruRules) -> None:
+        """Take the rules of another file from now on."""
+        self._rules = rules
+
     async def controller(self, name: str, field: str) -> PassthruTarget:
         """The controller of a name; INVALID_FIELD for a namespace's node, though the kernel would take it."""
         target = await self._inventory.find(name, field)

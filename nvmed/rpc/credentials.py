@@ -7,6 +7,7 @@ before, so that nothing can go wrong in a handshake; files that do not fit toget
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import grpc
@@ -17,6 +18,15 @@ from nvmed.errors import NvmedError
 from nvmed.security import tls
 
 log: Final = structlog.get_logger("nvmed.tls")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Files that were read and checked, and what shows that they were replaced since."""
+
+    listener: config.TlsListener
+    signature: tls.Signature
+    material: tls.TlsMaterial
 
 
 class TlsDoor:
@@ -48,12 +58,22 @@ class TlsDoor:
 
     def reload(self) -> None:
         """Take what the files hold now for new connections; raises CONFIG_INVALID and keeps what it has."""
-        self._signature = tls.signature(self._listener)
-        found = tls.load(self._listener)
+        self.take(self.prepare(self._listener))
+
+    def prepare(self, listener: config.TlsListener) -> Prepared:
+        """What the files of `listener` hold now, for `take`; raises CONFIG_INVALID if they cannot be used."""
+        signature = tls.signature(listener)
+        found = tls.load(listener)
+        if not tls.is_current(found) and tls.is_current(self.material):
+            raise config.invalid(listener.certificate, "", "is not valid now, and the one in use is")
+        return Prepared(listener, signature, found)
+
+    def take(self, prepared: Prepared) -> None:
+        """Use what was prepared for new connections."""
+        self._listener, self._signature = prepared.listener, prepared.signature
+        found = prepared.material
         if found.fingerprint == self.material.fingerprint:
             return
-        if not tls.is_current(found) and tls.is_current(self.material):
-            raise config.invalid(self._listener.certificate, "", "is not valid now, and the one in use is")
         self.material = found
         self._next.append(_configuration(found))
         log.info("certificate_reloaded", names=found.names, not_after=found.not_after.isoformat())

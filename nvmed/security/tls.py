@@ -22,6 +22,9 @@ from nvmed.keys.secret import Secret
 
 RSA_BITS_MIN: Final = 2048
 
+Signature = tuple[tuple[int, ...] | None, ...]
+"""Inode, size and times of each file, None for one that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsMaterial:
@@ -62,7 +65,7 @@ def load(listener: config.TlsListener) -> TlsMaterial:
     )
 
 
-def signature(listener: config.TlsListener) -> tuple[tuple[int, ...] | None, ...]:
+def signature(listener: config.TlsListener) -> Signature:
     """What shows that a file was replaced or rewritten, without reading it."""
     found: list[tuple[int, ...] | None] = []
     for path in (listener.certificate, listener.key, listener.client_ca):

@@ -24,6 +24,7 @@ FLOORS = (
     {"devices"},
     {"operations"},
     {"rpc"},
+    {"reload"},
     {"daemon"},
     {"__main__"},
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from nvmed.config import Limits
 from nvmed.errors import NvmedError, Reason, ResourceExhausted
@@ -99,11 +99,12 @@ def test_callers_that_do_nothing_are_forgotten() -> None:
     throttle.leave("busy", stream=True)
 
 
-def test_whoever_is_refused_all_the_time_is_told_once_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_is_refused_all_the_time_is_told_once_a_second() -> None:
     clock = Clock()
     throttle = Throttle(Limits(calls_per_second=1, calls_burst=1), clock)
     throttle.enter("a", stream=False)
-    for _ in range(100):
-        assert refused(throttle, "a") is not None
-        clock.now += 0.005
-    assert capsys.readouterr().out.count("too_many_calls") == 1
+    with capture_logs() as logged:
+        for _ in range(100):
+            assert refused(throttle, "a") is not None
+            clock.now += 0.005
+    assert [line["event"] for line in logged] == ["too_many_calls"]
