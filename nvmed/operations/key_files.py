@@ -80,6 +80,8 @@ def _read_directory(directory: Path, patterns: Sequence[str], forbidden: int) ->
             return [_read_file(directory / name, descriptor, forbidden) for name in names]
     except NvmedError as problem:
         return [KeyFile(directory, problem=problem)]
+    except OSError as failure:
+        return [KeyFile(directory, problem=_unreadable(directory, failure))]
 
 
 def _read_file(path: Path, directory: int, forbidden: int) -> KeyFile:
@@ -91,22 +93,25 @@ def _read_file(path: Path, directory: int, forbidden: int) -> KeyFile:
             _check_safe(path, about, forbidden)
             if about.st_size > limits.KEY_FILE_BYTES_MAX:
                 raise invalid(str(path), "", f"is larger than {limits.KEY_FILE_BYTES_MAX} bytes")
-            with _content(path, descriptor, about.st_size) as content:
+            with _content(descriptor, about.st_size) as content:
                 return KeyFile(path, parse_file(content))
     except NvmedError as problem:
         return KeyFile(path, problem=problem)
+    except OSError as failure:
+        return KeyFile(path, problem=_unreadable(path, failure))
 
 
 @contextmanager
 def _opened(path: Path, directory: int | None, flags: int = 0) -> Iterator[int]:
-    try:
-        descriptor = os.open(path if directory is None else path.name, _OPEN_FLAGS | flags, dir_fd=directory)
-    except OSError as failure:
-        raise invalid(str(path), "", f"cannot be opened: {failure.strerror}") from None
+    descriptor = os.open(path if directory is None else path.name, _OPEN_FLAGS | flags, dir_fd=directory)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _unreadable(path: Path, failure: OSError) -> NvmedError:
+    return invalid(str(path), "", f"cannot be read: {failure.strerror}")
 
 
 def _check_safe(path: Path, about: os.stat_result, forbidden: int) -> None:
@@ -118,7 +123,7 @@ def _check_safe(path: Path, about: os.stat_result, forbidden: int) -> None:
 
 
 @contextmanager
-def _content(path: Path, descriptor: int, size: int) -> Iterator[Secret]:
+def _content(descriptor: int, size: int) -> Iterator[Secret]:
     """What a file holds, in one copy that is wiped."""
     data = bytearray(size)
     try:
@@ -127,7 +132,5 @@ def _content(path: Path, descriptor: int, size: int) -> Iterator[Secret]:
             done += count
         with Secret(memoryview(data)[:done]) as content:
             yield content
-    except OSError as failure:
-        raise invalid(str(path), "", f"cannot be read: {failure.strerror}") from None
     finally:
         wipe(data)

@@ -26,7 +26,7 @@ from nvmed.keys.keyfile import KeyFileEntry
 from nvmed.linux.uevent import RESCAN, Uevent, UeventReader
 from nvmed.operations import key_files
 from nvmed.operations import keyring_calls as calls
-from nvmed.operations.key_files import KeySources
+from nvmed.operations.key_files import KeyFile, KeySources
 from nvmed.operations.keyring import TLS_KEY_TYPE, Keyring
 from nvmed.operations.keyring_calls import DEFAULT_KEYRING, KeyringRef
 
@@ -120,49 +120,58 @@ class KeyStore:
 
     async def insert(self) -> tuple[StoredKey, ...]:
         """Insert every key that belongs into the keyring, if there is one; what became of each, which is logged too."""
+        files = await asyncio.to_thread(key_files.read, self._sources)
+        refused = _refused(files)
+        for key in refused:
+            _tell(key)
+        entries = [(file.path, line.number, line.entry) for file in files for line in file.lines if line.entry]
+        if not entries:
+            return refused
         try:
             ring = await self._keyring.resolve_keyring(self._ring)
-        except NvmedError as failure:
-            log.warning("keys_wait", reason=failure.reason, message=failure.message)
-            return ()
-        files = await asyncio.to_thread(key_files.read, self._sources)
-        before = await asyncio.to_thread(self._note.read, ring)
-        refused = [StoredKey(file.path, 0, Outcome.REFUSED, problem=file.problem) for file in files if file.problem]
-        refused += [
-            StoredKey(file.path, line.number, Outcome.REFUSED, problem=line.problem)
-            for file in files
-            for line in file.lines
-            if line.problem
-        ]
-        entries = [(file.path, line.number, line.entry) for file in files for line in file.lines if line.entry]
-        try:
+            before = await asyncio.to_thread(self._note.read, ring)
             done = await self._keyring.possessing(ring, _insert, self._key_type, entries, before)
         except NvmedError as failure:
-            log.error("keys_not_inserted", reason=failure.reason, message=failure.message)
-            return tuple(refused)
+            log.warning("keys_wait", keys=len(entries), reason=failure.reason, message=failure.message)
+            return refused
         self._filled = ring
-        for key in (*refused, *done):
+        for key in done:
             _tell(key)
         known = before | {key.identity for key in done if key.outcome in (Outcome.INSERTED, Outcome.PRESENT)}
         await asyncio.to_thread(self._note.write, ring, known)
         return (*refused, *done)
 
     async def _watch(self, heard: AsyncIterator[object]) -> None:
-        async for hint in heard:
-            until = time.monotonic() + (0 if hint is RESCAN else APPEARS_WITHIN_S)
-            while True:
-                if await self._is_another():
-                    await self.insert()
-                    break
-                if time.monotonic() >= until:
-                    break
-                await asyncio.sleep(POLL_S)
+        try:
+            async for hint in heard:
+                await self._look(0 if hint is RESCAN else APPEARS_WITHIN_S)
+        except OSError as failure:
+            log.warning("module_not_watched", message=f"no more keys are inserted until a restart: {failure}")
+
+    async def _look(self, patience_s: float) -> None:
+        """Insert the keys into another keyring, if there is one by then."""
+        until = time.monotonic() + patience_s
+        while not await self._is_another():
+            if time.monotonic() >= until:
+                return
+            await asyncio.sleep(POLL_S)
+        await self.insert()
 
     async def _is_another(self) -> bool:
         """Whether there is a keyring that the keys were not put into."""
         with suppress(NvmedError):
             return await self._keyring.resolve_keyring(self._ring) != self._filled
         return False
+
+
+def _refused(files: Sequence[KeyFile]) -> tuple[StoredKey, ...]:
+    """What is wrong with files, and with their lines."""
+    return tuple(
+        StoredKey(file.path, number, Outcome.REFUSED, problem=problem)
+        for file in files
+        for number, problem in ((0, file.problem), *((line.number, line.problem) for line in file.lines))
+        if problem is not None
+    )
 
 
 def _insert(

@@ -241,7 +241,7 @@ async def test_a_type_that_the_kernel_has_not_is_told_once(bench: Bench) -> None
     with capture_logs() as logs:
         if await store.insert():
             pytest.skip("this kernel has type psk")
-    assert [(one["event"], one["reason"]) for one in logs] == [("keys_not_inserted", "KEYRING_TYPE_MISSING")]
+    assert [(one["event"], one["reason"]) for one in logs] == [("keys_wait", "KEYRING_TYPE_MISSING")]
 
 
 # -- what was inserted is noted
@@ -261,7 +261,9 @@ def test_a_note_is_of_one_keyring_of_one_boot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"boot": 1}', "\udcff", '{"boot": "", "keyring": 1, "identities": 3}']
+    "content",
+    ["", "[]", "{}", '{"boot": 1}', "\udcff", '{"boot": "", "keyring": 1, "identities": 3}', "[" * 100_000],
+    ids=lambda text: ascii(text[:10]),
 )
 def test_a_note_that_is_none_is_forgotten(tmp_path: Path, content: str) -> None:
     (tmp_path / "note.json").write_text(content, errors="surrogateescape")
@@ -273,8 +275,6 @@ def test_no_note_is_one_that_crashes(content: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "note.json")
         path.write_bytes(content)
-        assert Note(path).read(1) == frozenset()
-        path.write_text("[" * 100_000)
         assert Note(path).read(1) == frozenset()
 
 
@@ -385,6 +385,32 @@ async def test_where_events_cannot_be_heard_keys_are_inserted_at_start(bench: Be
     async with bench.store(ring, deaf).serving():
         await logged.seen("module_not_watched")
         assert list(await bench.keys(ring)) == [identity(ONE)]
+
+
+async def test_without_keys_nothing_is_missed(bench: Bench) -> None:
+    """A host that has none is not told that the keyring is not there."""
+    (bench.folder / "empty").touch(0o600)
+    with capture_logs() as logs:
+        assert await bench.store("nvmed-no-such-keyring").insert() == ()
+    assert logs == []
+
+
+async def test_what_is_wrong_is_told_though_the_keyring_is_not_there_yet(bench: Bench) -> None:
+    bench.write("a", b"nonsense\n" + line(ONE))
+    with capture_logs() as logs:
+        assert told(await bench.store("nvmed-no-such-keyring").insert()) == [("a", 1, Outcome.REFUSED)]
+    assert [one["event"] for one in logs] == ["key_refused", "keys_wait"]
+
+
+async def test_events_that_end_are_told(bench: Bench, logged: Logged) -> None:
+    async def broken() -> AsyncIterator[object]:
+        for failure in (OSError("the socket is gone"),):
+            raise failure
+        yield None
+
+    bench.write("a", line(ONE))
+    async with bench.store(next(names), lambda: nullcontext(broken())).serving():
+        await logged.seen("module_not_watched")
 
 
 async def test_without_sources_nothing_is_asked_of_the_kernel(bench: Bench) -> None:
