@@ -48,6 +48,10 @@ class Pki:
         """A client's certificate, an operator's if no names are given."""
         return issue(self.authority, "client", [alternative(name) for name in names or (OPERATOR,)], [CLIENT], **dates)
 
+    def anonymous(self) -> Pair:
+        """A client's certificate with a common name alone, which counts for nothing."""
+        return issue(self.authority, OPERATOR, [], [CLIENT])
+
     def listener(self) -> TlsListener:
         """The address that these files are for."""
         path = f"{self.folder}/"
