@@ -17,12 +17,12 @@ from nvmed.devices.controller import Device, Session
 from nvmed.devices.log_reader import LogRange, read_chunks
 from nvmed.devices.telemetry import Journalled
 from nvmed.errors import Reason, error
-from nvmed.nvme import health
+from nvmed.nvme import health, uuid_list
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.namespace import require_nsid
-from nvmed.nvme.opcodes import NSID_ALL, LogPage, SelfTestCode
+from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
 
 T = TypeVar("T")
@@ -154,9 +154,14 @@ async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
         return Read(SupportedLogPages.parse(data), data, True)
 
 
-async def read_ocp_smart(device: Device, uuid_index: int) -> Read[OcpSmartLog]:
-    """OCP's extension of SMART; NVME_UNSUPPORTED if page C0h is something else, which only its GUID tells."""
+async def read_ocp_smart(device: Device, uuid_index: int | None = None) -> Read[OcpSmartLog]:
+    """OCP's extension of SMART; NVME_UNSUPPORTED if page C0h is something else, which only its GUID tells.
+
+    Without `uuid_index` OCP's own is looked up, where the controller has a list of them.
+    """
     async with device.open() as session:
+        if uuid_index is None:
+            uuid_index = await _ocp_index(session)
         page = partial(get_log_page, LogPage.OCP_SMART_EXTENDED, rae=True, nsid=NSID_ALL, uuid_index=uuid_index)
         data = await read_bytes(session, page, 0, OcpSmartLog.SIZE)
     log = OcpSmartLog.parse(data)
@@ -168,6 +173,14 @@ async def read_ocp_smart(device: Device, uuid_index: int) -> Read[OcpSmartLog]:
             guid=log.guid[::-1].hex(),
         )
     return Read(log, data, True)
+
+
+async def _ocp_index(session: Session) -> int:
+    if not (await session.device.capabilities(session)).has("uuid_list"):
+        return 0
+    data = bytearray(IDENTIFY_BYTES)
+    await session.admin(uuid_list.identify_uuid_list(), data)
+    return uuid_list.index_of(uuid_list.parse_uuid_list(data), uuid_list.OCP_UUID)
 
 
 # -- self-tests

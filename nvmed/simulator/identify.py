@@ -20,6 +20,7 @@ from nvmed.nvme.identify import (
 )
 from nvmed.nvme.layout import bits
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, NSID_MAX, CommandSetIdentifier, IdentifyCns
+from nvmed.nvme.uuid_list import build_uuid_list
 from nvmed.simulator.namespaces import Namespace
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
@@ -54,7 +55,7 @@ def identify_controller(controller: Controller) -> IdentifyController:
         vid=spec.vendor_id, ssvid=spec.vendor_id, sn=spec.serial, mn=spec.model, fr=firmware.revision, rab=6,
         ieee=spec.oui, cmic=several | several << 1 | bool(spec.ana_groups) << 3, mdts=spec.mdts,
         cntlid=controller.controller_id, ver=NVME_2_0, rtd3r=1_000_000, rtd3e=1_000_000,
-        oaes=controller.optional_events, ctratt=1, cntrltype=1, fguid=_guid(spec),
+        oaes=controller.optional_events, ctratt=1 | bool(spec.uuids) << 9, cntrltype=1, fguid=_guid(spec),
         oacs=spec.optional_admin_commands, acl=3, aerl=3, frmw=_frmw(spec), lpa=spec.log_attributes,
         elpe=spec.error_log_entries - 1, avscc=1, wctemp=WARNING_KELVIN, cctemp=CRITICAL_KELVIN,
         mtfa=spec.firmware.maximum_time_ms // 100, tnvmcap=spec.capacity_bytes,
@@ -210,6 +211,13 @@ def _command_sets(controller: Controller, request: Request) -> bytes:
     return (1 << CommandSetIdentifier.NVM).to_bytes(8, "little")
 
 
+def _uuids(controller: Controller, request: Request) -> bytes:
+    uuids = controller.subsystem.spec.uuids
+    if not uuids:
+        raise Refused(Sc.INVALID_FIELD)
+    return build_uuid_list(uuids)
+
+
 STRUCTURES: Mapping[int, Callable[[Controller, Request], bytes]] = {
     IdentifyCns.NAMESPACE: _namespace,
     IdentifyCns.CONTROLLER: _controller,
@@ -226,6 +234,7 @@ STRUCTURES: Mapping[int, Callable[[Controller, Request], bytes]] = {
     IdentifyCns.PRIMARY_CONTROLLER_CAPABILITIES: _primary_capabilities,
     IdentifyCns.SECONDARY_CONTROLLER_LIST: _secondary_controllers,
     IdentifyCns.NAMESPACE_GRANULARITY_LIST: _granularity,
+    IdentifyCns.UUID_LIST: _uuids,
     IdentifyCns.IO_COMMAND_SET: _command_sets,
 }
 """By CNS; any other is an Invalid Field. Shorter structures are filled up with zeros."""

@@ -12,6 +12,7 @@ from nvmed.nvme.effects import EffectsLog, SupportedLogPages, table
 from nvmed.nvme.firmware import FirmwareSlots
 from nvmed.nvme.health import (
     NOT_REPORTED,
+    OcpSmartLog,
     SanitizeStatus,
     SelfTestLog,
     SelfTestResult,
@@ -24,6 +25,7 @@ from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import TelemetryLog
+from nvmed.nvme.uuid_list import OCP_UUID, index_of
 from nvmed.simulator import features, lba_status
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
@@ -203,6 +205,12 @@ def _sanitize(controller: Controller, request: LogPageRequest) -> bytes:
 
 
 def _ocp(controller: Controller, request: LogPageRequest) -> bytes:
+    """OCP's page; where its UUID is one of several, by its index alone."""
+    uuids = controller.subsystem.spec.uuids
+    if uuids and request.uuid_index > len(uuids):
+        raise Refused(Sc.INVALID_FIELD)
+    if OCP_UUID in uuids and request.uuid_index != index_of(uuids, OCP_UUID):
+        return bytes(OcpSmartLog.SIZE)
     return controller.health.ocp_log().build()
 
 

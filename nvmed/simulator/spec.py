@@ -133,6 +133,8 @@ class DriveSpec:
     """OACS: format, firmware, namespace management, self-test, Get LBA Status."""
     sanitize_capabilities: int = 0x7
     """SANICAP: crypto erase, block erase, overwrite."""
+    uuids: tuple[uuid.UUID, ...] = ()
+    """The UUID list; with OCP's in it, log page C0h is OCP's by that index alone, and with another one all zero."""
     error_log_entries: int = 64
     firmware: FirmwareSpec = field(default_factory=FirmwareSpec)
     telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)

@@ -17,6 +17,7 @@ from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
+from nvmed.nvme.uuid_list import OCP_UUID
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Answer, Call, Fault, Patch
 from nvmed.simulator.spec import DriveSpec, NamespaceSpec
@@ -130,6 +131,20 @@ async def test_the_ocp_log_and_what_only_looks_like_it(daemon: Daemon) -> None:
     assert await refused(stub(daemon).GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0"))) == (
         "NVME_UNSUPPORTED"
     )
+
+
+async def test_the_ocp_log_is_found_by_the_index_of_its_uuid(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(DriveSpec(serial="UUIDS", uuids=(uuid.UUID(int=7), OCP_UUID)))
+    logs = stub(daemon)
+    found = await logs.GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0"))
+    assert found == await logs.GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0", uuid_index=2))
+    assert [read.uuid_index for read in reads(daemon.drive(), 0xC0)] == [2, 2]
+    for index, reason in ((0, "NVME_UNSUPPORTED"), (1, "NVME_UNSUPPORTED"), (3, "NVME_INVALID_FIELD")):
+        call = logs.GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0", uuid_index=index))
+        assert await refused(call) == reason
+    other = await start_daemon(DriveSpec(serial="OTHER", uuids=(uuid.UUID(int=7),)))
+    await stub(other).GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0"))
+    assert [read.uuid_index for read in reads(other.drive(), 0xC0)] == [0]
 
 
 async def test_logs_that_a_drive_does_not_have(start_daemon: StartDaemon) -> None:

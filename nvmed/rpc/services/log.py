@@ -140,7 +140,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
 
     async def GetOcpSmartLog(self, request: log_pb2.GetOcpSmartLogRequest, context: Any) -> log_pb2.OcpSmartLog:
         device = await self._find(request.controller)
-        read = await logs.read_ocp_smart(device, request.uuid_index)
+        read = await logs.read_ocp_smart(device, request.uuid_index if request.HasField("uuid_index") else None)
         return convert_logs.ocp_smart(device, read, include_raw=request.include_raw)
 
     async def ReadLogPage(  # type: ignore[override]  # chunks are bytes already, see rpc.wire

@@ -170,9 +170,9 @@ async def supported(session: Session, controller: str, include_raw: bool) -> Non
 
 @command(logs, "ocp-smart")
 @controller_argument
-@click.option("--uuid-index", type=BYTE, default=0, show_default=True, help="Of the OCP specification's UUID.")
+@click.option("--uuid-index", type=BYTE, help="Of the OCP specification's UUID.  [default: looked up]")
 @raw_option
-async def ocp_smart(session: Session, controller: str, uuid_index: int, include_raw: bool) -> None:
+async def ocp_smart(session: Session, controller: str, uuid_index: int | None, include_raw: bool) -> None:
     """Show the OCP extension of health and wear (log page C0h).  JSON: nvmed.v1.OcpSmartLog."""
     request = pb.GetOcpSmartLogRequest(controller=controller, uuid_index=uuid_index, include_raw=include_raw)
     found = await session.client.logs.GetOcpSmartLog(request)
