@@ -1,6 +1,6 @@
-"""Write docs/configure.md and docs/metrics.md; with --check, fail if what is committed differs.
+"""Write docs/configure.md, docs/metrics.md and the roles in docs/secure.md; with --check, fail if they differ.
 
-The first is the schema in nvmed/config.py, the second what a daemon without drives would tell Prometheus.
+They are the schema in nvmed/config.py, what a daemon without drives tells Prometheus, and nvmed/security/policy.py.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nvmed.devices.sampler import Sampler
 from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager
 from nvmed.rpc.metrics import DRIVE_METRICS, Metrics
+from nvmed.security.policy import CHANGE_BY_PASSTHRU, CLEAR_LOG, CREATE_TELEMETRY, METHODS, PERMISSIONS, ROLES
 from nvmed.simulator.host import SimulatedHost
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,9 +193,42 @@ def metrics() -> str:
     return "\n".join([METRICS_HEAD, *table("metric", "type", "labels", "meaning", rows=sorted(rows)), METRICS_TAIL])
 
 
+# -- permissions
+
+BESIDE = {
+    CREATE_TELEMETRY: "`StreamTelemetry` that captures, beside `telemetry.read`",
+    CLEAR_LOG: "reading a log so that something changes, beside `log.read`",
+    CHANGE_BY_PASSTHRU: "commands that may change state, beside `passthru.admin` or `passthru.io`",
+}
+
+
+def secure() -> str:
+    """docs/secure.md, with the table of what each permission is for and who has it."""
+    by_permission: dict[str, list[str]] = {permission: [] for permission in sorted(PERMISSIONS)}
+    for method, rule in METHODS.items():
+        by_permission[rule.permission].append(f"`{method.rpartition('/')[2]}`")
+    rows = [
+        (
+            f"`{permission}`",
+            *("x" if permission in ROLES[role] else "" for role in ROLES),
+            ", ".join(methods) or BESIDE[permission],
+        )
+        for permission, methods in by_permission.items()
+    ]
+    before, found, rest = (ROOT / "docs/secure.md").read_text().partition("<!-- permissions -->\n")
+    after = rest.partition("<!-- permissions end -->")
+    return "\n".join(
+        [before + found.rstrip(), *table("permission", *ROLES, "needed by", rows=rows), after[1] + after[2]]
+    )
+
+
 def main() -> None:
-    """Write both files, or compare them."""
-    for name, text in (("docs/configure.md", configure()), ("docs/metrics.md", metrics())):
+    """Write the files, or compare them."""
+    for name, text in (
+        ("docs/configure.md", configure()),
+        ("docs/metrics.md", metrics()),
+        ("docs/secure.md", secure()),
+    ):
         path = ROOT / name
         if "--check" not in sys.argv:
             path.write_text(text)
