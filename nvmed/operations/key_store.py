@@ -86,6 +86,7 @@ class KeyStore:
         ring: KeyringRef = DEFAULT_KEYRING,
         key_type: str = TLS_KEY_TYPE,
         hints: Hints = lambda: UeventReader(is_keyring_module),
+        patience_s: float = APPEARS_WITHIN_S,
     ) -> None:
         self._keyring = keyring
         self._sources = sources
@@ -93,6 +94,7 @@ class KeyStore:
         self._ring = ring
         self._key_type = key_type
         self._hints = hints
+        self._patience_s = patience_s
         self._filled = 0
 
     @asynccontextmanager
@@ -144,7 +146,7 @@ class KeyStore:
     async def _watch(self, heard: AsyncIterator[object]) -> None:
         try:
             async for hint in heard:
-                await self._look(0 if hint is RESCAN else APPEARS_WITHIN_S)
+                await self._look(0 if hint is RESCAN else self._patience_s)
         except OSError as failure:
             log.warning("module_not_watched", message=f"no more keys are inserted until a restart: {failure}")
 

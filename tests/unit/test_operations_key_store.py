@@ -83,7 +83,8 @@ class Bench:
 
     def store(self, ring: KeyringRef, hints: Hints | None = None, **sources: Any) -> KeyStore:
         found = KeySources(**{"directory": self.folder, **sources})
-        return KeyStore(self.keyring, found, self.state, ring=ring, key_type="user", hints=hints or silence)
+        hints = hints or silence
+        return KeyStore(self.keyring, found, self.state, ring=ring, key_type="user", hints=hints, patience_s=3600)
 
     async def keys(self, ring: int) -> dict[str, int]:
         """The TLS keys that are found there."""
