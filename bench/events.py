@@ -24,7 +24,7 @@ malloc.tune()
 
 import grpc  # noqa: E402
 
-from nvmed import daemon, logs  # noqa: E402
+from nvmed import daemon, limits, logs  # noqa: E402
 from nvmed.config import Config, HostConfig, Limits, Listen, UnixListener  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
 from nvmed.simulator.host import SimulatedHost  # noqa: E402
@@ -159,7 +159,7 @@ async def measure_idle(scratch: Path, start: StartServer, idle: int, rounds: int
     )
 
 
-def measure(scratch: Path, start: StartServer, idle: int = 10_000) -> None:
+def measure(scratch: Path, start: StartServer, idle: int = limits.WATCHERS_MAX - 1) -> None:
     """Everything about events."""
     for count in (1, 1000):
         asyncio.run(measure_latency(scratch, start, count))
