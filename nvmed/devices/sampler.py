@@ -1,4 +1,4 @@
-"""SMART data of every controller, read from time to time: for metrics, and for events about critical warnings.
+"""SMART data of every controller, read from time to time: for metrics.
 
 Whoever looks gets what was read last and never waits for a drive. A drive that does not answer keeps only itself from
 being read: each is read by a task of its own, and not again before that one has ended. Events are retained.

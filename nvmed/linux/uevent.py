@@ -157,10 +157,10 @@ class UeventReader:
 
 
 class LinuxEvents:
-    """`HostEvents` of this machine. `OSError` where there is no netlink: another network namespace's, or forbidden."""
+    """`HostEvents` of this machine, closed with its reader. `OSError` where netlink is forbidden."""
 
-    def __init__(self) -> None:
-        self._reader = UeventReader()
+    def __init__(self, reader: UeventReader | None = None) -> None:
+        self._reader = reader or UeventReader()
 
     def close(self) -> None:
         self._reader.close()

@@ -46,7 +46,7 @@ class EventSources:
         """Publish inside; watchers are sent away at the end."""
         unsubscribe = self._operations.subscribe(self._operation_changed)
         try:
-            async with self._host.serving(), running(self._poll.run(), self._keys.run()):
+            async with self._host.serving(), running(self._poll.run, self._keys.run):
                 yield
         finally:
             unsubscribe()

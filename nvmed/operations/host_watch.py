@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -56,12 +57,12 @@ class HostWatch:
         except OSError as exc:
             log.warning("host_does_not_tell", error=exc.strerror)
             await self._look()
-            async with running(self._compare()):
+            async with running(self._compare):
                 yield
             return
         try:
             await self._look()
-            async with running(self._listen(told), self._compare()):
+            async with running(partial(self._listen, told), self._compare):
                 yield
         finally:
             told.close()
@@ -89,8 +90,8 @@ class HostWatch:
             before = self.view
             try:
                 await self._look()
-            except NvmedError as exc:
-                log.warning("scan_failed", reason=exc.reason, message=exc.message)
+            except (NvmedError, OSError) as exc:
+                log.warning("scan_failed", error=str(exc))
                 self._told = told + self._told
                 await asyncio.sleep(RETRY_S)
                 self._some.set()

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvmed.linux.uevent import RESCAN, Uevent, UeventReader, is_nvme, parse
+from nvmed.linux.uevent import RESCAN, LinuxEvents, Uevent, UeventReader, is_nvme, parse
+from nvmed.nvme.host import EVENTS_LOST, HostEvent
 
 AEN = (
     b"change@/devices/virtual/nvme-fabrics/ctl/nvme3\0ACTION=change\0DEVPATH=/devices/virtual/nvme-fabrics/ctl/nvme3\0"
@@ -138,6 +139,31 @@ async def test_lost_events_ask_for_a_rescan(trigger: Trigger, marker: str) -> No
         while events[-1] is not RESCAN:
             events.append(await anext(reader))
         assert len(events) < 200
+
+
+async def test_the_host_is_told_of_both(trigger: Trigger, marker: str) -> None:
+    told = aiter(events := LinuxEvents(UeventReader(by(marker), buffer_bytes=4096)))
+    trigger()
+    assert await anext(told) == HostEvent("change", "null")
+    for _ in range(200):
+        trigger()
+    while await anext(told) is not EVENTS_LOST:
+        pass
+    events.close()
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"NVME_AEN": "0x00020101"}, HostEvent("change", "nvme0", async_event=0x20101)),
+        ({"NVME_AEN": "nonsense"}, HostEvent("change", "nvme0")),
+        ({"NVME_EVENT": "connected"}, HostEvent("change", "nvme0", is_started=True)),
+        ({"NVME_EVENT": "rediscover"}, HostEvent("change", "nvme0")),
+        ({}, HostEvent("change", "nvme0")),
+    ],
+)
+def test_what_a_controller_tells(properties: dict[str, str], expected: HostEvent) -> None:
+    assert Uevent("change", "/devices/pci0/nvme/nvme0", "nvme", properties).host_event == expected
 
 
 async def test_only_the_kernel_is_believed(trigger: Trigger, marker: str) -> None:
