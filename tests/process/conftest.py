@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +33,16 @@ def start_process(tmp_path: Path) -> Iterator[StartProcess]:
     """Start daemons: `start_process("--simulate", "2")`; what still runs at the end of the test is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, environ: Mapping[str, str] | None = None, socket: str = "d.sock") -> DaemonProcess:
+    def start(
+        *arguments: str, environ: Mapping[str, str] | None = None, socket: str = "d.sock", module: str = "nvmed"
+    ) -> DaemonProcess:
         path, log = tmp_path / socket, tmp_path / f"{socket}.{len(started)}.log"
-        command = [sys.executable, "-m", "nvmed", "--socket", str(path), "--state-dir", str(tmp_path / "state")]
+        command = [sys.executable, "-m", module, "--socket", str(path), "--state-dir", str(tmp_path / "state")]
         with log.open("w") as stderr:
             process = subprocess.Popen([*command, *arguments], stderr=stderr, text=True, env=environ)
         started.append(process)
         while process.poll() is None and "nvmed: serving on" not in log.read_text():
-            pass
+            time.sleep(0.01)  # leave the processor to it
         return DaemonProcess(process, path, log)
 
     yield start
