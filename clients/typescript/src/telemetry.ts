@@ -7,6 +7,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { CallOptions, Client } from "@connectrpc/connect";
 
+import { cancelled } from "./cancel.js";
 import type { Chunk } from "./gen/nvmed/v1/common_pb.js";
 import type {
   StreamTelemetryRequest,
@@ -54,7 +55,8 @@ export async function receiveTelemetry(
   for (let streams = 1; ; streams++) {
     const before = receiver.received;
     try {
-      return { ...(await receiver.stream(client, next, options)), streams };
+      const log = await cancelled(options, (own) => receiver.stream(client, next, own));
+      return { ...log, streams };
     } catch (error) {
       // What fails before the header is not repeated: nobody knows whether the drive has captured already.
       if (receiver.header === undefined || !isTransient(error)) {

@@ -7,6 +7,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { CallOptions, Client } from "@connectrpc/connect";
 
+import { cancelled } from "./cancel.js";
 import { NvmedError } from "./errors.js";
 import type { FirmwareService, Image, UploadHeader, UploadReady } from "./gen/nvmed/v1/firmware_pb.js";
 import { UploadHeaderSchema, UploadImageRequestSchema } from "./gen/nvmed/v1/firmware_pb.js";
@@ -41,7 +42,9 @@ export async function uploadImage(
   for (let committed = 0n; ;) {
     const before = committed;
     try {
-      return await upload(client, header, file, (ready) => (committed = ready.committedBytes), options);
+      return await cancelled(options, (own) =>
+        upload(client, header, file, (ready) => (committed = ready.committedBytes), own),
+      );
     } catch (error) {
       if (!isTransient(error) && !AGAIN.has(NvmedError.from(error)?.reason ?? "")) {
         throw error;
