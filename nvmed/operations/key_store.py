@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, unique
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from nvmed.keys.keyfile import KeyFileEntry
 from nvmed.linux.uevent import RESCAN, Uevent, UeventReader
 from nvmed.operations import key_files
 from nvmed.operations import keyring_calls as calls
+from nvmed.operations.background import running
 from nvmed.operations.key_files import KeyFile, KeySources
 from nvmed.operations.keyring import TLS_KEY_TYPE, Keyring
 from nvmed.operations.keyring_calls import DEFAULT_KEYRING, KeyringRef
@@ -112,13 +114,8 @@ class KeyStore:
             return
         with hints as heard:  # before the first look, so that nothing falls between
             await self.insert()
-            watcher = asyncio.create_task(self._watch(heard))
-            try:
+            async with running(partial(self._watch, heard)):
                 yield
-            finally:
-                watcher.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watcher
 
     async def insert(self) -> tuple[StoredKey, ...]:
         """Insert every key that belongs into the keyring, if there is one; what became of each, which is logged too."""
