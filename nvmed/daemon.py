@@ -211,6 +211,7 @@ def check(configured: Config, source: str) -> None:
         group_id(unix)
     if configured.firmware.rules:
         RulesFiles(Path(configured.firmware.rules)).current()
+    PassthruRules(_path(configured.policy.passthru_rules)).current()
     key_files.check(key_sources(configured))
 
 

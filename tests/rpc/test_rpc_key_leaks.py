@@ -151,6 +151,11 @@ class Stage:
 
         return await asyncio.to_thread(read)
 
+    async def audit(self) -> bytes:
+        """Who did what: every secret that was shown is told of in there."""
+        files = sorted((self.host.daemon.state_dir / "audit").glob("audit-*"))
+        return await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in files))
+
     async def command_lines(self) -> bytes:
         """What `ps` shows to everybody."""
         return await asyncio.to_thread(command_lines)
@@ -182,14 +187,15 @@ SINKS: tuple[tuple[str, Callable[[Stage], Any], bytes], ...] = (
     ("repr", lambda stage: _joined(stage.shown), b"<Secret 32 bytes"),
     ("operations", Stage.operations, b"RotateTlsKey"),
     ("state directory", Stage.state, b"journal.sqlite"),
+    ("audit", Stage.audit, b"KeyService/ReadKey"),
     ("metrics", Stage.scrape, b"KeyService"),
     ("log", lambda stage: _joined([stage.log.getvalue().encode()]), b"KeyService/RotateDhchapKey"),
     ("command lines", Stage.command_lines, b"pytest"),
 )
 """Where a secret could show up: what it is called, how it is read, and what is in there if it was read well.
 
-The state directory has the journal, and the audit where it is not configured elsewhere. What is printed, and what other
-libraries log, is looked at beside, as pytest holds it.
+The state directory has the journal, and the audit unless that is configured to be elsewhere. What is printed, and what
+other libraries log, is looked at beside, as pytest holds it.
 """
 
 

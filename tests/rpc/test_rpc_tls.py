@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -123,6 +125,20 @@ async def test_a_client_of_another_authority_does_not_trust_the_server(daemon: T
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await AdminServiceStub(channel).GetServerInfo(GetServerInfoRequest())
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_nvmedctl_over_tls(daemon: TlsDaemon) -> None:
+    certificate, key = daemon.pki.client().write(daemon.pki.folder, "operator")
+    options = ("--ca", str(daemon.pki.folder / "ca.pem"), "--cert", str(certificate), "--key", str(key))
+    for given, code in ((options, 0), (options[:2], 6), ((), 6)):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "nvmedctl", "--address", daemon.address, "--output", "json", *given, "server", "info",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        assert process.returncode == code
+        assert not out or json.loads(out)["principal"] == f"uri:{OPERATOR}"
+        assert bool(out) == (code == 0)
 
 
 def handshake(daemon: TlsDaemon, version: ssl.TLSVersion) -> str | None:
