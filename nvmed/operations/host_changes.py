@@ -68,9 +68,17 @@ class View:
 
     @classmethod
     def of(cls, subsystems: Collection[Subsystem]) -> View:
-        """What a scan found."""
+        """What a scan found, but for controllers that the kernel has not identified yet.
+
+        Linux shows a controller before it has asked it who it is: without a serial, so by a name that will not last.
+        """
         return cls(
-            {device.resource_name: _controller(device) for one in subsystems for device in one.devices},
+            {
+                device.resource_name: _controller(device)
+                for one in subsystems
+                for device in one.devices
+                if device.node.serial or device.node.state == "live"
+            },
             {
                 found.name: NamespaceState(
                     found.name, found.node, tuple((device.resource_name, state) for device, state in found.paths)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -31,12 +32,19 @@ class Host(SimulatedHost):
         super().__init__(Subsystem(DriveSpec(serial=serial)) for serial in serials)
         self.tells = tells
         self.failures = 0
+        self.unidentified: set[str] = set()
 
     def scan(self) -> tuple[ControllerNode, ...]:
         if self.failures:
             self.failures -= 1
             raise OSError(errno.EIO, "sysfs has a bad day")
-        return super().scan()
+        nodes = super().scan()
+        return tuple(
+            replace(node, serial="", model="", controller_id=-1, state="new", namespaces=())
+            if node.node in self.unidentified
+            else node
+            for node in nodes
+        )
 
     def watch(self) -> HostEvents:
         if not self.tells:
@@ -85,6 +93,22 @@ async def test_where_events_are_lost_scans_say_what_happened(monkeypatch: pytest
         host.add(Subsystem(DriveSpec(serial="TWO")))  # and of as many again
         found = await kinds(events, 4)
     assert sorted(found) == ["CONTROLLER_ADDED", "CONTROLLER_REMOVED", "NAMESPACE_ADDED", "NAMESPACE_REMOVED"]
+
+
+async def test_a_controller_comes_when_the_kernel_knows_who_it_is() -> None:
+    host = Host("ONE")
+    async with watched(host) as (watch, events):
+        host.unidentified.add("nvme1")
+        host.add(Subsystem(DriveSpec(serial="TWO")))
+        host.controller("nvme0").reset()
+        with events.watch(lambda event: event.controller == "controllers/one-1", 0) as watcher:
+            assert (await watcher.read(60)).events, "the host was scanned meanwhile"
+        assert list(watch.view.controllers) == ["controllers/one-1"]
+        host.unidentified.clear()
+        host.controller("nvme1").reset()
+        with events.watch(lambda event: event.controller == "controllers/two-1", 0) as watcher:
+            (come, *_) = (await watcher.read(60)).events
+        assert come.kind is Kind.CONTROLLER_ADDED
 
 
 async def test_a_scan_that_fails_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
