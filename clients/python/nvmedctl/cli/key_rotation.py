@@ -87,6 +87,10 @@ def _rotated(answer: pb.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
     shown = [inserted(answer.key, more)]
     shown += [render.table(CONNECTIONS, answer.connections)] if answer.connections else ["no connection had to move"]
     shown += [render.table(RETIRED, answer.retired_keys)] if answer.retired_keys else []
+    if answer.retired_keys and not more["dry_run"]:
+        shown.append(
+            "Key files and credentials that hold an old key still bring it back at the next boot: change them."
+        )
     return "\n\n".join(shown)
 
 
