@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grpc
 
-from bench import events, upload
+from bench import events, stage, upload
 from nvmed.rpc.server import OPTIONS
 from nvmed.v1 import telemetry_pb2
 
@@ -130,6 +130,7 @@ def main() -> None:
         measure_memory(Path(scratch))
         measure_first_byte(Path(scratch))
         upload.measure(Path(scratch), server)
+        stage.measure(Path(scratch), server)
         events.measure(Path(scratch), server)
 
 

@@ -45,7 +45,7 @@ async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
 
 async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float) -> None:
     """The daemon on simulated drives, one for each size of telemetry log."""
-    logs.configure("warning")
+    logs.configure("error")
     drives = [
         Subsystem(
             DriveSpec(

@@ -1,0 +1,84 @@
+"""Staging one image on many drives at once against staging it on one: `measure` is called by `python -m bench`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import statistics
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2 as longrunning
+
+from nvmed.simulator.firmware import build_image
+from nvmed.v1 import firmware_pb2 as pb
+from nvmed.v1.common_pb2 import Chunk
+from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
+
+DRIVES = 24
+LATENCY_MS = 1.0
+MIB = 1 << 20
+
+StartServer = Callable[..., AbstractContextManager[int]]
+"""`bench.__main__.server`."""
+
+
+async def put(stub: Any, revision: str, size: int) -> str:
+    """The name of a new image in the spool."""
+    image = build_image(revision, size)
+    header = pb.UploadHeader(sha256=hashlib.sha256(image).digest(), size_bytes=size, firmware_revision=revision)
+    parts = [pb.UploadImageRequest(header=header)]
+    for offset in range(0, size, MIB):
+        piece = image[offset : offset + MIB]
+        parts.append(pb.UploadImageRequest(chunk=Chunk(offset=offset, crc32=zlib.crc32(piece), data=piece)))
+    parts.append(pb.UploadImageRequest(finish=pb.UploadFinish()))
+    answers = [answer async for answer in stub.UploadImage(iter(parts))]
+    return str(answers[-1].image.name)
+
+
+async def stage(channel: grpc.aio.Channel, image: str, drives: int) -> float:
+    """Stage it on the first drives; how long that took."""
+    wait: Any = channel.unary_unary(
+        "/google.longrunning.Operations/WaitOperation",
+        request_serializer=longrunning.WaitOperationRequest.SerializeToString,
+        response_deserializer=longrunning.Operation.FromString,
+    )
+    stub: Any = FirmwareServiceStub(channel)
+    names = [f"nvme{number}" for number in range(drives)]
+    request = pb.StageFirmwareRequest(controllers=names, image=image, slot=2, max_concurrency=drives)
+    started = perf_counter()
+    begun = await stub.StageFirmware(request)
+    done = await wait(longrunning.WaitOperationRequest(name=begun.name))
+    took = perf_counter() - started
+    assert not done.HasField("error"), done.error.message
+    return took
+
+
+async def compare(socket: Path, rounds: int, size: int) -> tuple[list[float], list[float]]:
+    """The ratios of the rounds, and how long one drive took."""
+    ratios, ones = [], []
+    async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+        for turn in range(rounds + 1):
+            one = await stage(channel, await put(FirmwareServiceStub(channel), f"2.{turn}", size), 1)
+            many = await stage(channel, await put(FirmwareServiceStub(channel), f"3.{turn}", size), DRIVES)
+            ratios.append(many / one)
+            ones.append(one)
+    return ratios[1:], ones[1:]
+
+
+def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 2 * MIB) -> None:
+    """How much longer many drives take than one, each of them slow."""
+    socket = scratch / "stage.sock"
+    sizes = [str(MIB)] * DRIVES
+    latency = ("--latency-ms", str(LATENCY_MS))
+    with server("bench.servers", "nvmed", socket, "--sizes", *sizes, *latency, state=scratch):
+        ratios, ones = asyncio.run(compare(socket, rounds, size))
+    print(
+        f"staging on {DRIVES} drives of {LATENCY_MS:g} ms a command / on one: {statistics.median(ratios):.2f}  "
+        f"({statistics.median(ones):.2f} s for one of {size // MIB} MiB here)"
+    )
