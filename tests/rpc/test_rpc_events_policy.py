@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 
 from nvmed.config import Binding, Config, Events, HostConfig, Listen, Policy, Role, UnixListener
-from nvmed.daemon import serving
+from nvmed.daemon import opened, serving
 from nvmed.operations.event_kinds import Event, KeyExpiring, Kind, OperationChanged
 from nvmed.operations.journal import State
 from nvmed.rpc.call import Call
@@ -33,31 +33,31 @@ TENANT = Policy(
 )
 
 
-@asynccontextmanager
-async def doors(tmp_path: Path, *principals: str) -> AsyncIterator[list[Daemon]]:
-    """One daemon with two drives, as each of the principals sees it; the first is `admin`."""
+def configured(tmp_path: Path, *principals: str, policy: Policy = TENANT) -> Config:
+    """A socket for each of the principals."""
     sockets = tuple(
         UnixListener(path=str(tmp_path / name), principal=name, roles=("admin",) if name == "admin" else ())
         for name in principals
     )
-    config = Config(
+    return Config(
         state_dir=str(tmp_path / "state"),
         host=HostConfig(simulate=1),
         listen=Listen(unix=sockets),
-        policy=TENANT,
+        policy=policy,
         events=Events(poll_interval_s=0),
     )
+
+
+@asynccontextmanager
+async def doors(tmp_path: Path, *principals: str) -> AsyncIterator[list[Daemon]]:
+    """One daemon with two drives, as each of the principals sees it; the first is `admin`."""
     host = SimulatedHost(Subsystem(small_drive(serial)) for serial in ("MINE", "OTHER"))
-    async with serving(host, config) as addresses:
-        channels = [grpc.aio.insecure_channel(address) for address in addresses]
-        try:
-            yield [
-                Daemon(host, address, tmp_path / "state", channel)
-                for address, channel in zip(addresses, channels, strict=True)
-            ]
-        finally:
-            for channel in channels:
-                await channel.close()
+    async with serving(host, configured(tmp_path, *principals)) as addresses, AsyncExitStack() as stack:
+        channels = [await stack.enter_async_context(grpc.aio.insecure_channel(address)) for address in addresses]
+        yield [
+            Daemon(host, address, tmp_path / "state", channel)
+            for address, channel in zip(addresses, channels, strict=True)
+        ]
 
 
 async def test_a_tenant_sees_what_happens_to_its_drives_alone(tmp_path: Path) -> None:
@@ -105,6 +105,23 @@ async def test_who_may_not_read_events_of_the_host_names_a_controller(tmp_path: 
             admin.drive("nvme1").reset()
             admin.drive("nvme0").reset()
             assert (await watch.event()).controller == "controllers/mine-1"
+
+
+async def test_a_stream_shows_what_the_policy_allows_now(tmp_path: Path) -> None:
+    """A reload neither ends it, as the caller may still watch, nor goes unnoticed."""
+    config = configured(tmp_path, "tenant")
+    other = Binding(principals=("unix:tenant",), roles=("viewer",), resources=("host", "controllers/other-*"))
+    host = SimulatedHost(Subsystem(small_drive(serial)) for serial in ("MINE", "OTHER"))
+    async with opened(host, config, "test") as served, grpc.aio.insecure_channel(served.addresses[0]) as channel:
+        tenant = Daemon(host, served.addresses[0], tmp_path / "state", channel)
+        async with watching(tenant) as watch:
+            tenant.drive("nvme0").reset()
+            assert (await watch.event()).controller == "controllers/mine-1"
+            changed = configured(tmp_path, "tenant", policy=Policy(bindings=(other,)))
+            served.foundation.gate.policy = make_policy(changed)
+            tenant.drive("nvme0").reset()
+            tenant.drive("nvme1").reset()
+            assert (await watch.event()).controller == "controllers/other-1"
 
 
 # -- without a wire
