@@ -39,6 +39,12 @@ of range is refused by its path:
     nvmed check-config /etc/nvmed/nvmed.toml    # says what is wrong, also with the files that it names; exits with 1
     systemctl reload nvmed                      # takes over policy and certificates; refused whole if anything is wrong
 
+A reload takes over `log_level`, `[policy]` with all that it names, `[firmware]`, the roles of sockets, the files of
+`[[listen.tls]]`, and how many calls and streams one caller may have; calls that run are looked at again. It is refused
+if anything else has changed, because that takes a restart. `systemctl reload nvmed` ends when the daemon has answered
+(`nvmed reload PID` is what it runs), and SIGHUP does the same without waiting. Certificates that are replaced are found
+without a reload, within seconds; connections go on with those that they began with.
+
 The file decides what the daemon does, so it must belong to root and be writable by nobody else. A table that can be
 there more than once is written `[[like.this]]`. [secure.md](secure.md) has examples of policies.
 """

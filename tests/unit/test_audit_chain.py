@@ -156,6 +156,24 @@ def test_a_record_is_what_it_was_made_of() -> None:
     assert (found.position, found.previous, found.fields) == (position, START.digest, fields)
 
 
+PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=9)
+JSON = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3))
+NONSENSE = st.binary(max_size=80) | st.dictionaries(st.text(max_size=9), JSON, max_size=4)
+
+
+@given(st.lists(NONSENSE, max_size=6), st.binary(max_size=90))
+def test_verify_reads_whatever_there_is(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes | dict[str, Any]], head: bytes
+) -> None:
+    """Also what has a right hash and says nonsense."""
+    directory = tmp_path_factory.mktemp("nonsense")
+    made = [line + b"\n" if isinstance(line, bytes) else encode(line, START)[0] for line in lines]
+    (directory / "audit-0000000000000001.jsonl").write_bytes(b"".join(made))
+    (directory / HEAD).write_bytes(head)
+    found = verify(directory, [Position(3, "0" * 64)])
+    assert found.problems
+
+
 @given(st.binary(max_size=300))
 def test_what_is_no_record_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"no record|was changed"):

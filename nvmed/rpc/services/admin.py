@@ -122,7 +122,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             try:
                 record = decode(line)
                 shown = convert.audit_record(record)
-            except ValueError as exc:
+            except (ValueError, TypeError) as exc:
                 raise error(
                     Reason.AUDIT_DAMAGED, f"a record of {path} {exc}, or is none that was written", path=path
                 ) from None
