@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from nvmed.devices.controller import Device
 from nvmed.devices.logs import Errors, Read
-from nvmed.devices.logs_persistent import Events
 from nvmed.nvme.ana import AnaLog, LbaStatusElement, LbaStatusLog
 from nvmed.nvme.effects import CommandEffects, EffectsLog, SupportedLogPages
 from nvmed.nvme.health import (
@@ -21,13 +20,9 @@ from nvmed.nvme.health import (
 )
 from nvmed.nvme.layout import bit, bits
 from nvmed.nvme.opcodes import AdminOpcode, IoOpcode, LogPage
-from nvmed.nvme.persistent_event import PersistentEvent
 from nvmed.nvme.status import Queue, lookup
 from nvmed.rpc.convert import saturated
 from nvmed.v1 import log_pb2 as pb
-
-HOST_SET: Final = 1
-"""Origin of a timestamp, bits 51:49: a host set the clock, so that it counts from 1970 (Base 2.0, figure 327)."""
 
 
 def known(enum: Any, value: int) -> Any:
@@ -37,10 +32,17 @@ def known(enum: Any, value: int) -> Any:
 
 def smart(device: Device, nsid: int | None, read: Read[SmartLog], *, include_raw: bool) -> pb.SmartLog:
     """Health and wear."""
-    log = read.log
+    message = smart_log(read.log)
+    message.controller = device.resource_name
+    message.nsid = nsid or 0
+    message.async_event_retained = read.event_retained
+    message.raw = read.raw if include_raw else b""
+    return message
+
+
+def smart_log(log: SmartLog) -> pb.SmartLog:
+    """Health and wear, of no particular controller."""
     return pb.SmartLog(
-        controller=device.resource_name,
-        nsid=nsid or 0,
         critical_warnings=[known(pb.SmartLog.CriticalWarning, warning + 1) for warning in log.warnings],
         temperature_celsius=log.temperature_celsius,
         available_spare_percent=log.available_spare,
@@ -70,8 +72,6 @@ def smart(device: Device, nsid: int | None, read: Read[SmartLog], *, include_raw
         thermal_management_2_transitions=log.thermal_transitions_2,
         thermal_management_1_seconds=log.thermal_time_1,
         thermal_management_2_seconds=log.thermal_time_2,
-        async_event_retained=read.event_retained,
-        raw=read.raw if include_raw else b"",
     )
 
 
@@ -248,46 +248,6 @@ def _lba_element(element: LbaStatusElement) -> pb.LbaStatusLog.Element:
         whole_namespace=element.ranges is None,
         ranges=[pb.LbaStatusLog.Range(start_lba=one.rslba, block_count=one.rnlb) for one in element.ranges or ()],
     )
-
-
-def events(device: Device, found: Events) -> pb.PersistentEventLog:
-    """What happened to a drive."""
-    header = found.header
-    return pb.PersistentEventLog(
-        controller=device.resource_name,
-        total_events=header.tnev,
-        total_bytes=header.tll,
-        revision=header.lrev,
-        timestamp_ms=bits(header.timestamp, 47, 0),
-        power_on_hours=saturated(header.power_on_hours),
-        power_cycles=header.power_cycle_count,
-        vendor_id=header.vid,
-        subsystem_vendor_id=header.ssvid,
-        serial_number=header.sn,
-        model_number=header.mn,
-        subsystem_nqn=header.subnqn,
-        generation=header.gnum,
-        supported_types=[number for number in range(256) if header.supports(number)],
-        events=[_event(event) for event in found.events],
-        complete=found.is_complete,
-    )
-
-
-def _event(event: PersistentEvent) -> pb.PersistentEvent:
-    header = event.header
-    message = pb.PersistentEvent(
-        type=known(pb.PersistentEvent.Type, header.event_type),
-        raw_type=header.event_type,
-        revision=header.revision,
-        controller_id=header.cntlid,
-        timestamp_ms=bits(header.timestamp, 47, 0),
-        port_id=header.pelpid,
-        vendor_specific=event.vendor_specific,
-        data=event.data,
-    )
-    if bits(header.timestamp, 51, 49) == HOST_SET:
-        message.event_time.FromMilliseconds(bits(header.timestamp, 47, 0))
-    return message
 
 
 _OCP_SAME: Final = (

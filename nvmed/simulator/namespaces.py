@@ -23,7 +23,8 @@ from nvmed.nvme.namespace import (
 )
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL
 from nvmed.nvme.persistent_event import EventType
-from nvmed.simulator.persistent_events import format_start
+from nvmed.nvme.transport import Command
+from nvmed.simulator.persistent_events import change_namespace, format_start
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.request import Request
 from nvmed.simulator.spec import DriveSpec, LbaFormat, NamespaceSpec
@@ -192,7 +193,7 @@ def manage(controller: Controller, request: Request) -> int:
     if select == ManagementSelect.CREATE:
         return _create(controller, request)
     if select == ManagementSelect.DELETE:
-        return _delete(controller, request.command.nsid)
+        return _delete(controller, request.command)
     raise Refused(Sc.INVALID_FIELD)
 
 
@@ -204,13 +205,16 @@ def _create(controller: Controller, request: Request) -> int:
         raise Refused(Sc.INVALID_FIELD)
     index, extended = wanted.flbas & 0xF | bits(wanted.flbas, 6, 5) << 4, bit(wanted.flbas, 4)
     namespaces = controller.subsystem.namespaces
-    return namespaces.create(wanted.nsze, index, extended, bit(wanted.nmic, 0), wanted.anagrpid or 1).nsid
+    made = namespaces.create(wanted.nsze, index, extended, bit(wanted.nmic, 0), wanted.anagrpid or 1)
+    controller.record(EventType.CHANGE_NAMESPACE, change_namespace(request.command.cdw10, made))
+    return made.nsid
 
 
-def _delete(controller: Controller, nsid: int) -> int:
+def _delete(controller: Controller, command: Command) -> int:
     namespaces = controller.subsystem.namespaces
-    for namespace in list(namespaces) if nsid == NSID_ALL else [namespaces.allocated(nsid)]:
+    for namespace in list(namespaces) if command.nsid == NSID_ALL else [namespaces.allocated(command.nsid)]:
         namespaces.delete(namespace.nsid)
+        controller.record(EventType.CHANGE_NAMESPACE, change_namespace(command.cdw10, namespace))
         _changed(controller, namespace, namespace.controllers)
     return 0
 

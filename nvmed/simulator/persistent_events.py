@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
+from nvmed.nvme.event_data import (
+    ChangeNamespaceData,
+    FirmwareCommitData,
+    FormatStartData,
+    PowerOnData,
+    ResetData,
+    SanitizeStartData,
+)
+from nvmed.nvme.namespace import flbas_of
 from nvmed.nvme.persistent_event import (
     EventType,
     PersistentEvent,
@@ -16,13 +24,14 @@ from nvmed.nvme.persistent_event import (
 
 if TYPE_CHECKING:
     from nvmed.simulator.controller import Controller
+    from nvmed.simulator.namespaces import Namespace
 
 EVENTS_MAX = 64
 """The largest event has 536 bytes, so that all of them fit the 64 KiB that PELS says."""
 
 SUPPORTED = (
     EventType.SMART_HEALTH_SNAPSHOT, EventType.FIRMWARE_COMMIT, EventType.POWER_ON_OR_RESET,
-    EventType.FORMAT_NVM_START, EventType.SANITIZE_START,
+    EventType.CHANGE_NAMESPACE, EventType.FORMAT_NVM_START, EventType.SANITIZE_START,
     EventType.TELEMETRY_LOG_CREATED,
 )  # fmt: skip
 
@@ -57,22 +66,39 @@ class PersistentEvents:
 
 def power_on_or_reset(controller: Controller) -> bytes:
     """Data of a Power-on or Reset event (figure 231): the firmware that runs, and the controller's entry."""
-    revision = controller.firmware_revision.encode("ascii", "replace").ljust(8)[:8]
-    cycles = controller.health.power_cycles & 0xFFFF_FFFF
-    return revision + struct.pack("<HBB12xI", controller.controller_id, 0, 0, cycles)
+    reset = ResetData(
+        cntlid=controller.controller_id,
+        power_cycles=controller.health.power_cycles & 0xFFFF_FFFF,
+        timestamp=controller.timestamp.milliseconds,
+    )
+    return PowerOnData(revision=controller.firmware_revision[:8]).build() + reset.build()
 
 
 def firmware_commit(old: str, new: str, action: int, slot: int, status: int) -> bytes:
     """Data of a Firmware Commit event (figure 229)."""
-    names = (name.encode("ascii", "replace").ljust(8)[:8] for name in (old, new))
-    return struct.pack("<8s8sBBBBH", *names, action, slot, status >> 8 & 7, status & 0xFF, 0)
+    return FirmwareCommitData(
+        old_revision=old[:8], new_revision=new[:8], action=action, slot=slot, sct=status >> 8 & 7, sc=status & 0xFF
+    ).build()
+
+
+def change_namespace(cdw10: int, namespace: Namespace) -> bytes:
+    """Data of a Change Namespace event: what was created, or deleted as SEL in `cdw10` says."""
+    return ChangeNamespaceData(
+        cdw10=cdw10,
+        nsze=namespace.size_blocks,
+        ncap=namespace.size_blocks,
+        flbas=flbas_of(namespace.format_index, extended_metadata=namespace.extended),
+        nmic=namespace.shared,
+        anagrpid=namespace.ana_group,
+        nsid=namespace.nsid,
+    ).build()
 
 
 def format_start(nsid: int, cdw10: int) -> bytes:
     """Data of a Format NVM Start event (figure 236)."""
-    return struct.pack("<IB3xI", nsid, 0, cdw10)
+    return FormatStartData(nsid=nsid, cdw10=cdw10).build()
 
 
 def sanitize_start(capabilities: int, cdw10: int, cdw11: int) -> bytes:
     """Data of a Sanitize Start event (figure 238)."""
-    return struct.pack("<III", capabilities, cdw10, cdw11)
+    return SanitizeStartData(sanicap=capabilities, cdw10=cdw10, cdw11=cdw11).build()

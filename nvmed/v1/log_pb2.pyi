@@ -553,7 +553,7 @@ class GetPersistentEventLogRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., events_max: _Optional[int] = ..., take_over_context: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class PersistentEvent(_message.Message):
-    __slots__ = ("type", "raw_type", "revision", "controller_id", "timestamp_ms", "event_time", "port_id", "vendor_specific", "data")
+    __slots__ = ("type", "raw_type", "revision", "controller_id", "timestamp_ms", "event_time", "port_id", "vendor_specific", "data", "smart", "firmware_commit", "timestamp_change", "power_on_or_reset", "hardware_error_code", "namespace_change", "format_start", "format_completion", "sanitize_start", "sanitize_completion", "feature_change", "telemetry_capture", "thermal_excursion")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         TYPE_UNSPECIFIED: _ClassVar[PersistentEvent.Type]
@@ -590,6 +590,136 @@ class PersistentEvent(_message.Message):
     TYPE_SANITIZE_MEDIA_VERIFICATION: PersistentEvent.Type
     TYPE_VENDOR_SPECIFIC: PersistentEvent.Type
     TYPE_TCG_DEFINED: PersistentEvent.Type
+    class FirmwareCommit(_message.Message):
+        __slots__ = ("previous_revision", "revision", "commit_action", "slot", "raw_status", "status_mnemonic", "vendor_result")
+        PREVIOUS_REVISION_FIELD_NUMBER: _ClassVar[int]
+        REVISION_FIELD_NUMBER: _ClassVar[int]
+        COMMIT_ACTION_FIELD_NUMBER: _ClassVar[int]
+        SLOT_FIELD_NUMBER: _ClassVar[int]
+        RAW_STATUS_FIELD_NUMBER: _ClassVar[int]
+        STATUS_MNEMONIC_FIELD_NUMBER: _ClassVar[int]
+        VENDOR_RESULT_FIELD_NUMBER: _ClassVar[int]
+        previous_revision: str
+        revision: str
+        commit_action: int
+        slot: int
+        raw_status: int
+        status_mnemonic: str
+        vendor_result: int
+        def __init__(self, previous_revision: _Optional[str] = ..., revision: _Optional[str] = ..., commit_action: _Optional[int] = ..., slot: _Optional[int] = ..., raw_status: _Optional[int] = ..., status_mnemonic: _Optional[str] = ..., vendor_result: _Optional[int] = ...) -> None: ...
+    class TimestampChange(_message.Message):
+        __slots__ = ("previous_timestamp_ms", "since_reset_ms")
+        PREVIOUS_TIMESTAMP_MS_FIELD_NUMBER: _ClassVar[int]
+        SINCE_RESET_MS_FIELD_NUMBER: _ClassVar[int]
+        previous_timestamp_ms: int
+        since_reset_ms: int
+        def __init__(self, previous_timestamp_ms: _Optional[int] = ..., since_reset_ms: _Optional[int] = ...) -> None: ...
+    class PowerOnOrReset(_message.Message):
+        __slots__ = ("firmware_revision", "controllers")
+        class ControllerReset(_message.Message):
+            __slots__ = ("controller_id", "firmware_activation", "operation_in_progress", "power_cycles", "power_on_ms", "timestamp_ms")
+            CONTROLLER_ID_FIELD_NUMBER: _ClassVar[int]
+            FIRMWARE_ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+            OPERATION_IN_PROGRESS_FIELD_NUMBER: _ClassVar[int]
+            POWER_CYCLES_FIELD_NUMBER: _ClassVar[int]
+            POWER_ON_MS_FIELD_NUMBER: _ClassVar[int]
+            TIMESTAMP_MS_FIELD_NUMBER: _ClassVar[int]
+            controller_id: int
+            firmware_activation: int
+            operation_in_progress: int
+            power_cycles: int
+            power_on_ms: int
+            timestamp_ms: int
+            def __init__(self, controller_id: _Optional[int] = ..., firmware_activation: _Optional[int] = ..., operation_in_progress: _Optional[int] = ..., power_cycles: _Optional[int] = ..., power_on_ms: _Optional[int] = ..., timestamp_ms: _Optional[int] = ...) -> None: ...
+        FIRMWARE_REVISION_FIELD_NUMBER: _ClassVar[int]
+        CONTROLLERS_FIELD_NUMBER: _ClassVar[int]
+        firmware_revision: str
+        controllers: _containers.RepeatedCompositeFieldContainer[PersistentEvent.PowerOnOrReset.ControllerReset]
+        def __init__(self, firmware_revision: _Optional[str] = ..., controllers: _Optional[_Iterable[_Union[PersistentEvent.PowerOnOrReset.ControllerReset, _Mapping]]] = ...) -> None: ...
+    class NamespaceChange(_message.Message):
+        __slots__ = ("deleted", "nsid", "size_blocks", "capacity_blocks", "formatted_lba_size", "protection_settings", "shared", "ana_group_id", "nvm_set_id")
+        DELETED_FIELD_NUMBER: _ClassVar[int]
+        NSID_FIELD_NUMBER: _ClassVar[int]
+        SIZE_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+        CAPACITY_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+        FORMATTED_LBA_SIZE_FIELD_NUMBER: _ClassVar[int]
+        PROTECTION_SETTINGS_FIELD_NUMBER: _ClassVar[int]
+        SHARED_FIELD_NUMBER: _ClassVar[int]
+        ANA_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+        NVM_SET_ID_FIELD_NUMBER: _ClassVar[int]
+        deleted: bool
+        nsid: int
+        size_blocks: int
+        capacity_blocks: int
+        formatted_lba_size: int
+        protection_settings: int
+        shared: bool
+        ana_group_id: int
+        nvm_set_id: int
+        def __init__(self, deleted: _Optional[bool] = ..., nsid: _Optional[int] = ..., size_blocks: _Optional[int] = ..., capacity_blocks: _Optional[int] = ..., formatted_lba_size: _Optional[int] = ..., protection_settings: _Optional[int] = ..., shared: _Optional[bool] = ..., ana_group_id: _Optional[int] = ..., nvm_set_id: _Optional[int] = ...) -> None: ...
+    class FormatStart(_message.Message):
+        __slots__ = ("nsid", "format_attributes", "command_dword_10")
+        NSID_FIELD_NUMBER: _ClassVar[int]
+        FORMAT_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+        COMMAND_DWORD_10_FIELD_NUMBER: _ClassVar[int]
+        nsid: int
+        format_attributes: int
+        command_dword_10: int
+        def __init__(self, nsid: _Optional[int] = ..., format_attributes: _Optional[int] = ..., command_dword_10: _Optional[int] = ...) -> None: ...
+    class FormatCompletion(_message.Message):
+        __slots__ = ("nsid", "smallest_remaining_percent", "format_status_bits", "completion_information", "status_field")
+        NSID_FIELD_NUMBER: _ClassVar[int]
+        SMALLEST_REMAINING_PERCENT_FIELD_NUMBER: _ClassVar[int]
+        FORMAT_STATUS_BITS_FIELD_NUMBER: _ClassVar[int]
+        COMPLETION_INFORMATION_FIELD_NUMBER: _ClassVar[int]
+        STATUS_FIELD_FIELD_NUMBER: _ClassVar[int]
+        nsid: int
+        smallest_remaining_percent: int
+        format_status_bits: int
+        completion_information: int
+        status_field: int
+        def __init__(self, nsid: _Optional[int] = ..., smallest_remaining_percent: _Optional[int] = ..., format_status_bits: _Optional[int] = ..., completion_information: _Optional[int] = ..., status_field: _Optional[int] = ...) -> None: ...
+    class SanitizeStart(_message.Message):
+        __slots__ = ("sanitize_capabilities", "command_dword_10", "command_dword_11")
+        SANITIZE_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+        COMMAND_DWORD_10_FIELD_NUMBER: _ClassVar[int]
+        COMMAND_DWORD_11_FIELD_NUMBER: _ClassVar[int]
+        sanitize_capabilities: int
+        command_dword_10: int
+        command_dword_11: int
+        def __init__(self, sanitize_capabilities: _Optional[int] = ..., command_dword_10: _Optional[int] = ..., command_dword_11: _Optional[int] = ...) -> None: ...
+    class SanitizeCompletion(_message.Message):
+        __slots__ = ("fraction_complete", "state", "completion_information")
+        FRACTION_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        COMPLETION_INFORMATION_FIELD_NUMBER: _ClassVar[int]
+        fraction_complete: float
+        state: SanitizeStatus.State
+        completion_information: int
+        def __init__(self, fraction_complete: _Optional[float] = ..., state: _Optional[_Union[SanitizeStatus.State, str]] = ..., completion_information: _Optional[int] = ...) -> None: ...
+    class FeatureChange(_message.Message):
+        __slots__ = ("command_dwords", "feature_id")
+        COMMAND_DWORDS_FIELD_NUMBER: _ClassVar[int]
+        FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+        command_dwords: _containers.RepeatedScalarFieldContainer[int]
+        feature_id: int
+        def __init__(self, command_dwords: _Optional[_Iterable[int]] = ..., feature_id: _Optional[int] = ...) -> None: ...
+    class TelemetryCapture(_message.Message):
+        __slots__ = ("controller_initiated", "generation_number", "reason_identifier")
+        CONTROLLER_INITIATED_FIELD_NUMBER: _ClassVar[int]
+        GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+        REASON_IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+        controller_initiated: bool
+        generation_number: int
+        reason_identifier: bytes
+        def __init__(self, controller_initiated: _Optional[bool] = ..., generation_number: _Optional[int] = ..., reason_identifier: _Optional[bytes] = ...) -> None: ...
+    class ThermalExcursion(_message.Message):
+        __slots__ = ("over_temperature_celsius", "threshold")
+        OVER_TEMPERATURE_CELSIUS_FIELD_NUMBER: _ClassVar[int]
+        THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+        over_temperature_celsius: int
+        threshold: int
+        def __init__(self, over_temperature_celsius: _Optional[int] = ..., threshold: _Optional[int] = ...) -> None: ...
     TYPE_FIELD_NUMBER: _ClassVar[int]
     RAW_TYPE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -599,6 +729,19 @@ class PersistentEvent(_message.Message):
     PORT_ID_FIELD_NUMBER: _ClassVar[int]
     VENDOR_SPECIFIC_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    SMART_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_COMMIT_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    POWER_ON_OR_RESET_FIELD_NUMBER: _ClassVar[int]
+    HARDWARE_ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_START_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_COMPLETION_FIELD_NUMBER: _ClassVar[int]
+    SANITIZE_START_FIELD_NUMBER: _ClassVar[int]
+    SANITIZE_COMPLETION_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    TELEMETRY_CAPTURE_FIELD_NUMBER: _ClassVar[int]
+    THERMAL_EXCURSION_FIELD_NUMBER: _ClassVar[int]
     type: PersistentEvent.Type
     raw_type: int
     revision: int
@@ -608,7 +751,20 @@ class PersistentEvent(_message.Message):
     port_id: int
     vendor_specific: bytes
     data: bytes
-    def __init__(self, type: _Optional[_Union[PersistentEvent.Type, str]] = ..., raw_type: _Optional[int] = ..., revision: _Optional[int] = ..., controller_id: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., port_id: _Optional[int] = ..., vendor_specific: _Optional[bytes] = ..., data: _Optional[bytes] = ...) -> None: ...
+    smart: SmartLog
+    firmware_commit: PersistentEvent.FirmwareCommit
+    timestamp_change: PersistentEvent.TimestampChange
+    power_on_or_reset: PersistentEvent.PowerOnOrReset
+    hardware_error_code: int
+    namespace_change: PersistentEvent.NamespaceChange
+    format_start: PersistentEvent.FormatStart
+    format_completion: PersistentEvent.FormatCompletion
+    sanitize_start: PersistentEvent.SanitizeStart
+    sanitize_completion: PersistentEvent.SanitizeCompletion
+    feature_change: PersistentEvent.FeatureChange
+    telemetry_capture: PersistentEvent.TelemetryCapture
+    thermal_excursion: PersistentEvent.ThermalExcursion
+    def __init__(self, type: _Optional[_Union[PersistentEvent.Type, str]] = ..., raw_type: _Optional[int] = ..., revision: _Optional[int] = ..., controller_id: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., port_id: _Optional[int] = ..., vendor_specific: _Optional[bytes] = ..., data: _Optional[bytes] = ..., smart: _Optional[_Union[SmartLog, _Mapping]] = ..., firmware_commit: _Optional[_Union[PersistentEvent.FirmwareCommit, _Mapping]] = ..., timestamp_change: _Optional[_Union[PersistentEvent.TimestampChange, _Mapping]] = ..., power_on_or_reset: _Optional[_Union[PersistentEvent.PowerOnOrReset, _Mapping]] = ..., hardware_error_code: _Optional[int] = ..., namespace_change: _Optional[_Union[PersistentEvent.NamespaceChange, _Mapping]] = ..., format_start: _Optional[_Union[PersistentEvent.FormatStart, _Mapping]] = ..., format_completion: _Optional[_Union[PersistentEvent.FormatCompletion, _Mapping]] = ..., sanitize_start: _Optional[_Union[PersistentEvent.SanitizeStart, _Mapping]] = ..., sanitize_completion: _Optional[_Union[PersistentEvent.SanitizeCompletion, _Mapping]] = ..., feature_change: _Optional[_Union[PersistentEvent.FeatureChange, _Mapping]] = ..., telemetry_capture: _Optional[_Union[PersistentEvent.TelemetryCapture, _Mapping]] = ..., thermal_excursion: _Optional[_Union[PersistentEvent.ThermalExcursion, _Mapping]] = ...) -> None: ...
 
 class PersistentEventLog(_message.Message):
     __slots__ = ("controller", "total_events", "total_bytes", "revision", "timestamp_ms", "power_on_hours", "power_cycles", "vendor_id", "subsystem_vendor_id", "serial_number", "model_number", "subsystem_nqn", "generation", "supported_types", "events", "complete")

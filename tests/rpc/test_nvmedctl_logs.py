@@ -122,6 +122,7 @@ async def test_what_happened_to_a_drive(daemon: Daemon) -> None:
     assert (code, len(log["events"]), log["complete"]) == (0, 1, log["total_events"] == 1)
     *_, row = (await shown(daemon, "logs", "persistent-events", "nvme0", "--max", "1")).splitlines()
     assert log["events"][0]["type"].removeprefix("TYPE_").lower().replace("_", "-") in row.split()
+    assert "firmware_revision 1.0.0, controllers[0].controller_id 1" in row
 
 
 async def test_a_page_to_a_file(daemon: Daemon, tmp_path: Path) -> None:

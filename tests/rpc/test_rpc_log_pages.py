@@ -15,8 +15,11 @@ from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
 from nvmed.simulator.faults import Answer, Fault, Hang, Patch, Refuse
 from nvmed.v1 import log_pb2 as pb
+from nvmed.v1 import namespace_pb2
+from nvmed.v1.namespace_pb2_grpc import NamespaceServiceStub
 from tests.rpc.harness import KIB, Daemon
 from tests.rpc.log_calls import read_page, read_refused, reads, refused, stub
+from tests.rpc.namespace_calls import ended
 
 # -- persistent events
 
@@ -29,10 +32,30 @@ async def test_persistent_events(daemon: Daemon) -> None:
     ]
     assert (log.total_events, log.complete, log.serial_number) == (2, True, "NVMED1")
     assert len(log.events[1].data) == 512
+    reset, smart = log.events[0].power_on_or_reset, log.events[1].smart
+    assert (reset.firmware_revision, [one.controller_id for one in reset.controllers]) == ("1.0.0", [1])
+    assert (smart.temperature_celsius, smart.available_spare_percent) == (38, 100)
     assert not log.events[0].HasField("event_time")
     one = await stub(daemon).GetPersistentEventLog(pb.GetPersistentEventLogRequest(controller="nvme0", events_max=1))
     assert (len(one.events), one.complete, one.generation) == (1, False, log.generation + 1)
     assert daemon.drive().log_state.persistent_context is None
+
+
+async def test_events_say_what_was_done_to_namespaces(daemon: Daemon) -> None:
+    spaces = NamespaceServiceStub(daemon.channel)
+    made = await ended(
+        daemon,
+        await spaces.CreateNamespace(namespace_pb2.CreateNamespaceRequest(controller="nvme0", size_blocks=8)),
+        namespace_pb2.CreateNamespaceResponse,
+    )
+    request = namespace_pb2.DeleteNamespaceRequest(controller="nvme0", nsid=made.nsid, acknowledge_data_loss=True)
+    await ended(daemon, await spaces.DeleteNamespace(request), namespace_pb2.DeleteNamespaceResponse)
+    log = await stub(daemon).GetPersistentEventLog(pb.GetPersistentEventLogRequest(controller="nvme0", events_max=2))
+    changes = [event.namespace_change for event in log.events]
+    assert [(one.deleted, one.nsid, one.size_blocks) for one in changes] == [
+        (True, made.nsid, 8),
+        (False, made.nsid, 8),
+    ]
 
 
 async def test_a_drive_that_knows_the_time_dates_its_events(daemon: Daemon) -> None:

@@ -21,7 +21,7 @@ from nvmed.nvme.logpage import LogPageRequest
 from nvmed.nvme.opcodes import NSID_ALL, SelfTestCode
 from nvmed.operations.manager import Manager
 from nvmed.operations.running import Result, Running
-from nvmed.rpc import convert_logs
+from nvmed.rpc import convert_events_log, convert_logs
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert_operation import response
 from nvmed.rpc.mutation import journalled, mutation
@@ -129,7 +129,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
             current_call.get().require(CLEAR_LOG)
             take_over = journalled(self._operations, request, device.resource_name, replayed="release_context")
         found = await self._persistent.read(device, request.events_max or limits.EVENTS_DEFAULT, take_over)
-        return convert_logs.events(device, found)
+        return convert_events_log.events(device, found)
 
     async def GetSupportedLogPages(
         self, request: log_pb2.GetSupportedLogPagesRequest, context: Any

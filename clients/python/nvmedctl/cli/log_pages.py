@@ -96,5 +96,20 @@ EVENTS: render.Columns[pb.PersistentEvent] = (
     ("EVENT", lambda e: render.enum(e, "type") if e.type else f"type {e.raw_type:02x}h"),
     ("CONTROLLER", lambda e: e.controller_id),
     ("PORT", lambda e: e.port_id or "-"),
-    ("DATA", lambda e: f"{len(e.data)} bytes" if e.data else "-"),
+    ("DETAILS", lambda e: _details(e)),
 )
+
+
+def _details(event: pb.PersistentEvent) -> str:
+    """What an event says in a line; of what has no meaning here, how much there is."""
+    kind = event.WhichOneof("details")
+    if kind is None:
+        return f"{len(event.data)} bytes" if event.data else "-"
+    value = getattr(event, kind)
+    if isinstance(value, int):
+        return f"code {value}"
+    return render.line(value, without=LARGE)
+
+
+LARGE = ("temperature_sensors", "reason_identifier")
+"""What a line has no room for."""

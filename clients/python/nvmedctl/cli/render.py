@@ -70,6 +70,12 @@ def details(message: Message, without: str | tuple[str, ...] = ()) -> str:
     return _rendered(view)
 
 
+def line(message: Message, without: str | tuple[str, ...] = ()) -> str:
+    """The fields of `details` in one line; numbers that are 0 and what is not so are left out too."""
+    shown = (f"{path} {value}" for path, value in _fields(message) if not path.startswith(without))
+    return ", ".join(text for text in shown if not text.endswith((" 0", " no"))) or "-"
+
+
 def _rendered(view: Table) -> str:
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     with console.capture() as captured:
