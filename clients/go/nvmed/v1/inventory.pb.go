@@ -31,8 +31,10 @@ type ListControllersRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the answer before; the other fields must be the same as then.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160: comparisons with `=`, `!=` or `:` (has) of fields of Controller, joined by AND, for example
-	// `transport = "tcp" AND state = LIVE`.
+	// AIP-160: comparisons of fields of Controller with `=`, `!=`, `<`, `<=`, `>`, `>=` or `:` (has), joined by AND, OR,
+	// NOT and parentheses, for example `transport = "tcp" AND (state = LIVE OR state = CONNECTING)`. OR binds more tightly
+	// than AND. `*` begins or ends a value that any text may begin or end with; `:*` asks whether there is a value. Of a
+	// repeated field, one element that fits is enough; `paths.ana_state` is a field of a field.
 	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -3228,8 +3228,9 @@ type GetOcpSmartLogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. `controllers/{controller}`, or a device node now.
 	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
-	// UUID index of the OCP specification in the controller's UUID list, 0 if it has none.
-	UuidIndex uint32 `protobuf:"varint,2,opt,name=uuid_index,json=uuidIndex,proto3" json:"uuid_index,omitempty"`
+	// UUID index of the OCP specification. If not set, it is looked up in the controller's UUID list, and is 0 where
+	// there is none or OCP is not in it.
+	UuidIndex *uint32 `protobuf:"varint,2,opt,name=uuid_index,json=uuidIndex,proto3,oneof" json:"uuid_index,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw    bool `protobuf:"varint,3,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -3274,8 +3275,8 @@ func (x *GetOcpSmartLogRequest) GetController() string {
 }
 
 func (x *GetOcpSmartLogRequest) GetUuidIndex() uint32 {
-	if x != nil {
-		return x.UuidIndex
+	if x != nil && x.UuidIndex != nil {
+		return *x.UuidIndex
 	}
 	return 0
 }
@@ -4824,15 +4825,16 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\blog_page\x18\x01 \x01(\rR\alogPage\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x124\n" +
 	"\x16index_offset_supported\x18\x03 \x01(\bR\x14indexOffsetSupported\x12#\n" +
-	"\rpage_specific\x18\x04 \x01(\rR\fpageSpecific\"w\n" +
+	"\rpage_specific\x18\x04 \x01(\rR\fpageSpecific\"\x8b\x01\n" +
 	"\x15GetOcpSmartLogRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x1d\n" +
+	"controller\x12\"\n" +
 	"\n" +
-	"uuid_index\x18\x02 \x01(\rR\tuuidIndex\x12\x1f\n" +
+	"uuid_index\x18\x02 \x01(\rH\x00R\tuuidIndex\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
-	"includeRaw\"\xc8\r\n" +
+	"includeRawB\r\n" +
+	"\v_uuid_index\"\xc8\r\n" +
 	"\vOcpSmartLog\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -5086,6 +5088,7 @@ func file_nvmed_v1_log_proto_init() {
 	file_nvmed_v1_log_proto_msgTypes[17].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[19].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[20].OneofWrappers = []any{}
+	file_nvmed_v1_log_proto_msgTypes[26].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[28].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[29].OneofWrappers = []any{
 		(*ReadLogPageResponse_Header)(nil),

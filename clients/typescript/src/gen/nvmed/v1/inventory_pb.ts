@@ -41,8 +41,10 @@ export type ListControllersRequest = Message<"nvmed.v1.ListControllersRequest"> 
   pageToken: string;
 
   /**
-   * AIP-160: comparisons with `=`, `!=` or `:` (has) of fields of Controller, joined by AND, for example
-   * `transport = "tcp" AND state = LIVE`.
+   * AIP-160: comparisons of fields of Controller with `=`, `!=`, `<`, `<=`, `>`, `>=` or `:` (has), joined by AND, OR,
+   * NOT and parentheses, for example `transport = "tcp" AND (state = LIVE OR state = CONNECTING)`. OR binds more tightly
+   * than AND. `*` begins or ends a value that any text may begin or end with; `:*` asks whether there is a value. Of a
+   * repeated field, one element that fits is enough; `paths.ana_state` is a field of a field.
    *
    * @generated from field: string filter = 3;
    */
