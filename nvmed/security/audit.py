@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, unique
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -269,17 +270,17 @@ class _Writer:
             failure = _why(exc)
             self._keep([job.fields for job in jobs if job.keep and job.fields is not None])
             if failure != self._said:
-                log.error("audit_unavailable", message=failure)
+                _say(lambda: log.error("audit_unavailable", message=failure))
             self._said = failure
             return failure
         self._kept.clear()
         self.lose(-lost)
         if self._said:
-            log.warning("audit_available", kept=len(kept))
+            _say(lambda: log.warning("audit_available", kept=len(kept)))
             self._said = ""
         if self._journal is not None:
             for fields in (*kept, *new):
-                self._journal.info("audit", about=fields)
+                _say(partial(self._journal.info, "audit", about=fields))
         return ""
 
     def _keep(self, records: Sequence[dict[str, Any]]) -> None:
@@ -305,6 +306,12 @@ def _taken(jobs: SimpleQueue[_Job | None]) -> tuple[list[_Job], bool]:
     return taken, True
 
 
+def _say(line: Callable[[], object]) -> None:
+    """A log that cannot be written must not end the audit."""
+    with suppress(OSError, ValueError):
+        line()
+
+
 def _lost(count: int) -> dict[str, Any]:
     return Event(Kind.LOST, message=f"{count} records could not be kept").fields()
 
@@ -316,7 +323,7 @@ def _why(exc: Exception) -> str:
         return exc.strerror or str(exc)
     if isinstance(exc, Damaged):
         return str(exc)
-    log.error("bug", exc_info=exc)
+    _say(lambda: log.error("bug", exc_info=exc))
     return "a bug in nvmed; its log has the details"
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-from nvmed.v1.admin_pb2 import ListAuditRecordsRequest
+from nvmed.v1.admin_pb2 import AuditRecord, ListAuditRecordsRequest
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
-from nvmed.v1.inventory_pb2 import ResetControllerRequest
+from nvmed.v1.inventory_pb2 import ListControllersRequest, ResetControllerRequest
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
 from tests.process.conftest import StartProcess
 
@@ -90,3 +91,53 @@ def test_the_policy_from_the_command_line(start_process: StartProcess) -> None:
     assert (code, found["allowed"], found["role"]) == (0, True, "admin")
     code, found, _ = nvmedctl(*asked, "nvmed.v1.KeyService/ReadKey", "--principal", "dns:other.example.org")
     assert (code, found["allowed"], found["permission"]) == (0, False, "keys.read")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("only root can mount a small file system, and not everywhere")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_stops_changes_until_there_is_room(
+    start_process: StartProcess, tmp_path: Path, small_disk: Path
+) -> None:
+    """No change is answered that is not in the audit, no record is half there, and what is read is read."""
+    file = tmp_path / "nvmed.toml"
+    file.write_text(f'[audit]\ndirectory = "{small_disk}/audit"\n')
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(64 * 1024))
+    daemon = start_process("--simulate", "1", "--config", str(file))
+    request = ResetControllerRequest(name="controllers/" + "x" * 450)
+    reasons = []
+    with grpc.insecure_channel(daemon.address) as channel:
+        inventory, admin = InventoryServiceStub(channel), AdminServiceStub(channel)
+        while "UNAVAILABLE" not in reasons:
+            reasons.append(code_of(inventory, request))
+        assert reasons[:3] == ["NOT_FOUND"] * 3
+        listed = inventory.ListControllers(ListControllersRequest())
+        assert listed.controllers
+        assert code_of(inventory, request) == "UNAVAILABLE"
+        attempts = [
+            record
+            for record in admin.ListAuditRecords(ListAuditRecordsRequest(page_size=500)).audit_records
+            if record.event == AuditRecord.EVENT_ATTEMPT
+        ]
+        assert len(attempts) == reasons.count("NOT_FOUND")
+        filler.unlink()
+        assert code_of(inventory, request) == "NOT_FOUND"
+    code, found, _ = nvmedctl("audit", "verify", small_disk / "audit")
+    assert (code, found["problems"], found["incomplete"]) == (0, [], "")
+
+
+def code_of(inventory: InventoryServiceStub, request: ResetControllerRequest) -> str:
+    """The code that a change fails with."""
+    with pytest.raises(grpc.RpcError) as failure:
+        inventory.ResetController(request)
+    return str(failure.value.code().name)

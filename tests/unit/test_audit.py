@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -117,6 +119,23 @@ async def test_a_disk_that_hangs_refuses_changes_and_holds_up_nobody(
     assert written(audit)[:2] == [("attempt", "1"), ("attempt", "2")]
     assert ("outcome", "2") in written(audit)
     assert verify(audit.directory).problems == []
+
+
+class Broken(io.StringIO):
+    """A log on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", Broken())
+        audit = Audit(config.Config(state_dir=str(tmp_path)))
+        await audit.write(attempt(1))
+        await audit.write(attempt(2))
+    assert written(audit) == [("attempt", "1"), ("attempt", "2")]
+    await audit.close()
 
 
 async def test_a_file_that_is_deleted_stops_changes(audit: Audit) -> None:
