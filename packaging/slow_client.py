@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,11 @@ SOCKET = Path("/run/nvmed/admin.sock")
 
 
 def hold_stream() -> None:
-    """Take the header of a log and no more until the daemon stops; say how the stream ended."""
+    """Take the header of a log and no more until the daemon has ended; say how the stream did."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(SOCKET))
+        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    daemon = Path(f"/proc/{pid}")
     options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16384)]
     with grpc.insecure_channel(f"unix:{SOCKET}", options=options) as channel:
         request = StreamTelemetryRequest(
@@ -29,7 +34,7 @@ def hold_stream() -> None:
         )
         stream = TelemetryServiceStub(channel).StreamTelemetry(request)
         print(next(stream).WhichOneof("part"), flush=True)
-        while SOCKET.exists():  # the daemon removes it when it has stopped
+        while daemon.exists():
             time.sleep(0.1)
         try:
             for _ in stream:
