@@ -25,7 +25,7 @@ async def test_what_a_drive_has(pair: Daemon) -> None:
     assert rows[0] == ["NSID", "ATTACHED", "CONTROLLERS", "NODE"]
     assert [row[:2] for row in rows[1:]] == [["1", "yes"], ["2", "no"], ["3", "no"]]
     _, found, _ = await nvmedctl(pair, COMMAND, "allocated", "nvme0", "--attached")
-    assert [each["nsid"] for each in found["namespaces"]] == [1]
+    assert (found["controller"], [each["nsid"] for each in found["namespaces"]]) == ("controllers/pair-1", [1])
     code, found, _ = await nvmedctl(pair, COMMAND, "identity", "nvme0", "2", "--include-raw")
     assert (code, found["attached"], found["size_bytes"]) == (0, False, str(32 * 2**20))
     assert len(base64.b64decode(found["raw"])) == 4096

@@ -58,10 +58,10 @@ async def allocated(session: Session, controller: str, attached_only: bool) -> N
     """
     request = pb.ListAllocatedNamespacesRequest(controller=controller, attached_only=attached_only)
     stub = session.client.namespaces
-    found = [item async for item in pages(stub.ListAllocatedNamespaces, request, lambda r: r.namespaces)]
-    name = controller if controller.startswith("controllers/") else ""
-    answer = pb.ListAllocatedNamespacesResponse(controller=name, namespaces=found)
-    session.show(answer, lambda: render.table(ALLOCATED, found))
+    found = [page async for page in pages(stub.ListAllocatedNamespaces, request, lambda response: (response,))]
+    everything = [namespace for page in found for namespace in page.namespaces]
+    answer = pb.ListAllocatedNamespacesResponse(controller=found[0].controller, namespaces=everything)
+    session.show(answer, lambda: render.table(ALLOCATED, everything))
 
 
 @command(namespaces, "identity")
