@@ -2825,7 +2825,25 @@ type PersistentEvent struct {
 	// Vendor specific information.
 	VendorSpecific []byte `protobuf:"bytes,8,opt,name=vendor_specific,json=vendorSpecific,proto3" json:"vendor_specific,omitempty"`
 	// Event data, whose layout is the type's (Base 2.0, section 5.16.1.14.1).
-	Data          []byte `protobuf:"bytes,9,opt,name=data,proto3" json:"data,omitempty"`
+	Data []byte `protobuf:"bytes,9,opt,name=data,proto3" json:"data,omitempty"`
+	// What the data say; not set for types that are not known, and where data are too short for their type.
+	//
+	// Types that are valid to be assigned to Details:
+	//
+	//	*PersistentEvent_Smart
+	//	*PersistentEvent_FirmwareCommit_
+	//	*PersistentEvent_TimestampChange_
+	//	*PersistentEvent_PowerOnOrReset_
+	//	*PersistentEvent_HardwareErrorCode
+	//	*PersistentEvent_NamespaceChange_
+	//	*PersistentEvent_FormatStart_
+	//	*PersistentEvent_FormatCompletion_
+	//	*PersistentEvent_SanitizeStart_
+	//	*PersistentEvent_SanitizeCompletion_
+	//	*PersistentEvent_FeatureChange_
+	//	*PersistentEvent_TelemetryCapture_
+	//	*PersistentEvent_ThermalExcursion_
+	Details       isPersistentEvent_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2922,6 +2940,225 @@ func (x *PersistentEvent) GetData() []byte {
 	}
 	return nil
 }
+
+func (x *PersistentEvent) GetDetails() isPersistentEvent_Details {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetSmart() *SmartLog {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_Smart); ok {
+			return x.Smart
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetFirmwareCommit() *PersistentEvent_FirmwareCommit {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_FirmwareCommit_); ok {
+			return x.FirmwareCommit
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetTimestampChange() *PersistentEvent_TimestampChange {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_TimestampChange_); ok {
+			return x.TimestampChange
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetPowerOnOrReset() *PersistentEvent_PowerOnOrReset {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_PowerOnOrReset_); ok {
+			return x.PowerOnOrReset
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetHardwareErrorCode() uint32 {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_HardwareErrorCode); ok {
+			return x.HardwareErrorCode
+		}
+	}
+	return 0
+}
+
+func (x *PersistentEvent) GetNamespaceChange() *PersistentEvent_NamespaceChange {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_NamespaceChange_); ok {
+			return x.NamespaceChange
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetFormatStart() *PersistentEvent_FormatStart {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_FormatStart_); ok {
+			return x.FormatStart
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetFormatCompletion() *PersistentEvent_FormatCompletion {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_FormatCompletion_); ok {
+			return x.FormatCompletion
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetSanitizeStart() *PersistentEvent_SanitizeStart {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_SanitizeStart_); ok {
+			return x.SanitizeStart
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetSanitizeCompletion() *PersistentEvent_SanitizeCompletion {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_SanitizeCompletion_); ok {
+			return x.SanitizeCompletion
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetFeatureChange() *PersistentEvent_FeatureChange {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_FeatureChange_); ok {
+			return x.FeatureChange
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetTelemetryCapture() *PersistentEvent_TelemetryCapture {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_TelemetryCapture_); ok {
+			return x.TelemetryCapture
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetThermalExcursion() *PersistentEvent_ThermalExcursion {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_ThermalExcursion_); ok {
+			return x.ThermalExcursion
+		}
+	}
+	return nil
+}
+
+type isPersistentEvent_Details interface {
+	isPersistentEvent_Details()
+}
+
+type PersistentEvent_Smart struct {
+	// TYPE_SMART_HEALTH_SNAPSHOT; without its controller and namespace.
+	Smart *SmartLog `protobuf:"bytes,10,opt,name=smart,proto3,oneof"`
+}
+
+type PersistentEvent_FirmwareCommit_ struct {
+	// TYPE_FIRMWARE_COMMIT.
+	FirmwareCommit *PersistentEvent_FirmwareCommit `protobuf:"bytes,11,opt,name=firmware_commit,json=firmwareCommit,proto3,oneof"`
+}
+
+type PersistentEvent_TimestampChange_ struct {
+	// TYPE_TIMESTAMP_CHANGE.
+	TimestampChange *PersistentEvent_TimestampChange `protobuf:"bytes,12,opt,name=timestamp_change,json=timestampChange,proto3,oneof"`
+}
+
+type PersistentEvent_PowerOnOrReset_ struct {
+	// TYPE_POWER_ON_OR_RESET.
+	PowerOnOrReset *PersistentEvent_PowerOnOrReset `protobuf:"bytes,13,opt,name=power_on_or_reset,json=powerOnOrReset,proto3,oneof"`
+}
+
+type PersistentEvent_HardwareErrorCode struct {
+	// TYPE_NVM_SUBSYSTEM_HARDWARE_ERROR: the error's code.
+	HardwareErrorCode uint32 `protobuf:"varint,14,opt,name=hardware_error_code,json=hardwareErrorCode,proto3,oneof"`
+}
+
+type PersistentEvent_NamespaceChange_ struct {
+	// TYPE_CHANGE_NAMESPACE.
+	NamespaceChange *PersistentEvent_NamespaceChange `protobuf:"bytes,15,opt,name=namespace_change,json=namespaceChange,proto3,oneof"`
+}
+
+type PersistentEvent_FormatStart_ struct {
+	// TYPE_FORMAT_NVM_START.
+	FormatStart *PersistentEvent_FormatStart `protobuf:"bytes,16,opt,name=format_start,json=formatStart,proto3,oneof"`
+}
+
+type PersistentEvent_FormatCompletion_ struct {
+	// TYPE_FORMAT_NVM_COMPLETION.
+	FormatCompletion *PersistentEvent_FormatCompletion `protobuf:"bytes,17,opt,name=format_completion,json=formatCompletion,proto3,oneof"`
+}
+
+type PersistentEvent_SanitizeStart_ struct {
+	// TYPE_SANITIZE_START.
+	SanitizeStart *PersistentEvent_SanitizeStart `protobuf:"bytes,18,opt,name=sanitize_start,json=sanitizeStart,proto3,oneof"`
+}
+
+type PersistentEvent_SanitizeCompletion_ struct {
+	// TYPE_SANITIZE_COMPLETION.
+	SanitizeCompletion *PersistentEvent_SanitizeCompletion `protobuf:"bytes,19,opt,name=sanitize_completion,json=sanitizeCompletion,proto3,oneof"`
+}
+
+type PersistentEvent_FeatureChange_ struct {
+	// TYPE_SET_FEATURE.
+	FeatureChange *PersistentEvent_FeatureChange `protobuf:"bytes,20,opt,name=feature_change,json=featureChange,proto3,oneof"`
+}
+
+type PersistentEvent_TelemetryCapture_ struct {
+	// TYPE_TELEMETRY_LOG_CREATED.
+	TelemetryCapture *PersistentEvent_TelemetryCapture `protobuf:"bytes,21,opt,name=telemetry_capture,json=telemetryCapture,proto3,oneof"`
+}
+
+type PersistentEvent_ThermalExcursion_ struct {
+	// TYPE_THERMAL_EXCURSION.
+	ThermalExcursion *PersistentEvent_ThermalExcursion `protobuf:"bytes,22,opt,name=thermal_excursion,json=thermalExcursion,proto3,oneof"`
+}
+
+func (*PersistentEvent_Smart) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_FirmwareCommit_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_TimestampChange_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_PowerOnOrReset_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_HardwareErrorCode) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_NamespaceChange_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_FormatStart_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_FormatCompletion_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_SanitizeStart_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_SanitizeCompletion_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_FeatureChange_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_TelemetryCapture_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_ThermalExcursion_) isPersistentEvent_Details() {}
 
 // Persistent Event log.
 type PersistentEventLog struct {
@@ -4348,6 +4585,873 @@ func (x *ErrorLogEntry_Location) GetBit() uint32 {
 	return 0
 }
 
+// Firmware was committed.
+type PersistentEvent_FirmwareCommit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision that ran.
+	PreviousRevision string `protobuf:"bytes,1,opt,name=previous_revision,json=previousRevision,proto3" json:"previous_revision,omitempty"`
+	// Revision that was committed.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Commit action (CA).
+	CommitAction uint32 `protobuf:"varint,3,opt,name=commit_action,json=commitAction,proto3" json:"commit_action,omitempty"`
+	// Slot.
+	Slot uint32 `protobuf:"varint,4,opt,name=slot,proto3" json:"slot,omitempty"`
+	// Status that the command ended with: type in bits 10:8, code in bits 7:0.
+	RawStatus uint32 `protobuf:"varint,5,opt,name=raw_status,json=rawStatus,proto3" json:"raw_status,omitempty"`
+	// Name of the status.
+	StatusMnemonic string `protobuf:"bytes,6,opt,name=status_mnemonic,json=statusMnemonic,proto3" json:"status_mnemonic,omitempty"`
+	// Result code of the vendor.
+	VendorResult  uint32 `protobuf:"varint,7,opt,name=vendor_result,json=vendorResult,proto3" json:"vendor_result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_FirmwareCommit) Reset() {
+	*x = PersistentEvent_FirmwareCommit{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_FirmwareCommit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_FirmwareCommit) ProtoMessage() {}
+
+func (x *PersistentEvent_FirmwareCommit) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_FirmwareCommit.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_FirmwareCommit) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 0}
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetPreviousRevision() string {
+	if x != nil {
+		return x.PreviousRevision
+	}
+	return ""
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetCommitAction() uint32 {
+	if x != nil {
+		return x.CommitAction
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetSlot() uint32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetRawStatus() uint32 {
+	if x != nil {
+		return x.RawStatus
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetStatusMnemonic() string {
+	if x != nil {
+		return x.StatusMnemonic
+	}
+	return ""
+}
+
+func (x *PersistentEvent_FirmwareCommit) GetVendorResult() uint32 {
+	if x != nil {
+		return x.VendorResult
+	}
+	return 0
+}
+
+// The clock was set.
+type PersistentEvent_TimestampChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it showed before, in milliseconds.
+	PreviousTimestampMs uint64 `protobuf:"varint,1,opt,name=previous_timestamp_ms,json=previousTimestampMs,proto3" json:"previous_timestamp_ms,omitempty"`
+	// Time since the last reset, in milliseconds.
+	SinceResetMs  uint64 `protobuf:"varint,2,opt,name=since_reset_ms,json=sinceResetMs,proto3" json:"since_reset_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_TimestampChange) Reset() {
+	*x = PersistentEvent_TimestampChange{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_TimestampChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_TimestampChange) ProtoMessage() {}
+
+func (x *PersistentEvent_TimestampChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_TimestampChange.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_TimestampChange) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 1}
+}
+
+func (x *PersistentEvent_TimestampChange) GetPreviousTimestampMs() uint64 {
+	if x != nil {
+		return x.PreviousTimestampMs
+	}
+	return 0
+}
+
+func (x *PersistentEvent_TimestampChange) GetSinceResetMs() uint64 {
+	if x != nil {
+		return x.SinceResetMs
+	}
+	return 0
+}
+
+// Power on, or a reset.
+type PersistentEvent_PowerOnOrReset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Firmware revision that runs.
+	FirmwareRevision string `protobuf:"bytes,1,opt,name=firmware_revision,json=firmwareRevision,proto3" json:"firmware_revision,omitempty"`
+	// The controllers of the NVM subsystem.
+	Controllers   []*PersistentEvent_PowerOnOrReset_ControllerReset `protobuf:"bytes,2,rep,name=controllers,proto3" json:"controllers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_PowerOnOrReset) Reset() {
+	*x = PersistentEvent_PowerOnOrReset{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_PowerOnOrReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_PowerOnOrReset) ProtoMessage() {}
+
+func (x *PersistentEvent_PowerOnOrReset) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_PowerOnOrReset.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_PowerOnOrReset) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 2}
+}
+
+func (x *PersistentEvent_PowerOnOrReset) GetFirmwareRevision() string {
+	if x != nil {
+		return x.FirmwareRevision
+	}
+	return ""
+}
+
+func (x *PersistentEvent_PowerOnOrReset) GetControllers() []*PersistentEvent_PowerOnOrReset_ControllerReset {
+	if x != nil {
+		return x.Controllers
+	}
+	return nil
+}
+
+// A namespace was created or deleted.
+type PersistentEvent_NamespaceChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it was deleted; created if not.
+	Deleted bool `protobuf:"varint,1,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// Namespace identifier.
+	Nsid uint32 `protobuf:"varint,2,opt,name=nsid,proto3" json:"nsid,omitempty"`
+	// Size (NSZE).
+	SizeBlocks uint64 `protobuf:"varint,3,opt,name=size_blocks,json=sizeBlocks,proto3" json:"size_blocks,omitempty"`
+	// Capacity (NCAP).
+	CapacityBlocks uint64 `protobuf:"varint,4,opt,name=capacity_blocks,json=capacityBlocks,proto3" json:"capacity_blocks,omitempty"`
+	// Formatted LBA size (FLBAS).
+	FormattedLbaSize uint32 `protobuf:"varint,5,opt,name=formatted_lba_size,json=formattedLbaSize,proto3" json:"formatted_lba_size,omitempty"`
+	// Protection settings (DPS).
+	ProtectionSettings uint32 `protobuf:"varint,6,opt,name=protection_settings,json=protectionSettings,proto3" json:"protection_settings,omitempty"`
+	// Whether it may be attached to several controllers.
+	Shared bool `protobuf:"varint,7,opt,name=shared,proto3" json:"shared,omitempty"`
+	// ANA group.
+	AnaGroupId uint32 `protobuf:"varint,8,opt,name=ana_group_id,json=anaGroupId,proto3" json:"ana_group_id,omitempty"`
+	// NVM set.
+	NvmSetId      uint32 `protobuf:"varint,9,opt,name=nvm_set_id,json=nvmSetId,proto3" json:"nvm_set_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_NamespaceChange) Reset() {
+	*x = PersistentEvent_NamespaceChange{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_NamespaceChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_NamespaceChange) ProtoMessage() {}
+
+func (x *PersistentEvent_NamespaceChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_NamespaceChange.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_NamespaceChange) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 3}
+}
+
+func (x *PersistentEvent_NamespaceChange) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+func (x *PersistentEvent_NamespaceChange) GetNsid() uint32 {
+	if x != nil {
+		return x.Nsid
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetSizeBlocks() uint64 {
+	if x != nil {
+		return x.SizeBlocks
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetCapacityBlocks() uint64 {
+	if x != nil {
+		return x.CapacityBlocks
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetFormattedLbaSize() uint32 {
+	if x != nil {
+		return x.FormattedLbaSize
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetProtectionSettings() uint32 {
+	if x != nil {
+		return x.ProtectionSettings
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *PersistentEvent_NamespaceChange) GetAnaGroupId() uint32 {
+	if x != nil {
+		return x.AnaGroupId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_NamespaceChange) GetNvmSetId() uint32 {
+	if x != nil {
+		return x.NvmSetId
+	}
+	return 0
+}
+
+// A format began.
+type PersistentEvent_FormatStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace identifier.
+	Nsid uint32 `protobuf:"varint,1,opt,name=nsid,proto3" json:"nsid,omitempty"`
+	// Format NVM attributes (FNA).
+	FormatAttributes uint32 `protobuf:"varint,2,opt,name=format_attributes,json=formatAttributes,proto3" json:"format_attributes,omitempty"`
+	// Dword 10 of the command.
+	CommandDword_10 uint32 `protobuf:"varint,3,opt,name=command_dword_10,json=commandDword10,proto3" json:"command_dword_10,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_FormatStart) Reset() {
+	*x = PersistentEvent_FormatStart{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_FormatStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_FormatStart) ProtoMessage() {}
+
+func (x *PersistentEvent_FormatStart) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_FormatStart.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_FormatStart) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 4}
+}
+
+func (x *PersistentEvent_FormatStart) GetNsid() uint32 {
+	if x != nil {
+		return x.Nsid
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatStart) GetFormatAttributes() uint32 {
+	if x != nil {
+		return x.FormatAttributes
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatStart) GetCommandDword_10() uint32 {
+	if x != nil {
+		return x.CommandDword_10
+	}
+	return 0
+}
+
+// A format ended.
+type PersistentEvent_FormatCompletion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace identifier.
+	Nsid uint32 `protobuf:"varint,1,opt,name=nsid,proto3" json:"nsid,omitempty"`
+	// How much was still to be done at the last progress that was logged.
+	SmallestRemainingPercent uint32 `protobuf:"varint,2,opt,name=smallest_remaining_percent,json=smallestRemainingPercent,proto3" json:"smallest_remaining_percent,omitempty"`
+	// Format NVM status, the specification's bits.
+	FormatStatusBits uint32 `protobuf:"varint,3,opt,name=format_status_bits,json=formatStatusBits,proto3" json:"format_status_bits,omitempty"`
+	// Vendor specific.
+	CompletionInformation uint32 `protobuf:"varint,4,opt,name=completion_information,json=completionInformation,proto3" json:"completion_information,omitempty"`
+	// Status field, as the drive wrote it.
+	StatusField   uint32 `protobuf:"varint,5,opt,name=status_field,json=statusField,proto3" json:"status_field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_FormatCompletion) Reset() {
+	*x = PersistentEvent_FormatCompletion{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_FormatCompletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_FormatCompletion) ProtoMessage() {}
+
+func (x *PersistentEvent_FormatCompletion) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_FormatCompletion.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_FormatCompletion) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 5}
+}
+
+func (x *PersistentEvent_FormatCompletion) GetNsid() uint32 {
+	if x != nil {
+		return x.Nsid
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatCompletion) GetSmallestRemainingPercent() uint32 {
+	if x != nil {
+		return x.SmallestRemainingPercent
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatCompletion) GetFormatStatusBits() uint32 {
+	if x != nil {
+		return x.FormatStatusBits
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatCompletion) GetCompletionInformation() uint32 {
+	if x != nil {
+		return x.CompletionInformation
+	}
+	return 0
+}
+
+func (x *PersistentEvent_FormatCompletion) GetStatusField() uint32 {
+	if x != nil {
+		return x.StatusField
+	}
+	return 0
+}
+
+// A sanitize operation began.
+type PersistentEvent_SanitizeStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sanitize capabilities (SANICAP).
+	SanitizeCapabilities uint32 `protobuf:"varint,1,opt,name=sanitize_capabilities,json=sanitizeCapabilities,proto3" json:"sanitize_capabilities,omitempty"`
+	// Dword 10 of the command.
+	CommandDword_10 uint32 `protobuf:"varint,2,opt,name=command_dword_10,json=commandDword10,proto3" json:"command_dword_10,omitempty"`
+	// Dword 11 of the command: the pattern of an overwrite.
+	CommandDword_11 uint32 `protobuf:"varint,3,opt,name=command_dword_11,json=commandDword11,proto3" json:"command_dword_11,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_SanitizeStart) Reset() {
+	*x = PersistentEvent_SanitizeStart{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_SanitizeStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_SanitizeStart) ProtoMessage() {}
+
+func (x *PersistentEvent_SanitizeStart) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_SanitizeStart.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_SanitizeStart) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 6}
+}
+
+func (x *PersistentEvent_SanitizeStart) GetSanitizeCapabilities() uint32 {
+	if x != nil {
+		return x.SanitizeCapabilities
+	}
+	return 0
+}
+
+func (x *PersistentEvent_SanitizeStart) GetCommandDword_10() uint32 {
+	if x != nil {
+		return x.CommandDword_10
+	}
+	return 0
+}
+
+func (x *PersistentEvent_SanitizeStart) GetCommandDword_11() uint32 {
+	if x != nil {
+		return x.CommandDword_11
+	}
+	return 0
+}
+
+// A sanitize operation ended.
+type PersistentEvent_SanitizeCompletion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How far it was, 0 to 1.
+	FractionComplete float64 `protobuf:"fixed64,1,opt,name=fraction_complete,json=fractionComplete,proto3" json:"fraction_complete,omitempty"`
+	// How it ended.
+	State SanitizeStatus_State `protobuf:"varint,2,opt,name=state,proto3,enum=nvmed.v1.SanitizeStatus_State" json:"state,omitempty"`
+	// Vendor specific.
+	CompletionInformation uint32 `protobuf:"varint,3,opt,name=completion_information,json=completionInformation,proto3" json:"completion_information,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_SanitizeCompletion) Reset() {
+	*x = PersistentEvent_SanitizeCompletion{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_SanitizeCompletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_SanitizeCompletion) ProtoMessage() {}
+
+func (x *PersistentEvent_SanitizeCompletion) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_SanitizeCompletion.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_SanitizeCompletion) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 7}
+}
+
+func (x *PersistentEvent_SanitizeCompletion) GetFractionComplete() float64 {
+	if x != nil {
+		return x.FractionComplete
+	}
+	return 0
+}
+
+func (x *PersistentEvent_SanitizeCompletion) GetState() SanitizeStatus_State {
+	if x != nil {
+		return x.State
+	}
+	return SanitizeStatus_STATE_UNSPECIFIED
+}
+
+func (x *PersistentEvent_SanitizeCompletion) GetCompletionInformation() uint32 {
+	if x != nil {
+		return x.CompletionInformation
+	}
+	return 0
+}
+
+// A feature was set.
+type PersistentEvent_FeatureChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Dwords of the command, from 10 on; the feature's identifier is in bits 7:0 of the first.
+	CommandDwords []uint32 `protobuf:"varint,1,rep,packed,name=command_dwords,json=commandDwords,proto3" json:"command_dwords,omitempty"`
+	// Feature identifier.
+	FeatureId     uint32 `protobuf:"varint,2,opt,name=feature_id,json=featureId,proto3" json:"feature_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_FeatureChange) Reset() {
+	*x = PersistentEvent_FeatureChange{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_FeatureChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_FeatureChange) ProtoMessage() {}
+
+func (x *PersistentEvent_FeatureChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_FeatureChange.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_FeatureChange) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 8}
+}
+
+func (x *PersistentEvent_FeatureChange) GetCommandDwords() []uint32 {
+	if x != nil {
+		return x.CommandDwords
+	}
+	return nil
+}
+
+func (x *PersistentEvent_FeatureChange) GetFeatureId() uint32 {
+	if x != nil {
+		return x.FeatureId
+	}
+	return 0
+}
+
+// A telemetry log was captured.
+type PersistentEvent_TelemetryCapture struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the controller did so by itself; a host if not.
+	ControllerInitiated bool `protobuf:"varint,1,opt,name=controller_initiated,json=controllerInitiated,proto3" json:"controller_initiated,omitempty"`
+	// Its generation.
+	GenerationNumber uint32 `protobuf:"varint,2,opt,name=generation_number,json=generationNumber,proto3" json:"generation_number,omitempty"`
+	// Reason identifier, 128 bytes, vendor specific.
+	ReasonIdentifier []byte `protobuf:"bytes,3,opt,name=reason_identifier,json=reasonIdentifier,proto3" json:"reason_identifier,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_TelemetryCapture) Reset() {
+	*x = PersistentEvent_TelemetryCapture{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_TelemetryCapture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_TelemetryCapture) ProtoMessage() {}
+
+func (x *PersistentEvent_TelemetryCapture) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_TelemetryCapture.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_TelemetryCapture) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 9}
+}
+
+func (x *PersistentEvent_TelemetryCapture) GetControllerInitiated() bool {
+	if x != nil {
+		return x.ControllerInitiated
+	}
+	return false
+}
+
+func (x *PersistentEvent_TelemetryCapture) GetGenerationNumber() uint32 {
+	if x != nil {
+		return x.GenerationNumber
+	}
+	return 0
+}
+
+func (x *PersistentEvent_TelemetryCapture) GetReasonIdentifier() []byte {
+	if x != nil {
+		return x.ReasonIdentifier
+	}
+	return nil
+}
+
+// A temperature crossed a threshold.
+type PersistentEvent_ThermalExcursion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How far above the threshold, in degrees Celsius.
+	OverTemperatureCelsius uint32 `protobuf:"varint,1,opt,name=over_temperature_celsius,json=overTemperatureCelsius,proto3" json:"over_temperature_celsius,omitempty"`
+	// Which threshold, as the specification numbers them.
+	Threshold     uint32 `protobuf:"varint,2,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_ThermalExcursion) Reset() {
+	*x = PersistentEvent_ThermalExcursion{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_ThermalExcursion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_ThermalExcursion) ProtoMessage() {}
+
+func (x *PersistentEvent_ThermalExcursion) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_ThermalExcursion.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_ThermalExcursion) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 10}
+}
+
+func (x *PersistentEvent_ThermalExcursion) GetOverTemperatureCelsius() uint32 {
+	if x != nil {
+		return x.OverTemperatureCelsius
+	}
+	return 0
+}
+
+func (x *PersistentEvent_ThermalExcursion) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+// A controller then.
+type PersistentEvent_PowerOnOrReset_ControllerReset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Controller identifier.
+	ControllerId uint32 `protobuf:"varint,1,opt,name=controller_id,json=controllerId,proto3" json:"controller_id,omitempty"`
+	// How firmware was activated, as the specification numbers it.
+	FirmwareActivation uint32 `protobuf:"varint,2,opt,name=firmware_activation,json=firmwareActivation,proto3" json:"firmware_activation,omitempty"`
+	// What was in progress, as the specification numbers it.
+	OperationInProgress uint32 `protobuf:"varint,3,opt,name=operation_in_progress,json=operationInProgress,proto3" json:"operation_in_progress,omitempty"`
+	// Power cycles.
+	PowerCycles uint32 `protobuf:"varint,4,opt,name=power_cycles,json=powerCycles,proto3" json:"power_cycles,omitempty"`
+	// How long it was powered, in milliseconds.
+	PowerOnMs uint64 `protobuf:"varint,5,opt,name=power_on_ms,json=powerOnMs,proto3" json:"power_on_ms,omitempty"`
+	// What its clock showed, in milliseconds.
+	TimestampMs   uint64 `protobuf:"varint,6,opt,name=timestamp_ms,json=timestampMs,proto3" json:"timestamp_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) Reset() {
+	*x = PersistentEvent_PowerOnOrReset_ControllerReset{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_PowerOnOrReset_ControllerReset) ProtoMessage() {}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_PowerOnOrReset_ControllerReset.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_PowerOnOrReset_ControllerReset) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 2, 0}
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetControllerId() uint32 {
+	if x != nil {
+		return x.ControllerId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetFirmwareActivation() uint32 {
+	if x != nil {
+		return x.FirmwareActivation
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetOperationInProgress() uint32 {
+	if x != nil {
+		return x.OperationInProgress
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetPowerCycles() uint32 {
+	if x != nil {
+		return x.PowerCycles
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetPowerOnMs() uint64 {
+	if x != nil {
+		return x.PowerOnMs
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetTimestampMs() uint64 {
+	if x != nil {
+		return x.TimestampMs
+	}
+	return 0
+}
+
 // A log page.
 type SupportedLogPages_Page struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4365,7 +5469,7 @@ type SupportedLogPages_Page struct {
 
 func (x *SupportedLogPages_Page) Reset() {
 	*x = SupportedLogPages_Page{}
-	mi := &file_nvmed_v1_log_proto_msgTypes[37]
+	mi := &file_nvmed_v1_log_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4377,7 +5481,7 @@ func (x *SupportedLogPages_Page) String() string {
 func (*SupportedLogPages_Page) ProtoMessage() {}
 
 func (x *SupportedLogPages_Page) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_log_proto_msgTypes[37]
+	mi := &file_nvmed_v1_log_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4755,7 +5859,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"events_max\x18\x02 \x01(\rR\teventsMax\x12*\n" +
 	"\x11take_over_context\x18\x03 \x01(\bR\x0ftakeOverContext\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"\xc3\x06\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\"\xd6\x1f\n" +
 	"\x0fPersistentEvent\x122\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1e.nvmed.v1.PersistentEvent.TypeR\x04type\x12\x19\n" +
 	"\braw_type\x18\x02 \x01(\rR\arawType\x12\x1a\n" +
@@ -4766,7 +5870,85 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"event_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\teventTime\x12\x17\n" +
 	"\aport_id\x18\a \x01(\rR\x06portId\x12'\n" +
 	"\x0fvendor_specific\x18\b \x01(\fR\x0evendorSpecific\x12\x12\n" +
-	"\x04data\x18\t \x01(\fR\x04data\"\xeb\x03\n" +
+	"\x04data\x18\t \x01(\fR\x04data\x12*\n" +
+	"\x05smart\x18\n" +
+	" \x01(\v2\x12.nvmed.v1.SmartLogH\x00R\x05smart\x12S\n" +
+	"\x0ffirmware_commit\x18\v \x01(\v2(.nvmed.v1.PersistentEvent.FirmwareCommitH\x00R\x0efirmwareCommit\x12V\n" +
+	"\x10timestamp_change\x18\f \x01(\v2).nvmed.v1.PersistentEvent.TimestampChangeH\x00R\x0ftimestampChange\x12U\n" +
+	"\x11power_on_or_reset\x18\r \x01(\v2(.nvmed.v1.PersistentEvent.PowerOnOrResetH\x00R\x0epowerOnOrReset\x120\n" +
+	"\x13hardware_error_code\x18\x0e \x01(\rH\x00R\x11hardwareErrorCode\x12V\n" +
+	"\x10namespace_change\x18\x0f \x01(\v2).nvmed.v1.PersistentEvent.NamespaceChangeH\x00R\x0fnamespaceChange\x12J\n" +
+	"\fformat_start\x18\x10 \x01(\v2%.nvmed.v1.PersistentEvent.FormatStartH\x00R\vformatStart\x12Y\n" +
+	"\x11format_completion\x18\x11 \x01(\v2*.nvmed.v1.PersistentEvent.FormatCompletionH\x00R\x10formatCompletion\x12P\n" +
+	"\x0esanitize_start\x18\x12 \x01(\v2'.nvmed.v1.PersistentEvent.SanitizeStartH\x00R\rsanitizeStart\x12_\n" +
+	"\x13sanitize_completion\x18\x13 \x01(\v2,.nvmed.v1.PersistentEvent.SanitizeCompletionH\x00R\x12sanitizeCompletion\x12P\n" +
+	"\x0efeature_change\x18\x14 \x01(\v2'.nvmed.v1.PersistentEvent.FeatureChangeH\x00R\rfeatureChange\x12Y\n" +
+	"\x11telemetry_capture\x18\x15 \x01(\v2*.nvmed.v1.PersistentEvent.TelemetryCaptureH\x00R\x10telemetryCapture\x12Y\n" +
+	"\x11thermal_excursion\x18\x16 \x01(\v2*.nvmed.v1.PersistentEvent.ThermalExcursionH\x00R\x10thermalExcursion\x1a\xff\x01\n" +
+	"\x0eFirmwareCommit\x12+\n" +
+	"\x11previous_revision\x18\x01 \x01(\tR\x10previousRevision\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\tR\brevision\x12#\n" +
+	"\rcommit_action\x18\x03 \x01(\rR\fcommitAction\x12\x12\n" +
+	"\x04slot\x18\x04 \x01(\rR\x04slot\x12\x1d\n" +
+	"\n" +
+	"raw_status\x18\x05 \x01(\rR\trawStatus\x12'\n" +
+	"\x0fstatus_mnemonic\x18\x06 \x01(\tR\x0estatusMnemonic\x12#\n" +
+	"\rvendor_result\x18\a \x01(\rR\fvendorResult\x1ak\n" +
+	"\x0fTimestampChange\x122\n" +
+	"\x15previous_timestamp_ms\x18\x01 \x01(\x04R\x13previousTimestampMs\x12$\n" +
+	"\x0esince_reset_ms\x18\x02 \x01(\x04R\fsinceResetMs\x1a\x9d\x03\n" +
+	"\x0ePowerOnOrReset\x12+\n" +
+	"\x11firmware_revision\x18\x01 \x01(\tR\x10firmwareRevision\x12Z\n" +
+	"\vcontrollers\x18\x02 \x03(\v28.nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerResetR\vcontrollers\x1a\x81\x02\n" +
+	"\x0fControllerReset\x12#\n" +
+	"\rcontroller_id\x18\x01 \x01(\rR\fcontrollerId\x12/\n" +
+	"\x13firmware_activation\x18\x02 \x01(\rR\x12firmwareActivation\x122\n" +
+	"\x15operation_in_progress\x18\x03 \x01(\rR\x13operationInProgress\x12!\n" +
+	"\fpower_cycles\x18\x04 \x01(\rR\vpowerCycles\x12\x1e\n" +
+	"\vpower_on_ms\x18\x05 \x01(\x04R\tpowerOnMs\x12!\n" +
+	"\ftimestamp_ms\x18\x06 \x01(\x04R\vtimestampMs\x1a\xc0\x02\n" +
+	"\x0fNamespaceChange\x12\x18\n" +
+	"\adeleted\x18\x01 \x01(\bR\adeleted\x12\x12\n" +
+	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1f\n" +
+	"\vsize_blocks\x18\x03 \x01(\x04R\n" +
+	"sizeBlocks\x12'\n" +
+	"\x0fcapacity_blocks\x18\x04 \x01(\x04R\x0ecapacityBlocks\x12,\n" +
+	"\x12formatted_lba_size\x18\x05 \x01(\rR\x10formattedLbaSize\x12/\n" +
+	"\x13protection_settings\x18\x06 \x01(\rR\x12protectionSettings\x12\x16\n" +
+	"\x06shared\x18\a \x01(\bR\x06shared\x12 \n" +
+	"\fana_group_id\x18\b \x01(\rR\n" +
+	"anaGroupId\x12\x1c\n" +
+	"\n" +
+	"nvm_set_id\x18\t \x01(\rR\bnvmSetId\x1ax\n" +
+	"\vFormatStart\x12\x12\n" +
+	"\x04nsid\x18\x01 \x01(\rR\x04nsid\x12+\n" +
+	"\x11format_attributes\x18\x02 \x01(\rR\x10formatAttributes\x12(\n" +
+	"\x10command_dword_10\x18\x03 \x01(\rR\x0ecommandDword10\x1a\xec\x01\n" +
+	"\x10FormatCompletion\x12\x12\n" +
+	"\x04nsid\x18\x01 \x01(\rR\x04nsid\x12<\n" +
+	"\x1asmallest_remaining_percent\x18\x02 \x01(\rR\x18smallestRemainingPercent\x12,\n" +
+	"\x12format_status_bits\x18\x03 \x01(\rR\x10formatStatusBits\x125\n" +
+	"\x16completion_information\x18\x04 \x01(\rR\x15completionInformation\x12!\n" +
+	"\fstatus_field\x18\x05 \x01(\rR\vstatusField\x1a\x98\x01\n" +
+	"\rSanitizeStart\x123\n" +
+	"\x15sanitize_capabilities\x18\x01 \x01(\rR\x14sanitizeCapabilities\x12(\n" +
+	"\x10command_dword_10\x18\x02 \x01(\rR\x0ecommandDword10\x12(\n" +
+	"\x10command_dword_11\x18\x03 \x01(\rR\x0ecommandDword11\x1a\xae\x01\n" +
+	"\x12SanitizeCompletion\x12+\n" +
+	"\x11fraction_complete\x18\x01 \x01(\x01R\x10fractionComplete\x124\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1e.nvmed.v1.SanitizeStatus.StateR\x05state\x125\n" +
+	"\x16completion_information\x18\x03 \x01(\rR\x15completionInformation\x1aU\n" +
+	"\rFeatureChange\x12%\n" +
+	"\x0ecommand_dwords\x18\x01 \x03(\rR\rcommandDwords\x12\x1d\n" +
+	"\n" +
+	"feature_id\x18\x02 \x01(\rR\tfeatureId\x1a\x9f\x01\n" +
+	"\x10TelemetryCapture\x121\n" +
+	"\x14controller_initiated\x18\x01 \x01(\bR\x13controllerInitiated\x12+\n" +
+	"\x11generation_number\x18\x02 \x01(\rR\x10generationNumber\x12+\n" +
+	"\x11reason_identifier\x18\x03 \x01(\fR\x10reasonIdentifier\x1aj\n" +
+	"\x10ThermalExcursion\x128\n" +
+	"\x18over_temperature_celsius\x18\x01 \x01(\rR\x16overTemperatureCelsius\x12\x1c\n" +
+	"\tthreshold\x18\x02 \x01(\rR\tthreshold\"\xeb\x03\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTYPE_SMART_HEALTH_SNAPSHOT\x10\x01\x12\x18\n" +
@@ -4785,7 +5967,8 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x16TYPE_THERMAL_EXCURSION\x10\r\x12$\n" +
 	" TYPE_SANITIZE_MEDIA_VERIFICATION\x10\x0e\x12\x19\n" +
 	"\x14TYPE_VENDOR_SPECIFIC\x10\xde\x01\x12\x15\n" +
-	"\x10TYPE_TCG_DEFINED\x10\xdf\x01\"\xd2\x04\n" +
+	"\x10TYPE_TCG_DEFINED\x10\xdf\x01B\t\n" +
+	"\adetails\"\xd2\x04\n" +
 	"\x12PersistentEventLog\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -4958,56 +6141,68 @@ func file_nvmed_v1_log_proto_rawDescGZIP() []byte {
 }
 
 var file_nvmed_v1_log_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_nvmed_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_nvmed_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_nvmed_v1_log_proto_goTypes = []any{
-	(AnaState)(0),                        // 0: nvmed.v1.AnaState
-	(SelfTest)(0),                        // 1: nvmed.v1.SelfTest
-	(SmartLog_CriticalWarning)(0),        // 2: nvmed.v1.SmartLog.CriticalWarning
-	(CommandEffects_Submission)(0),       // 3: nvmed.v1.CommandEffects.Submission
-	(CommandEffects_Scope)(0),            // 4: nvmed.v1.CommandEffects.Scope
-	(SelfTestResult_Outcome)(0),          // 5: nvmed.v1.SelfTestResult.Outcome
-	(SanitizeStatus_State)(0),            // 6: nvmed.v1.SanitizeStatus.State
-	(PersistentEvent_Type)(0),            // 7: nvmed.v1.PersistentEvent.Type
-	(*GetAnaLogSizeRequest)(nil),         // 8: nvmed.v1.GetAnaLogSizeRequest
-	(*AnaLogSize)(nil),                   // 9: nvmed.v1.AnaLogSize
-	(*GetAnaLogRequest)(nil),             // 10: nvmed.v1.GetAnaLogRequest
-	(*AnaLog)(nil),                       // 11: nvmed.v1.AnaLog
-	(*GetLbaStatusLogRequest)(nil),       // 12: nvmed.v1.GetLbaStatusLogRequest
-	(*LbaStatusLog)(nil),                 // 13: nvmed.v1.LbaStatusLog
-	(*GetSmartLogRequest)(nil),           // 14: nvmed.v1.GetSmartLogRequest
-	(*SmartLog)(nil),                     // 15: nvmed.v1.SmartLog
-	(*ListErrorLogEntriesRequest)(nil),   // 16: nvmed.v1.ListErrorLogEntriesRequest
-	(*ListErrorLogEntriesResponse)(nil),  // 17: nvmed.v1.ListErrorLogEntriesResponse
-	(*ErrorLogEntry)(nil),                // 18: nvmed.v1.ErrorLogEntry
-	(*GetEffectsLogRequest)(nil),         // 19: nvmed.v1.GetEffectsLogRequest
-	(*CommandEffects)(nil),               // 20: nvmed.v1.CommandEffects
-	(*EffectsLog)(nil),                   // 21: nvmed.v1.EffectsLog
-	(*GetSelfTestLogRequest)(nil),        // 22: nvmed.v1.GetSelfTestLogRequest
-	(*SelfTestResult)(nil),               // 23: nvmed.v1.SelfTestResult
-	(*SelfTestLog)(nil),                  // 24: nvmed.v1.SelfTestLog
-	(*StartSelfTestRequest)(nil),         // 25: nvmed.v1.StartSelfTestRequest
-	(*StartSelfTestResponse)(nil),        // 26: nvmed.v1.StartSelfTestResponse
-	(*GetSanitizeStatusRequest)(nil),     // 27: nvmed.v1.GetSanitizeStatusRequest
-	(*SanitizeStatus)(nil),               // 28: nvmed.v1.SanitizeStatus
-	(*GetPersistentEventLogRequest)(nil), // 29: nvmed.v1.GetPersistentEventLogRequest
-	(*PersistentEvent)(nil),              // 30: nvmed.v1.PersistentEvent
-	(*PersistentEventLog)(nil),           // 31: nvmed.v1.PersistentEventLog
-	(*GetSupportedLogPagesRequest)(nil),  // 32: nvmed.v1.GetSupportedLogPagesRequest
-	(*SupportedLogPages)(nil),            // 33: nvmed.v1.SupportedLogPages
-	(*GetOcpSmartLogRequest)(nil),        // 34: nvmed.v1.GetOcpSmartLogRequest
-	(*OcpSmartLog)(nil),                  // 35: nvmed.v1.OcpSmartLog
-	(*ReadLogPageRequest)(nil),           // 36: nvmed.v1.ReadLogPageRequest
-	(*ReadLogPageResponse)(nil),          // 37: nvmed.v1.ReadLogPageResponse
-	(*LogPageHeader)(nil),                // 38: nvmed.v1.LogPageHeader
-	(*LogPageTrailer)(nil),               // 39: nvmed.v1.LogPageTrailer
-	(*AnaLog_Group)(nil),                 // 40: nvmed.v1.AnaLog.Group
-	(*LbaStatusLog_Range)(nil),           // 41: nvmed.v1.LbaStatusLog.Range
-	(*LbaStatusLog_Element)(nil),         // 42: nvmed.v1.LbaStatusLog.Element
-	(*SmartLog_TemperatureSensor)(nil),   // 43: nvmed.v1.SmartLog.TemperatureSensor
-	(*ErrorLogEntry_Location)(nil),       // 44: nvmed.v1.ErrorLogEntry.Location
-	(*SupportedLogPages_Page)(nil),       // 45: nvmed.v1.SupportedLogPages.Page
-	(*timestamppb.Timestamp)(nil),        // 46: google.protobuf.Timestamp
-	(*Chunk)(nil),                        // 47: nvmed.v1.Chunk
+	(AnaState)(0),                                          // 0: nvmed.v1.AnaState
+	(SelfTest)(0),                                          // 1: nvmed.v1.SelfTest
+	(SmartLog_CriticalWarning)(0),                          // 2: nvmed.v1.SmartLog.CriticalWarning
+	(CommandEffects_Submission)(0),                         // 3: nvmed.v1.CommandEffects.Submission
+	(CommandEffects_Scope)(0),                              // 4: nvmed.v1.CommandEffects.Scope
+	(SelfTestResult_Outcome)(0),                            // 5: nvmed.v1.SelfTestResult.Outcome
+	(SanitizeStatus_State)(0),                              // 6: nvmed.v1.SanitizeStatus.State
+	(PersistentEvent_Type)(0),                              // 7: nvmed.v1.PersistentEvent.Type
+	(*GetAnaLogSizeRequest)(nil),                           // 8: nvmed.v1.GetAnaLogSizeRequest
+	(*AnaLogSize)(nil),                                     // 9: nvmed.v1.AnaLogSize
+	(*GetAnaLogRequest)(nil),                               // 10: nvmed.v1.GetAnaLogRequest
+	(*AnaLog)(nil),                                         // 11: nvmed.v1.AnaLog
+	(*GetLbaStatusLogRequest)(nil),                         // 12: nvmed.v1.GetLbaStatusLogRequest
+	(*LbaStatusLog)(nil),                                   // 13: nvmed.v1.LbaStatusLog
+	(*GetSmartLogRequest)(nil),                             // 14: nvmed.v1.GetSmartLogRequest
+	(*SmartLog)(nil),                                       // 15: nvmed.v1.SmartLog
+	(*ListErrorLogEntriesRequest)(nil),                     // 16: nvmed.v1.ListErrorLogEntriesRequest
+	(*ListErrorLogEntriesResponse)(nil),                    // 17: nvmed.v1.ListErrorLogEntriesResponse
+	(*ErrorLogEntry)(nil),                                  // 18: nvmed.v1.ErrorLogEntry
+	(*GetEffectsLogRequest)(nil),                           // 19: nvmed.v1.GetEffectsLogRequest
+	(*CommandEffects)(nil),                                 // 20: nvmed.v1.CommandEffects
+	(*EffectsLog)(nil),                                     // 21: nvmed.v1.EffectsLog
+	(*GetSelfTestLogRequest)(nil),                          // 22: nvmed.v1.GetSelfTestLogRequest
+	(*SelfTestResult)(nil),                                 // 23: nvmed.v1.SelfTestResult
+	(*SelfTestLog)(nil),                                    // 24: nvmed.v1.SelfTestLog
+	(*StartSelfTestRequest)(nil),                           // 25: nvmed.v1.StartSelfTestRequest
+	(*StartSelfTestResponse)(nil),                          // 26: nvmed.v1.StartSelfTestResponse
+	(*GetSanitizeStatusRequest)(nil),                       // 27: nvmed.v1.GetSanitizeStatusRequest
+	(*SanitizeStatus)(nil),                                 // 28: nvmed.v1.SanitizeStatus
+	(*GetPersistentEventLogRequest)(nil),                   // 29: nvmed.v1.GetPersistentEventLogRequest
+	(*PersistentEvent)(nil),                                // 30: nvmed.v1.PersistentEvent
+	(*PersistentEventLog)(nil),                             // 31: nvmed.v1.PersistentEventLog
+	(*GetSupportedLogPagesRequest)(nil),                    // 32: nvmed.v1.GetSupportedLogPagesRequest
+	(*SupportedLogPages)(nil),                              // 33: nvmed.v1.SupportedLogPages
+	(*GetOcpSmartLogRequest)(nil),                          // 34: nvmed.v1.GetOcpSmartLogRequest
+	(*OcpSmartLog)(nil),                                    // 35: nvmed.v1.OcpSmartLog
+	(*ReadLogPageRequest)(nil),                             // 36: nvmed.v1.ReadLogPageRequest
+	(*ReadLogPageResponse)(nil),                            // 37: nvmed.v1.ReadLogPageResponse
+	(*LogPageHeader)(nil),                                  // 38: nvmed.v1.LogPageHeader
+	(*LogPageTrailer)(nil),                                 // 39: nvmed.v1.LogPageTrailer
+	(*AnaLog_Group)(nil),                                   // 40: nvmed.v1.AnaLog.Group
+	(*LbaStatusLog_Range)(nil),                             // 41: nvmed.v1.LbaStatusLog.Range
+	(*LbaStatusLog_Element)(nil),                           // 42: nvmed.v1.LbaStatusLog.Element
+	(*SmartLog_TemperatureSensor)(nil),                     // 43: nvmed.v1.SmartLog.TemperatureSensor
+	(*ErrorLogEntry_Location)(nil),                         // 44: nvmed.v1.ErrorLogEntry.Location
+	(*PersistentEvent_FirmwareCommit)(nil),                 // 45: nvmed.v1.PersistentEvent.FirmwareCommit
+	(*PersistentEvent_TimestampChange)(nil),                // 46: nvmed.v1.PersistentEvent.TimestampChange
+	(*PersistentEvent_PowerOnOrReset)(nil),                 // 47: nvmed.v1.PersistentEvent.PowerOnOrReset
+	(*PersistentEvent_NamespaceChange)(nil),                // 48: nvmed.v1.PersistentEvent.NamespaceChange
+	(*PersistentEvent_FormatStart)(nil),                    // 49: nvmed.v1.PersistentEvent.FormatStart
+	(*PersistentEvent_FormatCompletion)(nil),               // 50: nvmed.v1.PersistentEvent.FormatCompletion
+	(*PersistentEvent_SanitizeStart)(nil),                  // 51: nvmed.v1.PersistentEvent.SanitizeStart
+	(*PersistentEvent_SanitizeCompletion)(nil),             // 52: nvmed.v1.PersistentEvent.SanitizeCompletion
+	(*PersistentEvent_FeatureChange)(nil),                  // 53: nvmed.v1.PersistentEvent.FeatureChange
+	(*PersistentEvent_TelemetryCapture)(nil),               // 54: nvmed.v1.PersistentEvent.TelemetryCapture
+	(*PersistentEvent_ThermalExcursion)(nil),               // 55: nvmed.v1.PersistentEvent.ThermalExcursion
+	(*PersistentEvent_PowerOnOrReset_ControllerReset)(nil), // 56: nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
+	(*SupportedLogPages_Page)(nil),                         // 57: nvmed.v1.SupportedLogPages.Page
+	(*timestamppb.Timestamp)(nil),                          // 58: google.protobuf.Timestamp
+	(*Chunk)(nil),                                          // 59: nvmed.v1.Chunk
 }
 var file_nvmed_v1_log_proto_depIdxs = []int32{
 	40, // 0: nvmed.v1.AnaLog.groups:type_name -> nvmed.v1.AnaLog.Group
@@ -5028,45 +6223,59 @@ var file_nvmed_v1_log_proto_depIdxs = []int32{
 	1,  // 15: nvmed.v1.StartSelfTestResponse.test:type_name -> nvmed.v1.SelfTest
 	6,  // 16: nvmed.v1.SanitizeStatus.state:type_name -> nvmed.v1.SanitizeStatus.State
 	7,  // 17: nvmed.v1.PersistentEvent.type:type_name -> nvmed.v1.PersistentEvent.Type
-	46, // 18: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
-	30, // 19: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
-	45, // 20: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
-	38, // 21: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
-	47, // 22: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
-	39, // 23: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
-	0,  // 24: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
-	41, // 25: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
-	8,  // 26: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
-	10, // 27: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
-	12, // 28: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
-	14, // 29: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
-	16, // 30: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
-	19, // 31: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
-	22, // 32: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
-	25, // 33: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
-	27, // 34: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
-	29, // 35: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
-	32, // 36: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
-	34, // 37: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
-	36, // 38: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
-	9,  // 39: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
-	11, // 40: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
-	13, // 41: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
-	15, // 42: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
-	17, // 43: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
-	21, // 44: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
-	24, // 45: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
-	26, // 46: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
-	28, // 47: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
-	31, // 48: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
-	33, // 49: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
-	35, // 50: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
-	37, // 51: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
-	39, // [39:52] is the sub-list for method output_type
-	26, // [26:39] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	58, // 18: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
+	15, // 19: nvmed.v1.PersistentEvent.smart:type_name -> nvmed.v1.SmartLog
+	45, // 20: nvmed.v1.PersistentEvent.firmware_commit:type_name -> nvmed.v1.PersistentEvent.FirmwareCommit
+	46, // 21: nvmed.v1.PersistentEvent.timestamp_change:type_name -> nvmed.v1.PersistentEvent.TimestampChange
+	47, // 22: nvmed.v1.PersistentEvent.power_on_or_reset:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset
+	48, // 23: nvmed.v1.PersistentEvent.namespace_change:type_name -> nvmed.v1.PersistentEvent.NamespaceChange
+	49, // 24: nvmed.v1.PersistentEvent.format_start:type_name -> nvmed.v1.PersistentEvent.FormatStart
+	50, // 25: nvmed.v1.PersistentEvent.format_completion:type_name -> nvmed.v1.PersistentEvent.FormatCompletion
+	51, // 26: nvmed.v1.PersistentEvent.sanitize_start:type_name -> nvmed.v1.PersistentEvent.SanitizeStart
+	52, // 27: nvmed.v1.PersistentEvent.sanitize_completion:type_name -> nvmed.v1.PersistentEvent.SanitizeCompletion
+	53, // 28: nvmed.v1.PersistentEvent.feature_change:type_name -> nvmed.v1.PersistentEvent.FeatureChange
+	54, // 29: nvmed.v1.PersistentEvent.telemetry_capture:type_name -> nvmed.v1.PersistentEvent.TelemetryCapture
+	55, // 30: nvmed.v1.PersistentEvent.thermal_excursion:type_name -> nvmed.v1.PersistentEvent.ThermalExcursion
+	30, // 31: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
+	57, // 32: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
+	38, // 33: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
+	59, // 34: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
+	39, // 35: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
+	0,  // 36: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
+	41, // 37: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
+	56, // 38: nvmed.v1.PersistentEvent.PowerOnOrReset.controllers:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
+	6,  // 39: nvmed.v1.PersistentEvent.SanitizeCompletion.state:type_name -> nvmed.v1.SanitizeStatus.State
+	8,  // 40: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
+	10, // 41: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
+	12, // 42: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
+	14, // 43: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
+	16, // 44: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
+	19, // 45: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
+	22, // 46: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
+	25, // 47: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
+	27, // 48: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
+	29, // 49: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
+	32, // 50: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
+	34, // 51: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
+	36, // 52: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
+	9,  // 53: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
+	11, // 54: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
+	13, // 55: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
+	15, // 56: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
+	17, // 57: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
+	21, // 58: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
+	24, // 59: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
+	26, // 60: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
+	28, // 61: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
+	31, // 62: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
+	33, // 63: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
+	35, // 64: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
+	37, // 65: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
+	53, // [53:66] is the sub-list for method output_type
+	40, // [40:53] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_log_proto_init() }
@@ -5088,6 +6297,21 @@ func file_nvmed_v1_log_proto_init() {
 	file_nvmed_v1_log_proto_msgTypes[17].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[19].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[20].OneofWrappers = []any{}
+	file_nvmed_v1_log_proto_msgTypes[22].OneofWrappers = []any{
+		(*PersistentEvent_Smart)(nil),
+		(*PersistentEvent_FirmwareCommit_)(nil),
+		(*PersistentEvent_TimestampChange_)(nil),
+		(*PersistentEvent_PowerOnOrReset_)(nil),
+		(*PersistentEvent_HardwareErrorCode)(nil),
+		(*PersistentEvent_NamespaceChange_)(nil),
+		(*PersistentEvent_FormatStart_)(nil),
+		(*PersistentEvent_FormatCompletion_)(nil),
+		(*PersistentEvent_SanitizeStart_)(nil),
+		(*PersistentEvent_SanitizeCompletion_)(nil),
+		(*PersistentEvent_FeatureChange_)(nil),
+		(*PersistentEvent_TelemetryCapture_)(nil),
+		(*PersistentEvent_ThermalExcursion_)(nil),
+	}
 	file_nvmed_v1_log_proto_msgTypes[26].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[28].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[29].OneofWrappers = []any{
@@ -5101,7 +6325,7 @@ func file_nvmed_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_log_proto_rawDesc), len(file_nvmed_v1_log_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   38,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
