@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,10 +17,11 @@ from nvmed import audit_chain
 from nvmed.config import Audit, Policy
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.v1 import admin_pb2 as pb
-from nvmed.v1 import inventory_pb2, key_pb2, log_pb2, telemetry_pb2
+from nvmed.v1 import inventory_pb2, key_pb2, log_pb2, passthru_pb2, telemetry_pb2
 from nvmed.v1.key_pb2_grpc import KeyServiceStub
 from nvmed.v1.log_pb2_grpc import LogServiceStub
 from tests.rpc.harness import Daemon, StartDaemon, reason_of
+from tests.rpc.passthru_calls import admin
 
 Event = pb.AuditRecord
 
@@ -97,6 +99,23 @@ async def test_an_operation_is_recorded_where_the_method_alone_does_not_tell(dae
         ("OPERATION_BEGAN", "StreamTelemetry", ""),
         ("OPERATION_ENDED", "StreamTelemetry", "SUCCEEDED"),
     ]
+
+
+async def test_a_command_that_is_passed_through_is_recorded_with_what_it_was(permissive: Daemon) -> None:
+    """And one that a rule forbids is a denial. One that changes nothing is neither."""
+    command = passthru_pb2.PassthruCommand(opcode=AdminOpcode.SET_FEATURES, cdw10=0x0B, cdw11=0x1F)
+    await admin(permissive, command, acknowledge_destructive=True)
+    await admin(permissive, passthru_pb2.PassthruCommand(opcode=AdminOpcode.GET_FEATURES, cdw10=0x0B))
+    failure = await refused(admin(permissive, passthru_pb2.PassthruCommand(opcode=0x84), acknowledge_destructive=True))
+    assert reason_of(failure) == "POLICY_DENIED"
+    found = await records(permissive)
+    assert told(found)[1:] == [
+        ("OPERATION_BEGAN", "ExecuteAdmin", ""), ("OPERATION_ENDED", "ExecuteAdmin", "SUCCEEDED"),
+        ("DENIAL", "ExecuteAdmin", "PERMISSION_DENIED"),
+    ]  # fmt: skip
+    parameters = json.loads(found[1].parameters)
+    assert {parameters[name] for name in ("opcode", "cdw10", "cdw11")} == {0x09, 0x0B, 0x1F}
+    assert "no-sanitize" in found[3].message
 
 
 async def test_a_denial_is_recorded(start_daemon: StartDaemon) -> None:
