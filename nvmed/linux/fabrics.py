@@ -47,7 +47,8 @@ _WHY: Final = {
     errno.EACCES: "the TLS handshake failed: the subsystem has another key, or tlshd cannot read this one",
     errno.EPERM: "the TLS handshake failed: the subsystem has another key, or tlshd cannot read this one",
     errno.ESRCH: "nothing does TLS handshakes for the kernel; start tlshd",
-    errno.ETIMEDOUT: "the subsystem, or tlshd, did not answer in time; see whether both run",
+    errno.ETIMEDOUT: "the subsystem, or tlshd, did not answer in time; see whether both run, and whether the unit's "
+    "IPAddressAllow= names the subsystem's address",
     errno.ECONNREFUSED: "nothing listens at that address",
     errno.ECONNRESET: "the subsystem broke the connection off; its log says why",
     errno.EALREADY: "the kernel takes it for a connection that there is already",
@@ -125,6 +126,22 @@ class LinuxFabrics:
         finally:
             wipe(line)
 
+    def try_secrets(self, controller: ControllerNode, secrets: DhchapSecrets) -> None:
+        """Connect once more as `controller` is, but with these secrets, and take that connection away again.
+
+        Raises CONNECTION_NOT_MADE, with the kernel's errno.
+        """
+        with self._opened(controller) as directory:
+            tls_key = _serial(_read(directory, "tls_configured_key"))
+            line = _options(directory, tls_key, ConnectionOptions(), secrets)
+        try:
+            node = self._connect(line)
+            (self._sysfs_root / "class/nvme" / node / "delete_controller").write_bytes(b"1")
+        except OSError as exc:
+            raise _not_made(exc, str(self._device), controller) from exc
+        finally:
+            wipe(line)
+
     def disconnect(self, controller: ControllerNode) -> None:
         """Delete the controller, and with it the connection."""
         self._write(controller, "delete_controller", b"1")
@@ -197,8 +214,10 @@ class LinuxFabrics:
             os.close(directory)
 
 
-def _options(directory: int, tls_key: int, options: ConnectionOptions) -> bytearray:
-    """The line that makes this connection again with another key; it may hold secrets, and is to be wiped."""
+def _options(
+    directory: int, tls_key: int, options: ConnectionOptions, secrets: DhchapSecrets | None = None
+) -> bytearray:
+    """The line that makes this connection again with another key, or other secrets; it is to be wiped."""
     words: dict[str, str] = {
         "transport": _read(directory, "transport"),
         "nqn": _read(directory, "subsysnqn"),
@@ -211,12 +230,20 @@ def _options(directory: int, tls_key: int, options: ConnectionOptions) -> bytear
     words |= _queues(directory, options)
     if options.type_of_service is not None:
         words["tos"] = str(options.type_of_service)
-    flags = {"tls": True, "duplicate_connect": True, "hdr_digest": options.header_digest,
+    is_tls = bool(tls_key) or "tls_key" in os.listdir(directory)
+    flags = {"tls": is_tls, "duplicate_connect": True, "hdr_digest": options.header_digest,
              "data_digest": options.data_digest, "discovery": _is_unique_discovery(directory)}  # fmt: skip
     line = bytearray(",".join(f"{name}={value}" for name, value in words.items() if value), "utf-8")
     line += "".join(f",{name}" for name, given in flags.items() if given).encode()
-    line += f",tls_key={tls_key}".encode()
-    for attribute, _ in _SECRETS:
+    if tls_key:
+        line += f",tls_key={tls_key}".encode()
+    for attribute, name in _SECRETS:
+        given: Secret | None = getattr(secrets, name, None)
+        if given is not None:
+            with given.borrow() as view:
+                line += f",{attribute}=".encode()
+                line += view
+            continue
         secret = _secret(directory, attribute)
         if secret is not None:
             with secret as text, text.borrow() as view:

@@ -38,6 +38,8 @@ class Fabrics(Protocol):
 
     def reset(self, controller: ControllerNode) -> None: ...
 
+    def try_secrets(self, controller: ControllerNode, secrets: DhchapSecrets) -> None: ...
+
     def read_secrets(self, controller: ControllerNode) -> DhchapSecrets: ...
 
     def write_secrets(self, controller: ControllerNode, secrets: DhchapSecrets) -> None: ...
@@ -128,6 +130,10 @@ class Paths:
         except NvmedError as failure:
             if failure.reason not in (Reason.DEVICE_GONE.name, Reason.DEVICE_BUSY.name):
                 raise
+
+    async def try_secrets(self, path: Path, secrets: DhchapSecrets) -> None:
+        """Whether the subsystem takes these secrets, by a second connection that goes away again; or raises why not."""
+        await self._run(lambda fabrics: fabrics.try_secrets(path.node, secrets))
 
     async def read_secrets(self, path: Path) -> DhchapSecrets:
         """What it authenticates with."""

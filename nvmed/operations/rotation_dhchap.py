@@ -1,8 +1,11 @@
 """Rotation of DH-HMAC-CHAP secrets: written to each connection in turn, which then authenticates anew.
 
-The kernel begins to authenticate when a secret is written, and says nowhere how that ended. So the connection is reset
-as well, which it survives only if the subsystem takes the new secrets. Until the last one is through, a failure puts
-the old secrets back; they are in this process alone, so a crash leaves the connections that were moved to the new ones.
+The kernel begins to authenticate when a secret is written, and says nowhere how that ended. A connection whose secrets
+are refused is dropped by the subsystem, and given up for good by the kernel at its first attempt to get it up again. So
+the new secrets are tried first, by a second connection that goes away again. Then they are written one after the other:
+between the two the subsystem may drop the connection, which comes up with both; else it is reset, to be sure. Until the
+last one is through, a failure puts the old secrets back; they are in this process alone, so a crash leaves the
+connections that were moved to the new ones.
 """
 
 from __future__ import annotations
@@ -53,13 +56,18 @@ class DhchapRotations:
         return _result(await self._plan(wanted))
 
     async def run(self, running: Running, wanted: DhchapRotation) -> Result:
-        """Rotate. Raises what `check` raises before anything is done, KEY_ROTATION_UNDONE, KEY_ROTATION_INCOMPLETE."""
+        """Rotate. Raises what `check` raises, and CONNECTION_NOT_MADE where the subsystem does not take the secrets,
+        before anything is done; KEY_ROTATION_UNDONE, KEY_ROTATION_INCOMPLETE.
+        """
         with ExitStack() as held:
             paths = await self._plan(wanted)
             for subsystem in sorted({subsystem_of(path.device) for path in paths}):
                 held.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
             moved: list[_Moved] = []
             try:
+                for path in paths:
+                    async with running.step("try", controller=path.name):
+                        await self._paths.try_secrets(path, wanted.secrets)
                 for path in paths:
                     async with running.step("authenticate", controller=path.name):
                         moved.append(_Moved(path, await self._paths.read_secrets(path)))
@@ -94,7 +102,11 @@ class DhchapRotations:
 
     async def _move(self, path: Path, secrets: DhchapSecrets) -> None:
         await self._paths.write_secrets(path, secrets)
-        await self._paths.reset(path)
+        try:
+            await self._paths.reset(path)
+        except NvmedError as failure:
+            if failure.reason != Reason.DEVICE_BUSY.name:  # busy: it was dropped, and comes up with the new ones
+                raise
         await self._paths.settled(path.name, lambda _: True)
 
     async def _undo(self, running: Running, moved: Sequence[_Moved], why: Exception) -> None:

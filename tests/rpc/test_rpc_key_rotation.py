@@ -236,9 +236,18 @@ async def test_refused_secrets_are_taken_back(host: RotatingHost, client: Client
         host.kernel.connect(is_tls=False, secrets=both(b"a", b"b"))
     asked = itertools.count()
     new = text(b"c").encode()
-    host.kernel.accepts_secrets = lambda one: one.host is None or not one.host.matches(new) or next(asked) == 0
+    host.kernel.accepts_secrets = lambda one: one.host is None or not one.host.matches(new) or next(asked) < 3
     assert (await refusal(rotate_dhchap(client, host_secret=text(b"c")))).reason == "KEY_ROTATION_UNDONE"
     assert secrets_of(host) == [(text(b"a"), text(b"b"))] * 2
+
+
+async def test_secrets_that_the_subsystem_does_not_take_change_nothing(host: RotatingHost, client: Client) -> None:
+    host.kernel.connect(is_tls=False, secrets=both(b"a", b"b"))
+    new = text(b"c").encode()
+    host.kernel.accepts_secrets = lambda one: one.host is None or not one.host.matches(new)
+    assert (await refusal(rotate_dhchap(client, host_secret=text(b"c")))).reason == "CONNECTION_NOT_MADE"
+    assert secrets_of(host) == [(text(b"a"), text(b"b"))]
+    assert host.kernel.log == ["try nvme0"]
 
 
 BAD_SECRETS: dict[str, tuple[dict[str, Any], str]] = {

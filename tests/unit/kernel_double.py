@@ -118,6 +118,12 @@ class KernelDouble:
             raise error(Reason.DEVICE_GONE, "the controller was reset and did not come back live") from refusal
         found.node = replace(found.node, state="live")
 
+    def try_secrets(self, controller: ControllerNode, secrets: DhchapSecrets) -> None:
+        self._note(f"try {controller.node}")
+        found = self._find(controller).secrets
+        if not self.accepts_secrets(DhchapSecrets(secrets.host or found.host, secrets.controller or found.controller)):
+            raise _refused(errno.EKEYREJECTED)
+
     def read_secrets(self, controller: ControllerNode) -> DhchapSecrets:
         return self._find(controller).secrets
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from nvmed.errors import NvmedError
+from nvmed.errors import NvmedError, Reason, error
 from nvmed.keys.secret import Secret
 from nvmed.linux.fabrics import DhchapSecrets
+from nvmed.nvme.host import ControllerNode
 from nvmed.operations import rotation_dhchap
 from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Mutation
@@ -44,14 +45,40 @@ async def test_secrets_are_given_to_each_connection(daemon: Daemon, kernel: Kern
     record = await rotate_dhchap(daemon, secrets(b"c"), acknowledged=False)
     assert record.result == {"controllers": ["controllers/nvmed-double-1", "controllers/nvmed-double-2"]}
     assert texts(kernel) == [(b"c", b"b")] * 2
-    assert kernel.log == ["secrets nvme0", "reset nvme0", "secrets nvme1", "reset nvme1"]
+    assert kernel.log[:2] == ["try nvme0", "try nvme1"]
+    assert kernel.log[2:] == ["secrets nvme0", "reset nvme0", "secrets nvme1", "reset nvme1"]
+
+
+async def test_secrets_that_the_subsystem_does_not_have_are_not_given(daemon: Daemon, kernel: KernelDouble) -> None:
+    """The kernel would give the connection up for good."""
+    for _ in range(2):
+        kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
+    kernel.accepts_secrets = lambda found: found.host is not None and found.host.matches(b"a")
+    record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    assert record.failure is not None
+    assert record.failure["reason"] == "CONNECTION_NOT_MADE"
+    assert kernel.log == ["try nvme0"]
+    assert texts(kernel) == [(b"a", b"b")] * 2
+
+
+async def test_a_connection_that_is_dropped_between_two_secrets_comes_up_with_both(
+    daemon: Daemon, kernel: KernelDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(controller: ControllerNode) -> None:
+        raise error(Reason.DEVICE_BUSY, "it connects already")
+
+    kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
+    monkeypatch.setattr(kernel, "reset", busy)
+    record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    assert record.failure is None
+    assert texts(kernel) == [(b"c", b"d")]
 
 
 async def test_refused_secrets_are_taken_back(daemon: Daemon, kernel: KernelDouble) -> None:
     for _ in range(2):
         kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
     asked = itertools.count()
-    kernel.accepts_secrets = lambda found: found.host is None or not found.host.matches(b"c") or next(asked) == 0
+    kernel.accepts_secrets = lambda found: found.host is None or not found.host.matches(b"c") or next(asked) < 3
     record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
     assert record.failure is not None
     assert record.failure["reason"] == "KEY_ROTATION_UNDONE"
@@ -61,7 +88,8 @@ async def test_refused_secrets_are_taken_back(daemon: Daemon, kernel: KernelDoub
 
 async def test_secrets_that_cannot_be_put_back_are_told(daemon: Daemon, kernel: KernelDouble) -> None:
     kernel.connect(is_tls=False, secrets=secrets(b"a"))
-    kernel.accepts_secrets = lambda found: False
+    asked = itertools.count()
+    kernel.accepts_secrets = lambda found: next(asked) < 1
     record = await rotate_dhchap(daemon, secrets(b"c"))
     assert record.failure is not None
     assert record.failure["reason"] == "KEY_ROTATION_INCOMPLETE"
