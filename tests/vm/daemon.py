@@ -49,8 +49,9 @@ DROP_IN = f"""\
 [Service]
 TimeoutStartSec={PATIENCE_S}
 WatchdogSec={PATIENCE_S}
+IPAddressAllow=127.0.0.1
 """
-"""Emulation is slow, and no test of the watchdog."""
+"""Emulation is slow, and no test of the watchdog. The connections made to rotate go to the kernel's own target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,11 @@ NAMESPACES = (SHARED, DETACHED, PRIVATE, SINGLE)
 
 KERNEL_ARGUMENTS = (
     "console=ttyS0 loglevel=5 panic=-1 mitigations=off nokaslr audit=0 net.ifnames=0 "
-    "nvme_core.admin_timeout=15 systemd.show_status=false systemd.log_level=notice"
+    "nvme_core.admin_timeout=15 systemd.show_status=false systemd.log_level=notice "
+    "module_blacklist=ahci,kvm,kvm_amd,kvm_intel,evdev,button,serio_raw,qemu_fw_cfg "
+    "systemd.mask=systemd-logind.service systemd.mask=serial-getty@ttyS0.service"
 )
+"""What nobody uses here is left out of the boot, which is emulated."""
 
 
 def command_line(lab: Lab, run_folder: Path, agent_port: int) -> list[str]:
