@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum, unique
@@ -158,8 +158,10 @@ class Journal:
 
     def intend(self, operation: str, name: str, detail: Mapping[str, Any]) -> int:
         """Write that a step is about to be taken; its number comes back. The operation's phase becomes `name`."""
+        alone = not self._db.in_transaction  # else `together` begins and commits
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            if alone:
+                self._db.execute("BEGIN IMMEDIATE")
             rows = self._db.execute(
                 "INSERT INTO steps SELECT ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, NULL, NULL"
                 " FROM steps WHERE operation = ? RETURNING number",
@@ -169,9 +171,10 @@ class Journal:
                 "UPDATE operations SET phase = ?, state = ?, updated_ms = ? WHERE id = ?",
                 (name, State.RUNNING.value, now_ms(), operation),
             )
-            self._db.execute("COMMIT")
+            if alone:
+                self._db.execute("COMMIT")
         except sqlite3.Error as exc:
-            if self._db.in_transaction:
+            if alone and self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise self._failed(exc) from exc
         number: int = rows[0][0]
@@ -266,6 +269,38 @@ class Journal:
             json.dumps([*spared]),
         )
 
+    def together(self, functions: Sequence[Callable[[], Any]]) -> Sequence[tuple[Any, Exception | None]]:
+        """Call methods of this journal, and write what they write with one sync: (result, what was raised) of each.
+
+        One that fails undoes nothing of the others. If they cannot be written together, each is by itself.
+        """
+        if len(functions) > 1:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                outcomes = [self._within(function) for function in functions]
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                self._undo()
+            except BaseException:
+                self._undo()
+                raise
+            else:
+                return outcomes
+        return [_outcome(function) for function in functions]
+
+    def _within(self, function: Callable[[], Any]) -> tuple[Any, Exception | None]:
+        """One of several in a transaction."""
+        self._db.execute("SAVEPOINT one")
+        outcome = _outcome(function)
+        if outcome[1] is not None:
+            self._db.execute("ROLLBACK TO one")
+        self._db.execute("RELEASE one")
+        return outcome
+
+    def _undo(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
     def _rows(self, query: str, *values: object) -> Sequence[Record]:
         try:
             with closing(self._db.execute(query, values)) as cursor:
@@ -286,6 +321,13 @@ class Journal:
             f"the journal {self._path} cannot be used ({exc}); nothing is done to a drive until it can be",
             path=self._path,
         )
+
+
+def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return function(), None
+    except Exception as exc:
+        return None, exc
 
 
 def _record(row: Sequence[Any]) -> Record:

@@ -21,6 +21,7 @@ from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError, Reason, error
 from nvmed.operations import failure
 from nvmed.operations.journal import Journal, Record, State, Step, now_ms
+from nvmed.operations.journal_calls import JournalCalls
 from nvmed.operations.running import Progress, Result, Run, Running
 
 REMEMBERED_MS: Final = 30 * 24 * 3600 * 1000
@@ -114,7 +115,7 @@ class Manager:
     ) -> None:
         self._journal = journal
         self._witness = witness
-        self._thread = Lane("journal", threads=1, waiting_max=100_000)
+        self._calls = JournalCalls(journal)
         self._reconcilers = reconcilers
         self._history = history
         self._running: dict[str, Running] = {}
@@ -127,7 +128,7 @@ class Manager:
     @property
     def lane(self) -> Lane:
         """The journal's thread."""
-        return self._thread
+        return self._calls.lane
 
     def kinds_running(self) -> Sequence[str]:
         """The kind of each operation that runs, without asking the journal."""
@@ -151,8 +152,7 @@ class Manager:
             running.request_stop(Reason.OPERATION_INTERRUPTED)
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._call(self._journal.close)
-        self._thread.close()
+        await self._calls.close()
 
     # -- doing
 
@@ -391,7 +391,7 @@ class Manager:
         return task
 
     async def _call(self, function: Callable[[], T]) -> T:
-        return await self._thread.run(function)
+        return await self._calls.call(function)
 
 
 def _same_request(found: Record, kind: str, digest: bytes) -> None:
