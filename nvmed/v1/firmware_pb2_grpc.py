@@ -210,7 +210,8 @@ class FirmwareServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFirmwareHistory(self, request, context):
-        """Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it.
+        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+        its resets that activated some.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

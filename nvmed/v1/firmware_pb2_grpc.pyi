@@ -78,7 +78,9 @@ class FirmwareServiceStub:
     GetFirmwareSlots: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]
-    """Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it."""
+    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+    its resets that activated some.
+    """
 
 @_typing.type_check_only
 class FirmwareServiceAsyncStub(FirmwareServiceStub):
@@ -129,7 +131,9 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     GetFirmwareSlots: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]  # type: ignore[assignment]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _aio.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]  # type: ignore[assignment]
-    """Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it."""
+    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+    its resets that activated some.
+    """
 
 class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
     """Updates the firmware of drives (NVMe Base 2.0, sections 3.11, 5.11 and 5.12).
@@ -255,6 +259,8 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _firmware_pb2.ListFirmwareHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_firmware_pb2.ListFirmwareHistoryResponse, _abc.Awaitable[_firmware_pb2.ListFirmwareHistoryResponse]]:
-        """Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it."""
+        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+        its resets that activated some.
+        """
 
 def add_FirmwareServiceServicer_to_server(servicer: FirmwareServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -18,9 +18,9 @@ from nvmed.simulator.faults import Fault, Hang
 from nvmed.simulator.spec import Activation, DriveSpec, FirmwareSpec
 from nvmed.simulator.transport import SimulatedTransport
 from nvmed.v1 import inventory_pb2 as pb
-from nvmed.v1.firmware_pb2 import StageFirmwareResponse
+from nvmed.v1.firmware_pb2 import ListFirmwareHistoryRequest, StageFirmwareResponse
 from nvmed.v1.operations_pb2 import GATE_IN_USE, GATE_SUBSYSTEM_BUSY
-from tests.rpc.firmware_calls import CODE, activate, refused, stage
+from tests.rpc.firmware_calls import CODE, activate, refused, stage, stub
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.operation_calls import ask, failed, gates, metadata, state, states, steps, succeeded, unpacked, wait
 
@@ -70,6 +70,16 @@ async def test_a_controller_is_reset(start_daemon: StartDaemon, resets: list[str
     assert (steps(done), resets) == (["reset"], ["reset_controller"])
     shown = await daemon.inventory.GetController(pb.GetControllerRequest(name="nvme0"))
     assert shown.firmware_revision == "2.0.0"
+
+
+async def test_a_reset_that_activates_firmware_is_its_history(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(small_drive(firmware=FirmwareSpec(("1.0.0", "2.0.0"))))
+    await wait(daemon, await reset(daemon))
+    await wait(daemon, await activate(daemon, 2, "ON_NEXT_RESET"))
+    await wait(daemon, await reset(daemon))
+    history = await stub(daemon).ListFirmwareHistory(ListFirmwareHistoryRequest(parent="nvme0"))
+    rows = [(one.method.rpartition("/")[2], one.previous_revision, one.running_revision) for one in history.records]
+    assert rows == [("ResetController", "1.0.0", "2.0.0"), ("ActivateFirmware", "1.0.0", "1.0.0")]
 
 
 async def test_a_subsystem_is_reset(start_daemon: StartDaemon, resets: list[str]) -> None:

@@ -19,6 +19,7 @@ from nvmed.operations.firmware_activation import KINDS, Activation, Activations,
 from nvmed.operations.gates import check_overrides
 from nvmed.operations.journal import Record
 from nvmed.operations.manager import Manager
+from nvmed.operations.reconcile import RESET_CONTROLLER
 from nvmed.operations.spool import Spool
 from nvmed.rpc import convert_operation as convert
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
@@ -123,11 +124,7 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         after = decode_token(request.page_token, request.filter)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         records = await self._operations.list(target=target)
-        found = (
-            _history(record)
-            for record in reversed(records)
-            if record.kind in KINDS and record.target.startswith(CONTROLLERS)
-        )
+        found = (_history(record) for record in reversed(records) if _is_history(record))
         chosen = [shown for shown in found if all(test(shown) for test in tests)]
         names = [shown.operation for shown in chosen]
         if after and after not in names:
@@ -187,6 +184,16 @@ def _preconditions(request: Any) -> Preconditions:
 
 def _mode(request: Any) -> Mode:
     return Mode(pb.ActivationMode.Name(request.activation_mode).removeprefix("ACTIVATION_MODE_"))
+
+
+def _is_history(record: Record) -> bool:
+    """Whether an operation was about the firmware of one controller; a reset is if another one runs since."""
+    if not record.target.startswith(CONTROLLERS):
+        return False
+    if record.kind == RESET_CONTROLLER:
+        result = record.result or {}
+        return bool(result) and result.get("previous_revision") != result.get("running_revision")
+    return record.kind in KINDS
 
 
 def _history(record: Record) -> pb.FirmwareRecord:

@@ -81,7 +81,8 @@ type FirmwareServiceClient interface {
 	RollbackFirmware(ctx context.Context, in *RollbackFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(ctx context.Context, in *GetFirmwareSlotsRequest, opts ...grpc.CallOption) (*FirmwareSlots, error)
-	// Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it.
+	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+	// its resets that activated some.
 	ListFirmwareHistory(ctx context.Context, in *ListFirmwareHistoryRequest, opts ...grpc.CallOption) (*ListFirmwareHistoryResponse, error)
 }
 
@@ -273,7 +274,8 @@ type FirmwareServiceServer interface {
 	RollbackFirmware(context.Context, *RollbackFirmwareRequest) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(context.Context, *GetFirmwareSlotsRequest) (*FirmwareSlots, error)
-	// Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it.
+	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+	// its resets that activated some.
 	ListFirmwareHistory(context.Context, *ListFirmwareHistoryRequest) (*ListFirmwareHistoryResponse, error)
 	mustEmbedUnimplementedFirmwareServiceServer()
 }

@@ -1874,7 +1874,8 @@ export const FirmwareService: GenService<{
     output: typeof FirmwareSlotsSchema;
   },
   /**
-   * Lists what was done to the firmware of a controller, newest first, as long as the journal remembers it.
+   * Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
+   * its resets that activated some.
    *
    * @generated from rpc nvmed.v1.FirmwareService.ListFirmwareHistory
    */
