@@ -208,7 +208,6 @@ async def test_rules_are_about_models_and_callers(start_daemon: StartDaemon, tmp
         (io, {"command": pb.PassthruCommand(opcode=2, nsid=2, read_bytes=512)}, "command.nsid"),
         (io, {"command": pb.PassthruCommand(opcode=2, nsid=0xFFFF_FFFF, read_bytes=512)}, "command.nsid"),
     ],
-    ids=str,
 )
 async def test_bad_input(daemon: Daemon, call: Any, more: dict[str, Any], field: str) -> None:
     command = IDENTIFY if call is admin else read()
@@ -223,7 +222,6 @@ async def test_bad_input(daemon: Daemon, call: Any, more: dict[str, Any], field:
         (io, {"namespace": "nvme0n7"}, "CONTROLLER_NOT_FOUND"),
         (io, {"namespace": "subsystems/none/namespaces/1"}, "NAMESPACE_NOT_FOUND"),
     ],
-    ids=str,
 )
 async def test_what_is_not_there(daemon: Daemon, call: Any, more: dict[str, Any], reason: str) -> None:
     failure = await refused(call(daemon, **{"command": IDENTIFY if call is admin else read(), **more}))

@@ -60,7 +60,7 @@ async def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
         [cut(5, error(Reason.CALL_CANCELLED)), cut(0, error(Reason.SHUTTING_DOWN)), cut(0), cut(3)],
         [Step(error=error(Reason.DEVICE_GONE))],  # even after the trailer: the status says whether it is done
     ],
-    ids=str,
+    ids=("header", "early", "before the trailer", "often", "of other reasons", "after the trailer"),
 )
 async def test_a_cut_stream_is_resumed_where_it_ended(tmp_path: Path, plan: list[Step]) -> None:
     server, calls = Telemetry(LOG, plan), len(plan) + 1
