@@ -94,7 +94,7 @@ lint-types: setup
 lint-proto: setup
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
-	$(if $(wildcard $(PROTO_BASELINE)),$(BIN)/buf breaking proto --against $(PROTO_BASELINE))
+	$(BIN)/buf breaking proto --against $(PROTO_BASELINE)
 	$(BIN)/python scripts/generate_proto.py --check
 
 lint-docs: setup
