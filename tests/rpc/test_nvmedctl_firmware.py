@@ -13,6 +13,9 @@ from tests.rpc.command_line import nvmedctl, run, shown
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.namespace_calls import sent
 
+pytestmark = pytest.mark.timeout(120)
+"""Each command is a process of its own, and a machine may have much to do besides."""
+
 IMAGE = build_image("2.0.0", 8 * 1024)
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
 ACK = "--acknowledge-disruption"

@@ -21,6 +21,9 @@ from tests.rpc.command_line import nvmedctl, shown
 from tests.rpc.harness import Daemon, StartDaemon
 from tests.rpc.log_calls import reads
 
+pytestmark = pytest.mark.timeout(120)
+"""Each command is a process of its own, and a machine may have much to do besides."""
+
 CONTROLLER = "controllers/nvmed1-1"
 
 

@@ -8,11 +8,14 @@ import uuid
 import pytest
 
 from nvmed.nvme.opcodes import AdminOpcode
-from tests.rpc.command_line import nvmedctl, run, shown
+from tests.rpc.command_line import nvmedctl, shown
 from tests.rpc.harness import Daemon, StartDaemon
 from tests.rpc.namespace_calls import PAIR, nsids_of, sent
 
 COMMAND = "namespaces"
+
+pytestmark = pytest.mark.timeout(120)
+"""Each command is a process of its own, and a machine may have much to do besides."""
 
 
 @pytest.fixture
@@ -94,23 +97,6 @@ async def test_data_are_not_lost_by_accident(pair: Daemon) -> None:
         assert err["error"]["precondition_violations"][0]["type"] == "IN_USE"
     drive = pair.drive()
     assert (sent(drive, AdminOpcode.FORMAT_NVM), sent(drive, AdminOpcode.NAMESPACE_MANAGEMENT)) == (0, 0)
-
-
-async def test_what_makes_no_sense(pair: Daemon) -> None:
-    for arguments, said in (
-        ("create nvme0", "Give --size or --size-blocks"),
-        ("create nvme0 --size 1MiB --size-blocks 1", "Give --size or --size-blocks"),
-        ("create nvme0 --size 10Mi5", "no size"),
-        ("create nvme0 --size 0.5", "whole bytes"),
-        ("format nvme0 1 --all", "Give NSID or --all"),
-        ("format nvme0 1 --lba-format 0 --block-size 512", "Give --lba-format or --block-size"),
-        ("attach nvme0 1 --controller-ids 1,x", "no number"),
-        ("attach nvme0 1 --controller-ids 1 --wait soon", "no number of seconds"),
-        ("attach nvme0 0x1ffffffff --controller-ids 1", "not in the range"),
-    ):
-        code, out, err = await run(pair, COMMAND, *arguments.split())
-        assert (code, out) == (2, ""), arguments
-        assert said in err, arguments
 
 
 async def test_a_refusal_has_its_reason_and_exit_code(pair: Daemon) -> None:

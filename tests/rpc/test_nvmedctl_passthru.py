@@ -16,6 +16,9 @@ from tests.rpc.command_line import nvmedctl, run, shown
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.passthru_calls import ALL, with_rules
 
+pytestmark = pytest.mark.timeout(120)
+"""Each command is a process of its own, and a machine may have much to do besides."""
+
 ADMIN = ("passthru", "admin", "nvme0", "--opcode")
 IO = ("passthru", "io", "/dev/nvme0n1", "--opcode")
 IDENTIFY = ("0x06", "--cdw10", "1", "--read", "4096")
@@ -115,6 +118,3 @@ async def test_a_refusal_has_its_reason_and_exit_code(daemon: Daemon, tmp_path: 
         got, out, err = await nvmedctl(daemon, *arguments, "-o", str(tmp_path / "out"), stdin=bytes(512))
         assert (got, out, err["error"]["reason"]) == (code, None, reason), arguments
     assert not (tmp_path / "out").exists()
-    for opcode in ("0x100", "six"):
-        code, _, text = await run(daemon, *ADMIN, opcode)
-        assert (code, "--opcode" in text) == (2, True), opcode

@@ -51,9 +51,10 @@ def seconds(value: Any) -> int:
         return value
     try:
         count = Decimal(value) * 1000
+        is_possible = 1 <= count < 2**32  # NaN has no order
     except InvalidOperation:
         raise click.BadParameter(f"{value!r} is no number of seconds.") from None
-    if not 1 <= count < 2**32:
+    if not is_possible:
         raise click.BadParameter(f"{value} is not in the range 0.001 to {2**32 // 1000} seconds.")
     return int(count)
 
