@@ -265,7 +265,7 @@ class _Writer:
         if not new and not kept:
             return ""
         try:
-            self._file.append([*kept, *new])
+            positions = self._file.append([*kept, *new])
         except Exception as exc:  # whatever it is, the thread must go on and the callers must know
             failure = _why(exc)
             self._keep([job.fields for job in jobs if job.keep and job.fields is not None])
@@ -279,8 +279,8 @@ class _Writer:
             _say(lambda: log.warning("audit_available", kept=len(kept)))
             self._said = ""
         if self._journal is not None:
-            for fields in (*kept, *new):
-                _say(partial(self._journal.info, "audit", about=fields))
+            for fields, at in zip((*kept, *new), positions, strict=True):
+                _say(partial(self._journal.info, "audit", about=fields, sequence=at.sequence, hash=at.digest))
         return ""
 
     def _keep(self, records: Sequence[dict[str, Any]]) -> None:

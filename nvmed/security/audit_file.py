@@ -59,8 +59,8 @@ class AuditFile:
         self._head = -1
         self._lock = -1
 
-    def append(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Write `records`; they are on disk when it returns. Raises `OSError` or `Damaged`, and none of them counts."""
+    def append(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Position]:
+        """Write `records`; returns where they are on disk. Raises `OSError` or `Damaged`, and none of them counts."""
         end = self._opened()
         if end.size >= self._file_bytes_max:
             end = self._continue()
@@ -68,11 +68,13 @@ class AuditFile:
             self.close()
             raise Damaged(f"{end.path} was deleted while the daemon wrote it")
         position = self._position
-        lines = []
+        lines, positions = [], []
         for fields in records:
             line, position = encode(fields, position)
             lines.append(line)
+            positions.append(position)
         self._write(end, b"".join(lines), position)
+        return positions
 
     def close(self) -> None:
         """Let go of the files."""

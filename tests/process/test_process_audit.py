@@ -49,11 +49,16 @@ def test_what_was_answered_survives_kill_9(start_process: StartProcess, tmp_path
     assert len({record["request_id"] for record in found["audit_records"]}) == 3
 
 
-def test_each_record_goes_to_the_log_as_well(start_process: StartProcess) -> None:
+def test_each_record_goes_to_the_log_as_well(start_process: StartProcess, tmp_path: Path) -> None:
+    """With its number and hash, by which its file can be held to it."""
     daemon = start_process("--simulate", "1", "--log-level", "error")
     reset(daemon.address)
     lines = [json.loads(line) for line in daemon.log.read_text().splitlines() if line.startswith("{")]
-    assert [line["about"]["event"] for line in lines if line["event"] == "audit"] == ["started", "attempt", "outcome"]
+    copies = [line for line in lines if line["event"] == "audit"]
+    assert [line["about"]["event"] for line in copies] == ["started", "attempt", "outcome"]
+    anchors = [f"{line['sequence']}:{line['hash']}" for line in copies]
+    options = [option for anchor in anchors for option in ("--anchor", anchor)]
+    assert nvmedctl("audit", "verify", tmp_path / "state/audit", *options)[0] == 0
 
 
 def test_verify_finds_what_was_done_to_files(start_process: StartProcess, tmp_path: Path) -> None:
