@@ -44,7 +44,7 @@ from tests.unit.planted import GOOD_TEXT, IDENTITY, PLANTED
 
 SERVICE = pb.DESCRIPTOR.services_by_name["KeyService"]
 METHODS: dict[str, MethodDescriptor] = dict(SERVICE.methods_by_name)
-OLD = b"oLd-sEcReT-9876543210-ZyXwVuTsR+"
+OLD = b"oLd-sEcReT-4179302586-ZyXwVuTsR+"
 OLD_SECRET = build_text(Secret(OLD), HmacAlgorithm.NONE, Reading.SECRET)
 
 

@@ -6,7 +6,7 @@ from nvmed.keys import dhchap, interchange
 from nvmed.keys.psk import PskHash
 from nvmed.keys.secret import Secret
 
-PLANTED = b"pLaNtEd-SeCrEt-0123456789-QwErTy"
+PLANTED = b"pLaNtEd-SeCrEt-5028613947-QwErTy"
 NQN = "nqn.2024-01.io.example:leak"
 IDENTITY = f"NVMe0R01 {NQN} {NQN}"
 
