@@ -39,6 +39,10 @@ _NAMESPACE: Final = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
 _ATTRIBUTE_BYTES: Final = 4096
 """An attribute is at most a page."""
 
+_UNKNOWN: Final = ("(efault)", "(null)")
+"""What printk makes of a pointer to nothing: a controller's serial and model before the kernel has identified it (seen
+on Linux 6.12 with nvme-tcp, right after the event that it was added)."""
+
 _SECTOR_BYTES: Final = 512
 """The unit of a block device's `size`, whatever its logical blocks are."""
 
@@ -243,13 +247,14 @@ def _names(directory: Path | int) -> list[str]:
 
 
 def _read(directory: int, name: str) -> str:
-    """An attribute stripped of padding, "" if it is missing, unreadable, or of a device that is going."""
+    """An attribute stripped of padding, "" if it is missing, unreadable, unknown yet, or of a device that is going."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return ""
     try:
-        return os.read(fd, _ATTRIBUTE_BYTES).decode("utf-8", "replace").strip(" \t\n\0")
+        text = os.read(fd, _ATTRIBUTE_BYTES).decode("utf-8", "replace").strip(" \t\n\0")
+        return "" if text in _UNKNOWN else text
     except OSError:
         return ""
     finally:

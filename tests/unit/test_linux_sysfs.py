@@ -172,6 +172,15 @@ def test_identifiers(plain: Path) -> None:
     assert namespace.uuid == ""  # the kernel repeated the NGUID
 
 
+@pytest.mark.parametrize("text", ["(efault)\n", "(null)\n"])
+def test_what_the_kernel_does_not_know_yet_is_empty(plain: Path, text: str) -> None:
+    """It shows a controller before it has identified it, and prints a pointer to nothing."""
+    for attribute in ("serial", "model", "firmware_rev"):
+        (plain / "class/nvme/nvme0" / attribute).write_text(text)
+    found = scan(plain)[0]
+    assert (found.node, found.serial, found.model, found.firmware_revision) == ("nvme0", "", "", "")
+
+
 def test_a_controller_that_goes_is_left_out(multipath: Path) -> None:
     shutil.rmtree((multipath / "class/nvme/nvme0").resolve())
     ((multipath / "class/nvme/nvme1").resolve() / "dev").unlink()
