@@ -208,7 +208,7 @@ async def test_credentials_are_taken_by_their_name(bench: Bench, tmp_path: Path)
     ring = await bench.ring(next(names))
     bench.write("a", line(THREE))
     credentials = tmp_path / "credentials"
-    credentials.mkdir(0o550)
+    credentials.mkdir()
     for name, content in (("nvme-keys", ONE), ("nvme-keys_more", TWO), ("tls.key", None)):
         path = credentials / name
         path.write_bytes(b"a private key of another kind" if content is None else line(content))
