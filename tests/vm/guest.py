@@ -247,7 +247,7 @@ class Guest:
         """A drive without namespaces in a spare slot while the block lasts, unless it is pulled earlier: its node."""
         self.qmp("device_add", driver="nvme", id=controller.device, serial=controller.serial, bus=controller.slot)
 
-        self.wait(f"cat /sys/class/nvme/*/serial | grep -qx '{controller.serial} *'")
+        self.wait(f"cat /sys/class/nvme/*/serial | grep -x '{controller.serial} *' > /dev/null")
         try:
             yield self.node(controller)
         finally:
@@ -260,7 +260,7 @@ class Guest:
         except QmpError:  # no such device
             return
         self.qmp.wait_event("DEVICE_DELETED", device=controller.device, timeout_s=PATIENCE_S)
-        self.wait(f"! cat /sys/class/nvme/*/serial | grep -qx '{controller.serial} *'")
+        self.wait(f"! cat /sys/class/nvme/*/serial | grep -x '{controller.serial} *' > /dev/null")
 
     def critical_warning(self, controller: Controller, bits: int) -> None:
         """Set the SMART critical warning of one of QEMU's drives: newly set bits raise its event."""
