@@ -2,10 +2,12 @@
 
 The kernel begins to authenticate when a secret is written, and says nowhere how that ended. A connection whose secrets
 are refused is dropped by the subsystem, and given up for good by the kernel at its first attempt to get it up again. So
-the new secrets are tried first, by a second connection that goes away again. Then they are written one after the other:
-between the two the subsystem may drop the connection, which comes up with both; else it is reset, to be sure. Until the
-last one is through, a failure puts the old secrets back; they are in this process alone, so a crash leaves the
-connections that were moved to the new ones.
+the new secret is tried first, by a second connection that goes away again. Then it is written, and the connection is
+reset, to be sure. Until the last one is through, a failure puts the old secrets back; they are in this process alone,
+so a crash leaves the connections that were moved to the new ones.
+
+One secret at a time: between two writes the kernel would authenticate with one of each kind, the subsystem would drop
+the connection, and Linux 6.12 can then hang (its error recovery waits for the authentication, which waits for it).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.linux.fabrics import DhchapSecrets
 from nvmed.operations.drives import subsystem_of
 from nvmed.operations.exclusion import Exclusion
@@ -30,7 +32,7 @@ _STOPPED: Final = {Reason.OPERATION_CANCELLED.name, Reason.OPERATION_INTERRUPTED
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DhchapRotation:
-    """What is asked for: the new secrets, None for a direction that keeps its own."""
+    """What is asked for: the new secret of one direction, None for the one that keeps its own."""
 
     host_nqn: str
     subsystem_nqn: str
@@ -81,8 +83,14 @@ class DhchapRotations:
     async def _plan(self, wanted: DhchapRotation) -> tuple[Path, ...]:
         """The connections that authenticate, ordered by name.
 
-        Raises CONTROLLER_NOT_FOUND if there is none, GATE_FAILED if one cannot be moved.
+        Raises INVALID_FIELD, CONTROLLER_NOT_FOUND if there is none, GATE_FAILED if one cannot be moved.
         """
+        if wanted.secrets.host is not None and wanted.secrets.controller is not None:
+            raise invalid_field(
+                "controller_secret",
+                "cannot be rotated together with host_secret: the kernel would authenticate with one old and one new; "
+                "give one new secret to the subsystem and to nvmed, then the other",
+            )
         found = await self._paths.find(wanted.host_nqn, wanted.subsystem_nqn)
         paths = tuple(path for path in found if path.security.has_host_secret)
         if not paths:

@@ -336,10 +336,10 @@ async def test_dhchap_secrets_are_rotated(host: RotatingHost, tmp_path: Path) ->
     }
     host.kernel.connect(is_tls=False, secrets=DhchapSecrets(texts[b"a"], texts[b"b"]))
     (tmp_path / "controller").write_bytes(texts[b"d"].reveal() + b"\n")
-    sources = ("--host-secret-file", "-", "--controller-secret-file", str(tmp_path / "controller"))
-    arguments = ("keys", "rotate-dhchap", *NAMES, *sources, "--acknowledge-disruption")
-    table = await run_out(host.daemon, *arguments, stdin=texts[b"c"].reveal() + b"\n")
+    arguments = ("keys", "rotate-dhchap", *NAMES, "--acknowledge-disruption")
+    table = await run_out(host.daemon, *arguments, "--host-secret-file", "-", stdin=texts[b"c"].reveal() + b"\n")
     assert table == "controllers/nvmed-double-1 authenticated with the new secrets\n"
+    await run_out(host.daemon, *arguments, "--controller-secret-file", str(tmp_path / "controller"))
     (found,) = host.kernel.connections.values()
     assert found.secrets.host is not None
     assert found.secrets.host.matches(texts[b"c"])

@@ -227,8 +227,8 @@ async def test_secrets_are_given_to_every_connection(host: RotatingHost, client:
     assert (planned, host.kernel.log) == ([FIRST, SECOND], [])
     assert await rotate_dhchap(client, host_secret=text(b"c")) == [FIRST, SECOND]
     assert secrets_of(host) == [(text(b"c"), text(b"b"))] * 2
-    await rotate_dhchap(client, host_secret=text(b"d"), controller_secret=text(b"e"))
-    assert secrets_of(host) == [(text(b"d"), text(b"e"))] * 2
+    await rotate_dhchap(client, controller_secret=text(b"e"))
+    assert secrets_of(host) == [(text(b"c"), text(b"e"))] * 2
 
 
 async def test_refused_secrets_are_taken_back(host: RotatingHost, client: Client) -> None:
@@ -252,6 +252,7 @@ async def test_secrets_that_the_subsystem_does_not_take_change_nothing(host: Rot
 
 BAD_SECRETS: dict[str, tuple[dict[str, Any], str]] = {
     "none": ({}, "INVALID_FIELD"),
+    "two at once": ({"host_secret": text(b"a"), "controller_secret": text(b"b")}, "INVALID_FIELD"),
     "structure": ({"host_secret": "DHHC-1"}, "KEY_TEXT_STRUCTURE"),
     "crc": ({"controller_secret": text(b"a").replace("YWFh", "YWFi", 1)}, "KEY_TEXT_CRC"),
     "hash": ({"host_secret": text(b"a").replace(":00:", ":04:")}, "KEY_TEXT_HASH"),
@@ -270,7 +271,8 @@ async def test_the_journal_holds_no_secret(host: RotatingHost, client: Client) -
     await add_old(host)
     host.kernel.connect(secrets=both(b"a", b"b"))
     await rotate(client, rotation(host))
-    await rotate_dhchap(client, host_secret=text(b"c"), controller_secret=text(b"d"))
+    await rotate_dhchap(client, host_secret=text(b"c"))
+    await rotate_dhchap(client, controller_secret=text(b"d"))
     with closing(sqlite3.connect(host.daemon.state_dir / "journal.sqlite")) as journal:
         dump = "\n".join(journal.iterdump())
     assert json.dumps(derived().identity) in dump

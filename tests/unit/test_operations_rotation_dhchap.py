@@ -20,8 +20,8 @@ from tests.unit.kernel_double import HOST, SUBSYSTEM, KernelDouble
 from tests.unit.rotating_daemon import Daemon, reached
 
 
-def secrets(host: bytes, controller: bytes | None = None) -> DhchapSecrets:
-    return DhchapSecrets(Secret(host), None if controller is None else Secret(controller))
+def secrets(host: bytes | None, controller: bytes | None = None) -> DhchapSecrets:
+    return DhchapSecrets(*(None if one is None else Secret(one) for one in (host, controller)))
 
 
 async def rotate_dhchap(daemon: Daemon, new: DhchapSecrets, *, acknowledged: bool = True) -> Record:
@@ -54,14 +54,14 @@ async def test_secrets_that_the_subsystem_does_not_have_are_not_given(daemon: Da
     for _ in range(2):
         kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
     kernel.accepts_secrets = lambda found: found.host is not None and found.host.matches(b"a")
-    record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    record = await rotate_dhchap(daemon, secrets(b"c"))
     assert record.failure is not None
     assert record.failure["reason"] == "CONNECTION_NOT_MADE"
     assert kernel.log == ["try nvme0"]
     assert texts(kernel) == [(b"a", b"b")] * 2
 
 
-async def test_a_connection_that_is_dropped_between_two_secrets_comes_up_with_both(
+async def test_a_connection_that_is_dropped_comes_up_with_the_new_secret(
     daemon: Daemon, kernel: KernelDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(controller: ControllerNode) -> None:
@@ -69,9 +69,18 @@ async def test_a_connection_that_is_dropped_between_two_secrets_comes_up_with_bo
 
     kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
     monkeypatch.setattr(kernel, "reset", busy)
-    record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    record = await rotate_dhchap(daemon, secrets(None, b"d"))
     assert record.failure is None
-    assert texts(kernel) == [(b"c", b"d")]
+    assert texts(kernel) == [(b"a", b"d")]
+
+
+async def test_one_secret_at_a_time(daemon: Daemon, kernel: KernelDouble) -> None:
+    """Between two writes a real kernel authenticates with one of each kind, and may hang when that is refused."""
+    kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
+    with pytest.raises(NvmedError) as refused:
+        await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    assert (refused.value.reason, refused.value.metadata["field"]) == ("INVALID_FIELD", "controller_secret")
+    assert (kernel.log, texts(kernel)) == ([], [(b"a", b"b")])
 
 
 async def test_refused_secrets_are_taken_back(daemon: Daemon, kernel: KernelDouble) -> None:
@@ -79,7 +88,7 @@ async def test_refused_secrets_are_taken_back(daemon: Daemon, kernel: KernelDoub
         kernel.connect(is_tls=False, secrets=secrets(b"a", b"b"))
     asked = itertools.count()
     kernel.accepts_secrets = lambda found: found.host is None or not found.host.matches(b"c") or next(asked) < 3
-    record = await rotate_dhchap(daemon, secrets(b"c", b"d"))
+    record = await rotate_dhchap(daemon, secrets(b"c"))
     assert record.failure is not None
     assert record.failure["reason"] == "KEY_ROTATION_UNDONE"
     assert texts(kernel) == [(b"a", b"b")] * 2
@@ -101,7 +110,7 @@ async def test_what_authenticates_one_way_gets_no_secret_for_the_other(daemon: D
     assert missing.value.reason == "CONTROLLER_NOT_FOUND"
     kernel.connect(is_tls=False, secrets=secrets(b"a"))
     with pytest.raises(NvmedError) as refused:
-        await rotate_dhchap(daemon, secrets(b"c", b"d"))
+        await rotate_dhchap(daemon, secrets(None, b"d"))
     assert [gate.kind for gate in refused.value.gates] == ["AUTHENTICATED_BOTH_WAYS"]
 
 

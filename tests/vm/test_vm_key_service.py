@@ -180,16 +180,17 @@ async def test_rotation_of_secrets(guest: Guest, client: Client, hmac: pb.HmacAl
     with nvmet.serving(guest, target):
         secrets: dict[str, Any] = {"dhchap_secret": host, "dhchap_ctrl_secret": controller}
         with nvmet.connected(guest, target, **secrets, **PATIENT) as node:
-            request = pb.RotateDhchapKeyRequest(
-                **NAMES, host_secret=new_host, controller_secret=new_controller, acknowledge_disruption=True
-            )
+            request = pb.RotateDhchapKeyRequest(**NAMES, host_secret=new_host, acknowledge_disruption=True)
             refused = await done(client, await client.keys.RotateDhchapKey(request))  # the target does not have them
             assert "a connection like that" in refused.error.message, refused
             assert guest.sh(f"cat /sys/class/nvme/{node}/dhchap_secret").strip() == host
             assert guest.sh(f"cat /sys/class/nvme/{node}/state").strip() == "live"
             configured = f"{nvmet.CONFIG}/nvmet/hosts/{HOST_NQN}"
             guest.sh(nvmet.write(f"{configured}/dhchap_key", new_host))
+            ended = await done(client, await client.keys.RotateDhchapKey(request))
+            assert not ended.HasField("error"), ended.error.message
             guest.sh(nvmet.write(f"{configured}/dhchap_ctrl_key", new_controller))
+            request = pb.RotateDhchapKeyRequest(**NAMES, controller_secret=new_controller, acknowledge_disruption=True)
             ended = await done(client, await client.keys.RotateDhchapKey(request))
             assert not ended.HasField("error"), ended.error.message
             guest.wait(f"grep -qx live /sys/class/nvme/{node}/state")
