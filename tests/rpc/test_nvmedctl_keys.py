@@ -133,7 +133,7 @@ async def test_a_key_is_updated_byte_for_byte(daemon: Daemon, ring: Ring, where:
     assert await ring.read(done["serial"]) == b"\0one\n"
 
 
-async def run_out(daemon: Daemon, *arguments: str, stdin: bytes) -> str:
+async def run_out(daemon: Daemon, *arguments: str, stdin: bytes = b"") -> str:
     code, out, err = await run(daemon, *arguments, stdin=stdin)
     assert (code, err) == (0, "")
     return out

@@ -2987,7 +2987,8 @@ type RotateDhchapKeyRequest struct {
 	HostNqn string `protobuf:"bytes,1,opt,name=host_nqn,json=hostNqn,proto3" json:"host_nqn,omitempty"`
 	// Required. NQN of the subsystem.
 	SubsystemNqn string `protobuf:"bytes,2,opt,name=subsystem_nqn,json=subsystemNqn,proto3" json:"subsystem_nqn,omitempty"`
-	// Secret. New secret of the host, `DHHC-1:HH:BASE64:`; empty to keep the old one.
+	// Secret. New secret of the host, `DHHC-1:HH:BASE64:`; empty to keep the old one. One of the two at a time: the kernel
+	// would authenticate between them, with one old and one new.
 	HostSecret string `protobuf:"bytes,3,opt,name=host_secret,json=hostSecret,proto3" json:"host_secret,omitempty"`
 	// Secret. New secret of the controller, for connections that authenticate in both directions; empty to keep the old
 	// one.

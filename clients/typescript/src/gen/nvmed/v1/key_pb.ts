@@ -1817,7 +1817,8 @@ export type RotateDhchapKeyRequest = Message<"nvmed.v1.RotateDhchapKeyRequest"> 
   subsystemNqn: string;
 
   /**
-   * Secret. New secret of the host, `DHHC-1:HH:BASE64:`; empty to keep the old one.
+   * Secret. New secret of the host, `DHHC-1:HH:BASE64:`; empty to keep the old one. One of the two at a time: the kernel
+   * would authenticate between them, with one old and one new.
    *
    * @generated from field: string host_secret = 3;
    */
