@@ -27,6 +27,10 @@ LIVE: Final = "live"
 T = TypeVar("T")
 
 
+_OF_A_CONNECTION: Final = ("node", "host_nqn", "subsystem_nqn", "transport", "address")
+"""What the kernel keeps of a connection while it resets it, and no other connection has at the same time."""
+
+
 class Fabrics(Protocol):
     """What a host does with its connections: `nvmed.linux.fabrics.LinuxFabrics`. Methods block."""
 
@@ -109,7 +113,7 @@ class Paths:
         made = replace(made, node=made.device.node)
         try:
             return await self.settled(
-                made.name, lambda now: now.security.tls_key == tls_key and now.block_devices >= path.block_devices
+                made, lambda now: now.security.tls_key == tls_key and now.block_devices >= path.block_devices
             )
         except NvmedError:
             await self.disconnect(made)
@@ -126,7 +130,7 @@ class Paths:
     async def reset_or_wait(self, path: Path) -> None:
         """Reset a connection; where it is down, leave it to the kernel's own attempts to get it up."""
         try:
-            await self.reset(path)
+            await self.reset(await self.now(path))
         except NvmedError as failure:
             if failure.reason not in (Reason.DEVICE_GONE.name, Reason.DEVICE_BUSY.name):
                 raise
@@ -143,25 +147,33 @@ class Paths:
         """What it is to authenticate with."""
         await self._run(lambda fabrics: fabrics.write_secrets(path.node, secrets))
 
-    async def settled(self, name: str, is_as_wanted: Callable[[Path], bool]) -> Path:
-        """The connection of that name once it is live and as wanted; raises CONNECTION_NOT_MADE if it does not get so.
+    async def now(self, path: Path) -> Path:
+        """The same connection as it is now, or as it was if it is gone.
+
+        A target that gives out controller identifiers may give another one after a reset, and so another name. To the
+        kernel it is the same connection: of the same node, host, subsystem and address.
+        """
+        return next(iter(await self._look(lambda node: _is_same(node, path.node))), path)
+
+    async def settled(self, path: Path, is_as_wanted: Callable[[Path], bool]) -> Path:
+        """That connection once it is live and as wanted; raises CONNECTION_NOT_MADE if it does not get so.
 
         The kernel retries by itself, reads namespaces by itself, and says nothing when it is done.
         """
         until = time.monotonic() + self._patience_s
         while True:
-            found = next(iter(await self._look(None, name)), None)
+            found = next(iter(await self._look(lambda node: _is_same(node, path.node))), None)
             if found is not None and found.is_live and is_as_wanted(found):
                 return found
             if time.monotonic() >= until:
-                raise _not_settled(name, found)
+                raise _not_settled(path.name, found)
             await asyncio.sleep(POLL_S)
 
-    async def _look(self, wanted: Callable[[ControllerNode], bool] | None, name: str = "") -> tuple[Path, ...]:
+    async def _look(self, wanted: Callable[[ControllerNode], bool]) -> tuple[Path, ...]:
         found = []
         for device in await self._inventory.controllers():
             node = device.node
-            if device.resource_name == name or (wanted is not None and wanted(node)):
+            if wanted(node):
                 found.append(Path(device, node, await self._security(node)))
         return tuple(found)
 
@@ -181,6 +193,10 @@ class Paths:
             raise error(Reason.KERNEL_UNSUPPORTED, "there are no connections: the drives are simulated")
         fabrics = self._fabrics
         return await self._lane.run(lambda: call(fabrics), timeout_ms=CONNECT_TIMEOUT_MS)
+
+
+def _is_same(node: ControllerNode, other: ControllerNode) -> bool:
+    return all(getattr(node, name) == getattr(other, name) for name in _OF_A_CONNECTION)
 
 
 def check_ready(

@@ -172,7 +172,7 @@ class TlsRotations:
         async with work.running.step("reset", controller=path.name, key=work.new):
             work.moves.append(move)
             await self._paths.reset(path)
-            move.after = await self._paths.settled(path.name, lambda now: now.security.tls_key == work.new)
+            move.after = await self._paths.settled(path, lambda now: now.security.tls_key == work.new)
 
     # -- back
 
@@ -231,7 +231,7 @@ class TlsRotations:
     async def _reset_back(self, path: Path, new: int) -> None:
         """Reset a connection, or let the kernel's own attempts go on, until it uses an old key."""
         await self._paths.reset_or_wait(path)
-        await self._paths.settled(path.name, lambda now: now.security.tls_key not in (0, new))
+        await self._paths.settled(path, lambda now: now.security.tls_key not in (0, new))
 
     # -- the end
 

@@ -55,7 +55,7 @@ class DhchapRotations:
 
     async def check(self, wanted: DhchapRotation) -> Result:
         """What would be done, and every gate; changes nothing."""
-        return _result(await self._plan(wanted))
+        return _result([path.name for path in await self._plan(wanted)])
 
     async def run(self, running: Running, wanted: DhchapRotation) -> Result:
         """Rotate. Raises what `check` raises, and CONNECTION_NOT_MADE where the subsystem does not take the secrets,
@@ -66,6 +66,7 @@ class DhchapRotations:
             for subsystem in sorted({subsystem_of(path.device) for path in paths}):
                 held.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
             moved: list[_Moved] = []
+            names: list[str] = []
             try:
                 for path in paths:
                     async with running.step("try", controller=path.name):
@@ -73,12 +74,12 @@ class DhchapRotations:
                 for path in paths:
                     async with running.step("authenticate", controller=path.name):
                         moved.append(_Moved(path, await self._paths.read_secrets(path)))
-                        await self._move(path, wanted.secrets)
+                        names.append(await self._move(path, wanted.secrets))
                 running.no_return()
             except Exception as why:
                 await self._undo(running, moved, why)
                 raise
-        return _result(paths)
+        return _result(names)
 
     async def _plan(self, wanted: DhchapRotation) -> tuple[Path, ...]:
         """The connections that authenticate, ordered by name.
@@ -108,14 +109,15 @@ class DhchapRotations:
         )
         return paths
 
-    async def _move(self, path: Path, secrets: DhchapSecrets) -> None:
+    async def _move(self, path: Path, secrets: DhchapSecrets) -> str:
+        """Move it, and return its name, which may be another one then."""
         await self._paths.write_secrets(path, secrets)
         try:
             await self._paths.reset(path)
         except NvmedError as failure:
             if failure.reason != Reason.DEVICE_BUSY.name:  # busy: it was dropped, and comes up with the new ones
                 raise
-        await self._paths.settled(path.name, lambda _: True)
+        return (await self._paths.settled(path, lambda _: True)).name
 
     async def _undo(self, running: Running, moved: Sequence[_Moved], why: Exception) -> None:
         """Put the old secrets back, and raise what that came to; `why` itself if somebody had asked to stop."""
@@ -139,9 +141,9 @@ class DhchapRotations:
 
     async def _move_back(self, one: _Moved) -> None:
         """Write the old secrets, with which the connection comes up by a reset, or by the kernel's own attempts."""
-        await self._paths.write_secrets(one.path, one.old)
+        await self._paths.write_secrets(await self._paths.now(one.path), one.old)
         await self._paths.reset_or_wait(one.path)
-        await self._paths.settled(one.path.name, lambda _: True)
+        await self._paths.settled(one.path, lambda _: True)
 
 
 def reconcilers() -> Mapping[str, Reconcile]:
@@ -161,6 +163,6 @@ async def _reconcile(case: Interrupted) -> Verdict:
     )
 
 
-def _result(paths: Sequence[Path]) -> dict[str, Any]:
+def _result(names: Sequence[str]) -> dict[str, Any]:
     """`RotateDhchapKeyResponse`."""
-    return {"controllers": [path.name for path in paths]}
+    return {"controllers": list(names)}
