@@ -1,9 +1,8 @@
-"""What every test has: how hypothesis looks for examples, and what it shares with others."""
+"""What every test has: how hypothesis looks for examples."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 
@@ -25,17 +24,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
-
-KEYRINGS = re.compile("key|rotation|leak")
-"""In the names of files whose tests use the user's keyrings, which all processes of this user share."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those of a file stay in one, and all that use keyrings in the same."""
-    for item in items:
-        group = "keyrings" if KEYRINGS.search(item.path.name) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
 
 KEY_USERS = Path("/proc/key-users")
 KEYS_GONE_WITHIN_S = 10.0
