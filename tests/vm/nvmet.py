@@ -203,8 +203,16 @@ def add_key(guest: Guest, identity: str, key: bytes) -> str:
 
 @contextlib.contextmanager
 def handshakes(guest: Guest) -> Iterator[None]:
-    """tlshd, the daemon that does TLS handshakes for the kernel, with the keys of the keyring .nvme."""
+    """tlshd, the daemon that does TLS handshakes for the kernel, with the keys of the keyring .nvme.
+
+    systemd calls it active as soon as it has been started. The kernel has nobody to ask (ESRCH) until tlshd has joined
+    its multicast group: a generic netlink socket (family 16) named by the process (the lower 22 bits) with a group.
+    """
     guest.sh("modprobe tls")
     with guest.unit("tlshd", "/usr/sbin/tlshd"):
-        guest.wait("systemctl is-active -q tlshd")
+        guest.wait(
+            "pid=$(systemctl show -P MainPID tlshd); [ $pid != 0 ] && "
+            "awk -v pid=$pid '$2 == 16 && $3 % 4194304 == pid && $4 ~ /[1-9a-f]/ { n++ } END { exit !n }' "
+            "/proc/net/netlink"
+        )
         yield
