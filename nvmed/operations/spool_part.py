@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import zlib
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
+
+from isal import isal_zlib
 
 from nvmed.errors import NvmedError, OsFailure, Reason, error
 from nvmed.operations.spool_files import (
@@ -65,7 +66,7 @@ class PartFile:
 
     def append(self, data: bytes | memoryview, crc32: int) -> None:
         """Check and write the next bytes; raises TRANSFER_CORRUPTED."""
-        if zlib.crc32(data) != crc32:
+        if isal_zlib.crc32(data) != crc32:
             raise error(
                 Reason.TRANSFER_CORRUPTED,
                 f"chunk: the bytes at offset {self.received_bytes} do not match their crc32; send them again",

@@ -7,12 +7,12 @@ building the objects. A test holds that both encode the same.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf.message import Message
+from isal import isal_zlib
 
 M = TypeVar("M", bound=Message)
 
@@ -40,7 +40,7 @@ def chunk_message(field_number: int, buffer: bytearray, size: int, offset: int) 
     inner = b"".join(
         (
             bytes((_OFFSET_TAG,)) + varint(offset) if offset else b"",  # proto3 leaves zeros out
-            bytes((_CRC32_TAG,)) + crc.to_bytes(4, "little") if (crc := zlib.crc32(payload)) else b"",
+            bytes((_CRC32_TAG,)) + crc.to_bytes(4, "little") if (crc := isal_zlib.crc32(payload)) else b"",
             bytes((_DATA_TAG,)) + varint(size) if size else b"",
         )
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from isal import isal_zlib
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.v1.common_pb2 import Chunk
@@ -88,7 +89,7 @@ class _Sending:
             data = await self.run(os.pread, self.descriptor, chunk_bytes, offset)
             if not data:
                 raise invalid_field("path", f"the file became shorter while it was sent: it ends at {offset} now.")
-            chunk = Chunk(offset=offset, crc32=zlib.crc32(data), data=data)
+            chunk = Chunk(offset=offset, crc32=isal_zlib.crc32(data), data=data)
             if not await _write(call, UploadImageRequest(chunk=chunk)):
                 return
             offset += len(data)
@@ -215,7 +216,7 @@ async def _download_requests(
     run = partial(asyncio.get_running_loop().run_in_executor, executor)
     offset = 0
     while not header.validate_only and (data := await run(os.pread, descriptor, CHUNK_BYTES, offset)):
-        yield DownloadFirmwareRequest(chunk=Chunk(offset=offset, crc32=zlib.crc32(data), data=data))
+        yield DownloadFirmwareRequest(chunk=Chunk(offset=offset, crc32=isal_zlib.crc32(data), data=data))
         offset += len(data)
         if progress:
             progress(offset, header.size_bytes)

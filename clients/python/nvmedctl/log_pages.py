@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import zlib
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from isal import isal_zlib
 
 from nvmed.errors import Reason, error
 from nvmed.v1.log_pb2 import LogPageHeader, LogPageTrailer, ReadLogPageRequest
@@ -55,7 +56,7 @@ class _Receiver:
         due = self.header.offset_bytes + self.received
         if chunk.offset != due:
             raise _corrupted(f"A chunk starts at {chunk.offset}, {due} was due.", offset=chunk.offset)
-        if zlib.crc32(chunk.data) != chunk.crc32:
+        if isal_zlib.crc32(chunk.data) != chunk.crc32:
             raise _corrupted(f"The chunk at {chunk.offset} does not match its CRC-32.", offset=chunk.offset)
         if self.received + len(chunk.data) > self.header.length_bytes:
             raise _corrupted(f"The stream is longer than the {self.header.length_bytes} bytes announced.")

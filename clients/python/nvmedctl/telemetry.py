@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import zlib
 from collections.abc import AsyncIterable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from isal import isal_zlib
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse, TelemetryHeader, TelemetryTrailer
@@ -101,7 +102,7 @@ class _Receiver:
         if chunk.offset != self.received:
             raise _corrupted(f"A chunk starts at {chunk.offset}, {self.received} was due.", offset=chunk.offset)
         data = chunk.data
-        if zlib.crc32(data) != chunk.crc32:
+        if isal_zlib.crc32(data) != chunk.crc32:
             raise _corrupted(f"The chunk at {chunk.offset} does not match its CRC-32.", offset=chunk.offset)
         if self.received + len(data) > self.header.total_bytes:
             raise _corrupted(f"The stream is longer than the {self.header.total_bytes} bytes announced.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from isal import isal_zlib
 
 from nvmed import limits
 from nvmed.devices.inventory import Inventory
@@ -207,7 +207,7 @@ async def _pump(requests: AsyncIterator[firmware_pb2.DownloadFirmwareRequest], f
                     expected=due,
                 )
             data = chunk.data
-            if zlib.crc32(data) != chunk.crc32:
+            if isal_zlib.crc32(data) != chunk.crc32:
                 raise error(
                     Reason.TRANSFER_CORRUPTED,
                     f"chunk: the bytes at offset {due} do not match their crc32; nothing was committed",
