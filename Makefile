@@ -41,7 +41,7 @@ bench: setup bench/__main__.py ## Speed and memory, as ratios
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 .PHONY: vm-bench
-vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (ROUNDS=5)
+vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (ROUNDS=3)
 	$(BIN)/python -m tests.vm.bench $(ROUNDS)
 
 .PHONY: fuzz
