@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -26,16 +27,32 @@ from nvmed.simulator.subsystem import Subsystem  # noqa: E402
 
 
 async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
-    """A grpc.aio server that streams the same bytes again and again, as fast as it can: what gRPC costs by itself."""
-    message = chunk_message(2, bytearray(HEADROOM + message_bytes), message_bytes, 0)
+    """A grpc.aio server that streams the same bytes again and again, as fast as it can: what gRPC costs by itself.
+
+    Stream sends what was made once. StreamHashed makes each message, with its CRC-32, and the SHA-256 of all: what the
+    contract costs beside.
+    """
+    buffer = bytearray(HEADROOM + message_bytes)
+    message = chunk_message(2, buffer, message_bytes, 0)
+    count = total_bytes // message_bytes
 
     async def stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
-        for _ in range(total_bytes // message_bytes):
+        for _ in range(count):
             yield message
 
+    async def stream_hashed(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256()
+        for number in range(count):
+            digest.update(memoryview(buffer)[HEADROOM:])
+            yield chunk_message(2, buffer, message_bytes, number * message_bytes)
+        yield digest.digest()
+
     server = grpc.aio.server(options=OPTIONS)
-    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(stream)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Stream": handler}),))
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Stream": grpc.unary_stream_rpc_method_handler(stream),
+        "StreamHashed": grpc.unary_stream_rpc_method_handler(stream_hashed),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", handlers),))
     server.add_insecure_port(f"unix:{socket}")
     await server.start()
     sys.stdout.write("ready\n")

@@ -7,6 +7,7 @@ import hashlib
 import statistics
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,11 @@ from typing import Any
 import grpc
 from google.longrunning import operations_pb2 as longrunning
 
+from nvmed.nvme.firmware import download
+from nvmed.simulator.controller import Controller
 from nvmed.simulator.firmware import build_image
+from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
@@ -23,6 +28,8 @@ from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 DRIVES = 24
 LATENCY_MS = 1.0
 MIB = 1 << 20
+PIECE_BYTES = 4096
+"""What a drive that reports no granularity is sent at once."""
 
 StartServer = Callable[..., AbstractContextManager[int]]
 """`bench.__main__.server`."""
@@ -71,6 +78,22 @@ async def compare(socket: Path, rounds: int, size: int) -> tuple[list[float], li
     return ratios[1:], ones[1:]
 
 
+def alone(drives: int, size: int) -> float:
+    """How long the simulated drives take by themselves: the same commands, given by bare threads of this process."""
+    image = memoryview(build_image("4.0", size))
+    subsystems = [Subsystem(DriveSpec(serial=f"ALONE{number}", latency_ms=LATENCY_MS)) for number in range(drives)]
+
+    def send(controller: Controller) -> None:
+        for offset in range(0, size, PIECE_BYTES):
+            controller.admin(download(offset, PIECE_BYTES), image[offset : offset + PIECE_BYTES])
+
+    controllers = [controller for subsystem in subsystems for controller in subsystem.controllers.values()]
+    with ThreadPoolExecutor(drives) as pool:
+        started = perf_counter()
+        list(pool.map(send, controllers))
+        return perf_counter() - started
+
+
 def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 2 * MIB) -> None:
     """How much longer many drives take than one, each of them slow."""
     socket = scratch / "stage.sock"
@@ -78,7 +101,9 @@ def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 
     latency = ("--latency-ms", str(LATENCY_MS))
     with server("bench.servers", "nvmed", socket, "--sizes", *sizes, *latency, state=scratch):
         ratios, ones = asyncio.run(compare(socket, rounds, size))
+    bare = statistics.median(alone(DRIVES, size) / alone(1, size) for _ in range(rounds))
     print(
-        f"staging on {DRIVES} drives of {LATENCY_MS:g} ms a command / on one: {statistics.median(ratios):.2f}  "
+        f"staging on {DRIVES} drives of {LATENCY_MS:g} ms a command / on one: {statistics.median(ratios):.2f}; "
+        f"the simulated drives alone, in bare threads: {bare:.2f}  "
         f"({statistics.median(ones):.2f} s for one of {size // MIB} MiB here)"
     )

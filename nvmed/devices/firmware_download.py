@@ -164,19 +164,20 @@ class _Sending:
 
     def _batch(self, data: memoryview) -> None:
         """Send command after command for a while; runs in a lane's thread."""
-        until = time.monotonic() + BATCH_S
-        while self._at < len(data) and not self.stopped:
-            self._checkpoint()
-            piece = data[self._at : self._at + self._plan.transfer_bytes]
-            self._submit(piece)
-            self._digest.update(piece)
-            self._at += len(piece)
-            self._sent += len(piece)
-            self._commands += 1
-            self._repeated += self._tries > 0
-            self._tries = 0
-            if time.monotonic() >= until:
-                return
+        start, until = self._at, time.monotonic() + BATCH_S
+        try:
+            while self._at < len(data) and not self.stopped and time.monotonic() < until:
+                self._checkpoint()
+                piece = data[self._at : self._at + self._plan.transfer_bytes]
+                self._submit(piece)
+                self._at += len(piece)
+                self._sent += len(piece)
+                self._commands += 1
+                self._repeated += self._tries > 0
+                self._tries = 0
+        finally:
+            # All at once: with many drives at work, letting go of the GIL and waiting for it costs more than hashing.
+            self._digest.update(data[start : self._at])
 
     def _submit(self, piece: memoryview) -> None:
         command = firmware.download(self._plan.offset_bytes + self._sent, len(piece))
