@@ -15,7 +15,7 @@ from nvmed.devices.controller import Device, subsystem_id
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.passthru import Answer, EffectsLogs
-from nvmed.errors import NvmedError, Reason, invalid_field
+from nvmed.errors import NotFound, NvmedError, Reason, invalid_field
 from nvmed.nvme.passthru import Passthru
 from nvmed.nvme.status import Queue, command_name
 from nvmed.operations import failure
@@ -84,10 +84,13 @@ class Passthrus:
         """The namespace of a name; INVALID_FIELD for a controller, where only a deprecated ioctl would take it."""
         try:
             namespace = await self._inventory.find_namespace(name)
-        except NvmedError:
+        except NvmedError as missing:
             if name.startswith(SUBSYSTEMS):
                 raise
-            await self._inventory.find(name, field)
+            try:
+                await self._inventory.find(name, field)
+            except NotFound:
+                raise missing from None
             raise invalid_field(
                 field,
                 f"{name} is a controller; I/O commands go to a namespace: give its node (nvme0n1, ng0n1) or "

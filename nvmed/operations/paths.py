@@ -153,7 +153,7 @@ class Paths:
         A target that gives out controller identifiers may give another one after a reset, and so another name. To the
         kernel it is the same connection: of the same node, host, subsystem and address.
         """
-        return next(iter(await self._look(lambda node: _is_same(node, path.node))), path)
+        return await self._found(path) or path
 
     async def settled(self, path: Path, is_as_wanted: Callable[[Path], bool]) -> Path:
         """That connection once it is live and as wanted; raises CONNECTION_NOT_MADE if it does not get so.
@@ -162,12 +162,15 @@ class Paths:
         """
         until = time.monotonic() + self._patience_s
         while True:
-            found = next(iter(await self._look(lambda node: _is_same(node, path.node))), None)
+            found = await self._found(path)
             if found is not None and found.is_live and is_as_wanted(found):
                 return found
             if time.monotonic() >= until:
                 raise _not_settled(path.name, found)
             await asyncio.sleep(POLL_S)
+
+    async def _found(self, path: Path) -> Path | None:
+        return next(iter(await self._look(lambda node: _is_same(node, path.node))), None)
 
     async def _look(self, wanted: Callable[[ControllerNode], bool]) -> tuple[Path, ...]:
         found = []

@@ -219,7 +219,7 @@ async def test_bad_input(daemon: Daemon, call: Any, more: dict[str, Any], field:
     ("call", "more", "reason"),
     [
         (admin, {"controller": "nvme7"}, "CONTROLLER_NOT_FOUND"),
-        (io, {"namespace": "nvme0n7"}, "CONTROLLER_NOT_FOUND"),
+        (io, {"namespace": "nvme0n7"}, "NAMESPACE_NOT_FOUND"),
         (io, {"namespace": "subsystems/none/namespaces/1"}, "NAMESPACE_NOT_FOUND"),
     ],
 )
