@@ -138,8 +138,7 @@ def _make_events(host: Host, configured: Config, inventory: Inventory, operation
 
 async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
-    own = (on.inventory.lane, on.operations.lane, on.spool.lane)
-    await stack.enter_async_context(watchdog.fed(own, lambda: [device.lane for device in on.inventory.known]))
+    await stack.enter_async_context(watchdog.fed(on.own_lanes, lambda: [device.lane for device in on.inventory.known]))
     await stack.enter_async_context(auditing(on.gate.audit))
     stack.callback(on.audit_reader.close)
     stack.callback(on.inventory.close)

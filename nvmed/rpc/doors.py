@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from grpc_health.v1 import health_pb2
 
 from nvmed import config
 from nvmed.errors import Reason, error
 from nvmed.rpc.credentials import TlsDoor
 from nvmed.rpc.guard import Context, Gate, Identify
+from nvmed.rpc.health import checked
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Foundation
 from nvmed.security.principal import is_outdated_tls, proven_by_certificate
@@ -107,12 +107,10 @@ async def _serving(foundation: Foundation, gate: Gate, identify: Identify, bind:
     server, health, names = make_server(foundation, gate, identify)
     address = bind(server)
     await server.start()
-    for name in ("", *names):
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
     try:
-        yield address
+        async with checked(health, foundation, names):
+            yield address
     finally:
-        await health.enter_graceful_shutdown()
         await server.stop(STOP_GRACE_S)
 
 

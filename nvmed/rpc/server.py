@@ -8,11 +8,12 @@ from typing import Any, Final, cast
 import grpc
 from grpc_channelz.v1 import channelz
 from grpc_channelz.v1.channelz_pb2_grpc import add_ChannelzServicer_to_server
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from nvmed import limits
 from nvmed.rpc.guard import Gate, Identify
+from nvmed.rpc.health import Health
 from nvmed.rpc.interceptor import Interceptor
 from nvmed.rpc.services import SERVICES, Foundation
 from nvmed.rpc.wire import deserializer, serialize
@@ -82,14 +83,14 @@ def _options(gate: Gate) -> Sequence[tuple[str, Any]]:
 
 def make_server(
     foundation: Foundation, gate: Gate, identify: Identify
-) -> tuple[grpc.aio.Server, health.aio.HealthServicer, Sequence[str]]:
+) -> tuple[grpc.aio.Server, Health, Sequence[str]]:
     """A server without ports, its health and the names of its services; clients are who `identify` says."""
     server = grpc.aio.server(interceptors=[Interceptor(gate, identify)], options=[*OPTIONS, *_options(gate)])
     registry = _Registry(server)
     target = cast("grpc.aio.Server", registry)
     for add, make in SERVICES:
         add(make(foundation), target)
-    checks = health.aio.HealthServicer()
+    checks = Health()
     health_pb2_grpc.add_HealthServicer_to_server(checks, target)
     add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), target)
     reflection.enable_server_reflection([*registry.names, reflection.SERVICE_NAME], server)

@@ -63,6 +63,11 @@ class Foundation:
     audit_reader: Lane
     simulated: bool
 
+    @property
+    def own_lanes(self) -> tuple[Lane, ...]:
+        """The lanes that nothing works without: those of the scan, the journal and the spool."""
+        return self.inventory.lane, self.operations.lane, self.spool.lane
+
 
 Add = Callable[[Any, Any], None]
 Make = Callable[[Foundation], Any]

@@ -1,0 +1,86 @@
+"""grpc.health.v1 as probes and load balancers ask it: the server, its services, each controller."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
+
+from nvmed.devices.lane import Lane
+from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.simulator.faults import Fault, Hang
+from nvmed.simulator.host import SimulatedHost
+from nvmed.v1.inventory_pb2 import GetControllerCapabilitiesRequest, ListControllersRequest
+from tests.rpc.harness import Daemon, StartDaemon, small_drive
+
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
+HUNG, OTHER = "controllers/nvmed1-1", "controllers/other-1"
+
+
+def health_of(daemon: Daemon) -> Any:
+    return health_pb2_grpc.HealthStub(daemon.channel)
+
+
+async def until(daemon: Daemon, service: str, status: int) -> None:
+    """Wait until a watcher of `service` is told `status`."""
+    async for answer in health_of(daemon).Watch(HealthCheckRequest(service=service)):
+        if answer.status == status:
+            return
+
+
+async def test_a_hung_drive_is_not_serving_alone(start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nvmed.devices.lane.KERNEL_ADMIN_TIMEOUT_MS", 50)
+    monkeypatch.setattr("nvmed.devices.inventory.LANE_GRACE_MS", 50)
+    daemon = await start_daemon(small_drive(), small_drive("OTHER"))
+    await until(daemon, HUNG, SERVING)
+    hang = Hang()
+    daemon.drive().faults.add(Fault(hang, opcode=AdminOpcode.IDENTIFY))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await daemon.inventory.GetControllerCapabilities(GetControllerCapabilitiesRequest(name=HUNG))
+    await until(daemon, HUNG, NOT_SERVING)
+    told = (await health_of(daemon).List(HealthListRequest())).statuses
+    assert {name: told[name].status for name in ("", "nvmed.v1.InventoryService", HUNG, OTHER)} == {
+        "": SERVING, "nvmed.v1.InventoryService": SERVING, HUNG: NOT_SERVING, OTHER: SERVING,
+    }  # fmt: skip
+    hang.release()
+    await until(daemon, HUNG, SERVING)
+
+
+async def test_a_drive_that_was_pulled_is_unknown(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(small_drive(), small_drive("OTHER"))
+    await until(daemon, HUNG, SERVING)
+    daemon.host.unplug("nvme0")
+    await daemon.inventory.ListControllers(ListControllersRequest())
+    await until(daemon, HUNG, UNKNOWN)
+    await until(daemon, OTHER, SERVING)
+
+
+async def test_a_scan_that_hangs_takes_the_server_down(
+    start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing works without the scan; systemd's watchdog starves then, too."""
+    monkeypatch.setattr("nvmed.devices.lane.KERNEL_ADMIN_TIMEOUT_MS", 50)
+    defaults = Lane.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "grace_ms", 50)
+    daemon = await start_daemon(small_drive())
+    await until(daemon, "", SERVING)
+    returns, scan = threading.Event(), SimulatedHost.scan
+
+    def hangs(host: SimulatedHost) -> Any:
+        returns.wait()
+        return scan(host)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SimulatedHost, "scan", hangs)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await daemon.inventory.ListControllers(ListControllersRequest())
+        await until(daemon, "", NOT_SERVING)
+        await until(daemon, "nvmed.v1.TelemetryService", NOT_SERVING)
+        returns.set()
+    await until(daemon, "", SERVING)
