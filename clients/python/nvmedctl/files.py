@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from nvmed.errors import invalid_field
@@ -65,3 +70,18 @@ class AtomicFile:
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
             self._temporary = None
+
+
+@asynccontextmanager
+async def saving(path: str | os.PathLike[str]) -> AsyncIterator[tuple[AtomicFile, Executor]]:
+    """A file that takes its name when the block ends well, and the thread that alone may write to it."""
+    executor = ThreadPoolExecutor(1, "nvmedctl-save")
+    run = partial(asyncio.get_running_loop().run_in_executor, executor)
+    file = AtomicFile(Path(path))
+    try:
+        await run(file.open)
+        yield file, executor
+        await run(file.commit)
+    finally:
+        await run(file.discard)  # behind a write that may still run, also when this is cancelled
+        executor.shutdown(wait=False)

@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
 from nvmed.errors import Reason, error
 from nvmed.v1.log_pb2 import LogPageHeader, LogPageTrailer, ReadLogPageRequest
-from nvmedctl.files import AtomicFile
+from nvmedctl.files import saving
 from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
 from nvmedctl.telemetry import Progress, Sink
 
@@ -147,14 +146,5 @@ async def save_log_page(
 
     Raises `OSError` too, if the file cannot be written.
     """
-    executor = ThreadPoolExecutor(1, "nvmedctl-save")
-    run = partial(asyncio.get_running_loop().run_in_executor, executor)
-    file = AtomicFile(Path(path))
-    try:
-        await run(file.open)
-        page = await receive_log_page(stub, request, file, executor=executor, retry=retry, progress=progress)
-        await run(file.commit)
-        return page
-    finally:
-        await run(file.discard)  # behind a write that may still run, also when this is cancelled
-        executor.shutdown(wait=False)
+    async with saving(path) as (file, executor):
+        return await receive_log_page(stub, request, file, executor=executor, retry=retry, progress=progress)

@@ -9,17 +9,16 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterable, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from isal import isal_zlib
 
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse, TelemetryHeader, TelemetryTrailer
-from nvmedctl.files import AtomicFile
+from nvmedctl.files import saving
 from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
 
 if TYPE_CHECKING:
@@ -241,15 +240,5 @@ async def save_telemetry(
 
     Raises `OSError` too, if the file cannot be written.
     """
-    executor = ThreadPoolExecutor(1, "nvmedctl-save")
-    run = partial(asyncio.get_running_loop().run_in_executor, executor)
-    file = AtomicFile(Path(path))
-    try:
-        await run(file.open)
-        log = await receive_telemetry(stub, request, file, executor=executor, retry=retry, progress=progress)
-        await run(file.commit)
-        return log
-    finally:
-        # Behind a write that may still run, also when this is cancelled.
-        await run(file.discard)
-        executor.shutdown(wait=False)
+    async with saving(path) as (file, executor):
+        return await receive_telemetry(stub, request, file, executor=executor, retry=retry, progress=progress)
