@@ -47,46 +47,42 @@ class LogRange(Generic[T]):
 
 
 class OrderedDigest:
-    """SHA-256 of chunks that several threads read: each waits for its turn.
+    """SHA-256 of chunks that several threads read, in whatever order they come.
 
-    In the reading threads rather than on the loop, which hashing would hold up, and rather than in a thread of its own,
-    to which each chunk would cost a hop.
+    Whoever brings a chunk while nobody hashes does so, for itself and for whatever comes meanwhile: no thread waits for
+    another, and neither the loop is held up nor a chunk handed from thread to thread.
     """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._lock = threading.Lock()
-        self._turns: dict[int, threading.Event] = {}
-        self._abandoned = False
-        self._turn(0).set()
+        self._waiting: dict[int, tuple[memoryview, Callable[[], None]]] = {}
+        self._due = 0
+        self._is_hashing = False
 
-    def update(self, index: int, data: memoryview) -> None:
-        """Add chunk `index` once all before it have been added."""
-        self._turn(index).wait()
+    def update(self, index: int, data: memoryview, then: Callable[[], None]) -> None:
+        """Add chunk `index` once all before it were added, and call `then`; `data` must stay as it is until then."""
         with self._lock:
-            del self._turns[index]
-        if not self._abandoned:
+            self._waiting[index] = data, then
+            if self._is_hashing:
+                return
+            self._is_hashing = True
+        while (following := self._following()) is not None:
+            data, then = following
             self._hash.update(data)
-        self._turn(index + 1).set()
-
-    def abandon(self) -> None:
-        """Let everyone go who waits for a chunk that will not come."""
-        with self._lock:
-            self._abandoned = True
-            for turn in self._turns.values():
-                turn.set()
+            then()
 
     def digest(self) -> bytes:
         """The hash of all chunks added."""
         return self._hash.digest()
 
-    def _turn(self, index: int) -> threading.Event:
-        """What chunk `index` waits for: an event of its own, so that adding a chunk wakes one thread and not all."""
+    def _following(self) -> tuple[memoryview, Callable[[], None]] | None:
+        """What is due; None if that has not come yet, and then hashing is over."""
         with self._lock:
-            turn = self._turns.setdefault(index, threading.Event())
-            if self._abandoned:
-                turn.set()
-            return turn
+            following = self._waiting.pop(self._due, None)
+            self._is_hashing = following is not None
+            self._due += self._is_hashing
+            return following
 
 
 class _Reading(Generic[T]):
@@ -124,10 +120,9 @@ class _Reading(Generic[T]):
                 index = self.next
                 self.next += 1
             try:
-                result: T | BaseException = self._chunk(index)
+                self._chunk(index)
             except BaseException as exc:  # the consumer raises it when its turn comes
-                result = exc
-            self.deliver(index, result)
+                self.deliver(index, exc)
 
     def deliver(self, index: int, result: T | BaseException) -> None:
         """Have chunk `index` ready, and wake the loop if that is what it waits for."""
@@ -141,7 +136,7 @@ class _Reading(Generic[T]):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_wake, future)
 
-    def _chunk(self, index: int) -> T:
+    def _chunk(self, index: int) -> None:
         what = self.what
         offset = what.start + index * what.chunk_bytes
         size = min(what.chunk_bytes, what.end - offset)
@@ -151,12 +146,17 @@ class _Reading(Generic[T]):
             buffer = bytearray(what.headroom + what.chunk_bytes)
         payload = memoryview(buffer)[what.headroom : what.headroom + size]
         self._fill(payload, offset)
-        if self.digest is not None:
-            self.digest.update(index, payload)
         encoded = what.encode(buffer, size, offset)
-        payload.release()
-        self.free.append(buffer)
-        return encoded
+
+        def finish() -> None:
+            payload.release()
+            self.free.append(buffer)
+            self.deliver(index, encoded)
+
+        if self.digest is None:
+            finish()
+        else:
+            self.digest.update(index, payload, finish)
 
     def _fill(self, payload: memoryview, offset: int) -> None:
         done = 0
@@ -209,8 +209,6 @@ async def read_chunks(
             yield result
     finally:
         reading.stopped = True
-        if digest is not None:
-            digest.abandon()
         for task in jobs:
             task.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)

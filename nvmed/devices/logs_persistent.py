@@ -30,6 +30,7 @@ from nvmed.nvme.persistent_event import (
     read_persistent_events,
 )
 from nvmed.nvme.status import CODE_MASK
+from nvmed.settle import to_the_end
 
 COMMAND_SEQUENCE_ERROR: Final = 0x00C
 """What establishing a context answers where there is one already."""
@@ -69,7 +70,7 @@ class PersistentEventReader:
             try:
                 yield header
             finally:
-                await asyncio.shield(_release(session))
+                await to_the_end(_release(session))
 
     async def read(self, device: Device, events_max: int, take_over: Journalled | None) -> Events:
         """The newest `events_max` events, or as many as LOG_BYTES_MAX holds."""

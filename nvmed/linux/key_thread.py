@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from nvmed.errors import Reason, error
+from nvmed.settle import settled
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,20 +39,9 @@ class KeyThread:
             return await asyncio.shield(outcome)
         except asyncio.CancelledError:
             if not job.cancel():
-                await _settled(outcome)
+                await settled(outcome)
             raise
 
     def close(self) -> None:
         """Let what is queued finish, and end the thread; its private keyrings vanish with it. Blocks; idempotent."""
         self._executor.shutdown()
-
-
-async def _settled(outcome: asyncio.Future[T]) -> None:
-    """Wait for `outcome`, whatever it is and however often the waiting is cancelled."""
-    while not outcome.done():
-        try:
-            await asyncio.wait([outcome])
-        except asyncio.CancelledError:
-            continue
-    if not outcome.cancelled():
-        outcome.exception()  # retrieved, or the loop complains that nobody did

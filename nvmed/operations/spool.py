@@ -29,6 +29,7 @@ from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError, Reason, error, invalid_field
 from nvmed.operations.spool_files import READ_BYTES, SHA256_HEX, Disk, Folder, Image, Upload, digest_of
 from nvmed.operations.spool_part import PartFile, spool_error
+from nvmed.settle import to_the_end
 
 T = TypeVar("T")
 
@@ -390,15 +391,7 @@ class Spool:
             except OSError as exc:
                 raise spool_error(exc, self._folder) from exc
 
-        task = asyncio.create_task(call())
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            while not task.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([task])
-            task.exception()  # nobody is left to hear it
-            raise
+        return await to_the_end(call())
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -99,6 +99,8 @@ async def test_a_context_is_released_when_the_caller_leaves(daemon: Daemon) -> N
     call.cancel()
     hang.release()
     await asyncio.gather(waiting, return_exceptions=True)
+    while drive.log_state.persistent_context is not None:  # noqa: ASYNC110  # the client is gone before the daemon is done
+        await asyncio.sleep(0.01)
     assert (await stub(daemon).GetPersistentEventLog(pb.GetPersistentEventLogRequest(controller="nvme0"))).complete
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "clients/python"
 
 FLOORS = (
-    {"errors", "grpc_environment", "malloc", "audit_chain"},
+    {"errors", "grpc_environment", "malloc", "audit_chain", "settle"},
     {"os_errors", "limits"},
     {"nvme", "keys", "config", "logs"},
     {"linux", "simulator", "security"},
