@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import uuid
@@ -142,14 +143,14 @@ async def test_lost_events_ask_for_a_rescan(trigger: Trigger, marker: str) -> No
 
 
 async def test_the_host_is_told_of_both(trigger: Trigger, marker: str) -> None:
-    told = aiter(events := LinuxEvents(UeventReader(by(marker), buffer_bytes=4096)))
-    trigger()
-    assert await anext(told) == HostEvent("change", "null")
-    for _ in range(200):
+    with contextlib.closing(LinuxEvents(UeventReader(by(marker), buffer_bytes=4096))) as events:
+        told = aiter(events)
         trigger()
-    while await anext(told) is not EVENTS_LOST:
-        pass
-    events.close()
+        assert await anext(told) == HostEvent("change", "null")
+        for _ in range(200):
+            trigger()
+        while await anext(told) is not EVENTS_LOST:
+            pass
 
 
 @pytest.mark.parametrize(
