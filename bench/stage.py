@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 from google.longrunning import operations_pb2 as longrunning
 
-from nvmed.nvme.firmware import download
+from nvmed.nvme.firmware import GRANULARITY_BYTES, download
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.firmware import build_image
 from nvmed.simulator.spec import DriveSpec
@@ -28,8 +28,6 @@ from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 DRIVES = 24
 LATENCY_MS = 1.0
 MIB = 1 << 20
-PIECE_BYTES = 4096
-"""What a drive that reports no granularity is sent at once."""
 
 StartServer = Callable[..., AbstractContextManager[int]]
 """`bench.__main__.server`."""
@@ -84,8 +82,8 @@ def alone(drives: int, size: int) -> float:
     subsystems = [Subsystem(DriveSpec(serial=f"ALONE{number}", latency_ms=LATENCY_MS)) for number in range(drives)]
 
     def send(controller: Controller) -> None:
-        for offset in range(0, size, PIECE_BYTES):
-            controller.admin(download(offset, PIECE_BYTES), image[offset : offset + PIECE_BYTES])
+        for offset in range(0, size, GRANULARITY_BYTES):
+            controller.admin(download(offset, GRANULARITY_BYTES), image[offset : offset + GRANULARITY_BYTES])
 
     controllers = [controller for subsystem in subsystems for controller in subsystem.controllers.values()]
     with ThreadPoolExecutor(drives) as pool:

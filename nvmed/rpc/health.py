@@ -30,9 +30,13 @@ class Health(aio.HealthServicer):  # type: ignore[misc]  # the library has no ty
         super().__init__()
         self._told: dict[str, Status] = {}
 
-    async def set(self, service: str, status: Status) -> None:
-        self._told[service] = status
-        await super().set(service, status)
+    async def tell(self, now: Mapping[str, Status]) -> None:
+        """Set what changed. The library forgets no name, so of a controller that went away it says SERVICE_UNKNOWN."""
+        gone = dict.fromkeys(self._told.keys() - now.keys(), HealthCheckResponse.SERVICE_UNKNOWN)
+        for name, status in {**now, **gone}.items():
+            if self._told.get(name) != status:
+                self._told[name] = status
+                await self.set(name, status)
 
     async def List(self, request: HealthListRequest, context: Any) -> HealthListResponse:  # noqa: N802  # as in the contract
         answers = {name: HealthCheckResponse(status=status) for name, status in self._told.items()}
@@ -50,13 +54,12 @@ def statuses(on: Foundation, names: Sequence[str]) -> Mapping[str, Status]:
 @asynccontextmanager
 async def checked(servicer: Health, on: Foundation, names: Sequence[str]) -> AsyncIterator[None]:
     """Keep `servicer` true inside, and let it say NOT_SERVING from then on."""
-    told = await _tell(servicer, {}, statuses(on, names))
+    await servicer.tell(statuses(on, names))
 
     async def follow() -> None:
-        known = told
         while True:
             await asyncio.sleep(LOOK_S)
-            known = await _tell(servicer, known, statuses(on, names))
+            await servicer.tell(statuses(on, names))
 
     following = asyncio.create_task(follow(), name="health")
     try:
@@ -65,15 +68,6 @@ async def checked(servicer: Health, on: Foundation, names: Sequence[str]) -> Asy
         following.cancel()
         await asyncio.wait([following])
         await servicer.enter_graceful_shutdown()
-
-
-async def _tell(servicer: Health, before: Mapping[str, Status], now: Mapping[str, Status]) -> Mapping[str, Status]:
-    """Set what changed. The library forgets no name, so of a controller that went away it says SERVICE_UNKNOWN."""
-    gone = dict.fromkeys(before.keys() - now.keys(), HealthCheckResponse.SERVICE_UNKNOWN)
-    for name, status in {**now, **gone}.items():
-        if before.get(name) != status:
-            await servicer.set(name, status)
-    return now
 
 
 def _status(*, serves: bool) -> Status:
