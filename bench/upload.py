@@ -25,7 +25,7 @@ malloc.tune()
 import grpc  # noqa: E402
 from isal import isal_zlib  # noqa: E402
 
-from nvmed.operations.spool import COMMIT_BYTES  # noqa: E402
+from nvmed.firmware.spool import COMMIT_BYTES  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
 from nvmed.v1 import firmware_pb2 as pb  # noqa: E402
 from nvmed.v1.common_pb2 import Chunk  # noqa: E402

@@ -19,7 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from nvmed import limits
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 
 FILE_BYTES_MAX: Final = limits.MIB
 

@@ -18,33 +18,36 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.sampler import Sampler
+from nvmed.events.sources import EventSources
+from nvmed.firmware import images
+from nvmed.firmware import recovery as reconcile
+from nvmed.firmware.resets import Resets
+from nvmed.firmware.spool import Spool
+from nvmed.firmware.staging import Firmware
+from nvmed.keyring import files as key_files
+from nvmed.keyring.files import KeySources
+from nvmed.keyring.keys import Keys
+from nvmed.keyring.paths import Fabrics
 from nvmed.linux import systemd
+from nvmed.namespaces import recovery as namespace_reconcile
 from nvmed.nvme.host import Host
-from nvmed.operations import images, key_files, namespace_reconcile, reconcile
-from nvmed.operations.drives import Drives
-from nvmed.operations.event_sources import EventSources
-from nvmed.operations.exclusion import Exclusion
-from nvmed.operations.firmware import Firmware
 from nvmed.operations.journal import Journal
-from nvmed.operations.key_files import KeySources
-from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
-from nvmed.operations.paths import Fabrics
-from nvmed.operations.quirks import RulesFiles
 from nvmed.operations.request_digest import RequestDigests
-from nvmed.operations.resets import Resets
-from nvmed.operations.spool import Spool
+from nvmed.preconditions.drives import Drives
+from nvmed.preconditions.exclusion import Exclusion
+from nvmed.preconditions.firmware_rules import RulesFiles
 from nvmed.reload import Reloader, Served, answering
-from nvmed.rpc.credentials import TlsDoor
-from nvmed.rpc.doors import group_id, loopback_door, tls_door, unix_door
-from nvmed.rpc.guard import Gate
+from nvmed.rpc.admission import AdmissionControl
+from nvmed.rpc.credentials import ListenerCredentials
+from nvmed.rpc.listeners import group_id, loopback_listener, tls_listener, unix_listener
 from nvmed.rpc.metrics import Metrics
-from nvmed.rpc.metrics_http import metrics_door
+from nvmed.rpc.metrics_http import metrics_listener
+from nvmed.rpc.operation_audit import OperationAudit
 from nvmed.rpc.resources import Resources
-from nvmed.rpc.services import Foundation
+from nvmed.rpc.services import Components
 from nvmed.rpc.throttle import Throttle
-from nvmed.rpc.witness import OperationWitness
 from nvmed.security.audit import Audit, auditing
 from nvmed.security.bindings import Policy, make_policy
 from nvmed.security.passthru import PassthruRules
@@ -66,20 +69,23 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
 async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[Served]:
     """As `serving`; yields what a reload works on."""
     policy = make_policy(configured, source)
-    tls_doors = [TlsDoor(listener) for listener in configured.listen.tls]
+    tls_credentials = [ListenerCredentials(listener) for listener in configured.listen.tls]
     _make_directory(Path(configured.state_dir))
-    foundation = await lay_foundation(host, configured, policy)
+    components = await make_components(host, configured, policy)
     async with contextlib.AsyncExitStack() as stack:
-        await _enter(stack, foundation)
+        await _enter(stack, components)
         if configured.metrics.address:
-            await stack.enter_async_context(foundation.sampler.running())
-            await stack.enter_async_context(metrics_door(configured.metrics, foundation.metrics.exposition))
-        addresses = [await stack.enter_async_context(door) for door in _doors(foundation, configured, tls_doors)]
-        stack.callback(foundation.events.events.close)  # before the doors: streams that wait would hold them open
-        yield Served(configured, source, foundation, tls_doors, tuple(addresses))
+            await stack.enter_async_context(components.sampler.running())
+            await stack.enter_async_context(metrics_listener(configured.metrics, components.metrics.exposition))
+        addresses = [
+            await stack.enter_async_context(listener)
+            for listener in _listeners(components, configured, tls_credentials)
+        ]
+        stack.callback(components.events.events.close)  # before the listeners: streams that wait would hold them open
+        yield Served(configured, source, components, tls_credentials, tuple(addresses))
 
 
-async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foundation:
+async def make_components(host: Host, configured: Config, policy: Policy) -> Components:
     """Make what the services stand on; nothing runs yet, except that telemetry a crash left extended is put back."""
     state_dir = Path(configured.state_dir)
     inventory = Inventory(host)
@@ -101,11 +107,11 @@ async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foun
             **keys.reconcilers(),
         },
         history=reconcile.HISTORY | namespace_reconcile.HISTORY,
-        witness=OperationWitness(audit),
+        listener=OperationAudit(audit),
     )
     sampler = Sampler(inventory, configured.metrics.sample_interval_s)
     metrics = Metrics(inventory, operations, sampler)
-    return Foundation(
+    return Components(
         inventory=inventory,
         extended_telemetry=extended,
         operations=operations,
@@ -119,7 +125,9 @@ async def lay_foundation(host: Host, configured: Config, policy: Policy) -> Foun
         events=_make_events(host, configured, inventory, operations, keys),
         sampler=sampler,
         metrics=metrics,
-        gate=Gate(policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits)),
+        admission=AdmissionControl(
+            policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits)
+        ),
         audit_reader=Lane("audit-reader", threads=2),
         simulated=configured.host.simulate > 0,
     )
@@ -136,10 +144,10 @@ def _make_events(host: Host, configured: Config, inventory: Inventory, operation
     )
 
 
-async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
+async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
     await stack.enter_async_context(watchdog.fed(on.own_lanes, lambda: [device.lane for device in on.inventory.known]))
-    await stack.enter_async_context(auditing(on.gate.audit))
+    await stack.enter_async_context(auditing(on.admission.audit))
     stack.callback(on.audit_reader.close)
     stack.callback(on.inventory.close)
     stack.callback(on.keys.close)
@@ -153,17 +161,17 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Foundation) -> None:
     await stack.enter_async_context(on.keys.store.serving())
 
 
-def _doors(
-    foundation: Foundation, configured: Config, tls_doors: Sequence[TlsDoor]
+def _listeners(
+    components: Components, configured: Config, tls_credentials: Sequence[ListenerCredentials]
 ) -> Iterator[AbstractAsyncContextManager[str]]:
     """The ways in, none of them open yet."""
-    listen, gate = configured.listen, foundation.gate
+    listen = configured.listen
     for unix in listen.unix:
-        yield unix_door(foundation, gate, unix)
-    for tls, door in zip(listen.tls, tls_doors, strict=True):
-        yield tls_door(foundation, gate, tls, door)
+        yield unix_listener(components, unix)
+    for tls, credentials in zip(listen.tls, tls_credentials, strict=True):
+        yield tls_listener(components, tls, credentials)
     if listen.insecure_loopback:
-        yield loopback_door(foundation, gate, listen.insecure_loopback)
+        yield loopback_listener(components, listen.insecure_loopback)
 
 
 def _path(configured: str) -> Path | None:
@@ -205,7 +213,7 @@ def check(configured: Config, source: str) -> None:
     """Raise CONFIG_INVALID if `serving` would, or if a file that the configuration names is wrong."""
     make_policy(configured, source)
     for listener in configured.listen.tls:
-        TlsDoor(listener)
+        ListenerCredentials(listener)
     for unix in configured.listen.unix:
         group_id(unix)
     if configured.firmware.rules:

@@ -10,7 +10,8 @@ import errno
 from dataclasses import dataclass
 from typing import Final
 
-from nvmed.errors import NvmedError, OsFailure, Reason
+from nvmed.errors import NvmedError, OsFailure
+from nvmed.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def os_error(exc: OSError, syscall: str, path: str = "", **metadata: object) -> 
     subject = f"{path}: " if path else ""
     parts: dict[str, object] = {"errno": symbol, "syscall": syscall, "path": path, **metadata}
     return meaning.reason.cls(
-        meaning.reason,
+        meaning.reason.name,
         f"{subject}{syscall} failed with {symbol}: {meaning.sentence}",
         os=OsFailure(number, symbol, syscall, path),
         metadata={key: str(value) for key, value in parts.items()},

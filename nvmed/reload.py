@@ -23,11 +23,12 @@ import structlog
 
 from nvmed import config, logs
 from nvmed.devices.lane import Lane
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.linux import systemd
-from nvmed.operations.quirks import RulesFiles
-from nvmed.rpc.credentials import TlsDoor
-from nvmed.rpc.services import Foundation
+from nvmed.preconditions.firmware_rules import RulesFiles
+from nvmed.reasons import Reason, error
+from nvmed.rpc.credentials import ListenerCredentials
+from nvmed.rpc.services import Components
 from nvmed.security.audit import Event, Kind
 from nvmed.security.bindings import make_policy
 from nvmed.security.passthru import PassthruRules
@@ -56,8 +57,8 @@ class Served:
 
     configured: config.Config
     source: str
-    foundation: Foundation
-    tls_doors: Sequence[TlsDoor]
+    components: Components
+    tls_credentials: Sequence[ListenerCredentials]
     addresses: tuple[str, ...]
 
 
@@ -75,7 +76,7 @@ class Reloader:
         everything is as it was.
         """
         async with self._one_at_a_time:
-            audit = self._served.foundation.gate.audit
+            audit = self._served.components.admission.audit
             _tell(systemd.reloading, "reloading the configuration")
             try:
                 use = await self._lane.run(self._prepared)
@@ -86,7 +87,7 @@ class Reloader:
                 _tell(systemd.ready, f"goes on as before: the reload was refused: {failure.message}")
                 raise failure from None
             use()
-            etag = self._served.foundation.gate.policy.etag
+            etag = self._served.components.admission.policy.etag
             log.info("reloaded", policy=etag)
             audit.note(Event(Kind.RELOADED, message=f"policy {etag}"))
             _tell(systemd.ready, f"reloaded, policy {etag}")
@@ -105,8 +106,8 @@ class Reloader:
     async def look_at_certificates(self) -> None:
         """Take over certificates that were replaced; what is wrong with them is logged."""
         async with self._one_at_a_time:
-            for door in self._served.tls_doors:
-                await self._lane.run(door.reload_if_changed)
+            for credentials in self._served.tls_credentials:
+                await self._lane.run(credentials.reload_if_changed)
 
     def close(self) -> None:
         """Let go of the thread."""
@@ -125,20 +126,21 @@ class Reloader:
         firmware_rules = RulesFiles(_path(new.firmware.rules))
         firmware_rules.current()
         certificates = [
-            (door, door.prepare(listener)) for listener, door in zip(new.listen.tls, served.tls_doors, strict=True)
+            (credentials, credentials.prepare(listener))
+            for listener, credentials in zip(new.listen.tls, served.tls_credentials, strict=True)
         ]
 
         def use() -> None:
-            foundation = served.foundation
-            for door, prepared in certificates:
-                door.take(prepared)
-            foundation.passthrus.use(passthru_rules)
-            foundation.firmware.use(firmware_rules)
-            foundation.gate.throttle.limits = new.limits
+            components = served.components
+            for credentials, prepared in certificates:
+                credentials.take(prepared)
+            components.passthrus.use(passthru_rules)
+            components.firmware.use(firmware_rules)
+            components.admission.throttle.limits = new.limits
             if new.log_level != served.configured.log_level:
                 logs.configure(new.log_level)
             served.configured = new
-            foundation.gate.policy = policy  # last: calls that run are looked at again
+            components.admission.policy = policy  # last: calls that run are looked at again
 
         return use
 

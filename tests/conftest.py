@@ -25,6 +25,17 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+KEYS_IN_PATH = ("key", "rotation", "leak")
+"""What the path or the name of a test has that puts keys into keyrings."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what puts keys into keyrings, which all processes of a user share: CI runs it in one process."""
+    for item in items:
+        if any(word in item.nodeid.lower() for word in KEYS_IN_PATH):
+            item.add_marker(pytest.mark.keyrings)
+
+
 KEY_USERS = Path("/proc/key-users")
 KEYS_GONE_WITHIN_S = 10.0
 

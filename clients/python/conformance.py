@@ -17,7 +17,8 @@ from nvmedctl import Client, Tls, pages
 from nvmedctl.operations import unpack, wait
 from nvmedctl.telemetry import receive_telemetry
 
-from nvmed.errors import NvmedError, Reason
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
 from nvmed.v1.firmware_pb2 import FirmwarePreconditions, StageFirmwareRequest, StageFirmwareResponse
 from nvmed.v1.inventory_pb2 import GetControllerRequest, ListControllersRequest

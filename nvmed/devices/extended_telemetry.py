@@ -21,9 +21,10 @@ import structlog
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error
 
 FEATURE_BYTES: Final = 512
 ETDAS_BYTE: Final = 1

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Final
 
 from nvmed.devices.controller import Session
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.nvme import firmware
 from nvmed.nvme.status import CODE_MASK
+from nvmed.reasons import invalid_field
 
 TRIES: Final = 3
 """How often a command is sent before its failure is the download's (nvme-cli: fw-download)."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from nvmed.devices.controller import Device, controller_id, short_hash, subsystem_id
 from nvmed.devices.lane import Lane
-from nvmed.errors import Reason, error, invalid_field
 from nvmed.nvme.host import NODE_NAME, ControllerNode, Host, NamespaceNode
+from nvmed.reasons import Reason, error, invalid_field
 
 LANE_GRACE_MS = 5_000
 """How long a command may outlive its timeout before its lane counts as stalled: the kernel aborts and resets first."""

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from nvmed.devices.controller import Session, TransferLimit
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.nvme.status import CODE_MASK
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 

@@ -16,7 +16,6 @@ from typing import Generic, TypeVar
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.log_reader import LogRange, read_chunks
 from nvmed.devices.telemetry import Journalled
-from nvmed.errors import Reason, error
 from nvmed.nvme import health, uuid_list
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
@@ -24,6 +23,7 @@ from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.namespace import require_nsid
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from nvmed import limits
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.logs import Page, Read, clear_event, read_bytes
 from nvmed.devices.telemetry import Journalled
-from nvmed.errors import Reason, error
 from nvmed.nvme import ana
 from nvmed.nvme.ana import AnaLog, AnaLogHeader, LbaStatusHeader, LbaStatusLog
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import LogPage
+from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 

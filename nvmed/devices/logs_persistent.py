@@ -18,7 +18,7 @@ from nvmed import limits
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.logs import Page, read_bytes
 from nvmed.devices.telemetry import Journalled
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.nvme.layout import malformed
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import LogPage
@@ -30,6 +30,7 @@ from nvmed.nvme.persistent_event import (
     read_persistent_events,
 )
 from nvmed.nvme.status import CODE_MASK
+from nvmed.reasons import Reason, error
 from nvmed.settle import to_the_end
 
 COMMAND_SEQUENCE_ERROR: Final = 0x00C

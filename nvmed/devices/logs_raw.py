@@ -12,12 +12,12 @@ from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.devices.logs import clear_event
 from nvmed.devices.logs_persistent import PersistentEventReader
 from nvmed.devices.telemetry import Journalled
-from nvmed.errors import invalid_field
 from nvmed.nvme.layout import bits
 from nvmed.nvme.logpage import LogPageRequest, get_log_page
 from nvmed.nvme.opcodes import VENDOR_LOG_PAGE_FIRST, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 PLAIN_BYTES_MAX: Final = 16 * 1024
 """What a controller without extended data for Get Log Page (LPA bit 2) can be asked for, from offset 0 on."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.nvme import identify
 from nvmed.nvme.identify import IdentifyNamespace, LbaFormat
 from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_ALL, NSID_MAX, IdentifyCns
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error, invalid_field
 
 MANAGEMENT: Final = "namespace_management"
 """The capability that comes with the lists of allocated namespaces and of controllers (Base 2.0, figure 274)."""

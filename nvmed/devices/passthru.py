@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.nvme import effects, identify
 from nvmed.nvme.effects import EffectsLog
 from nvmed.nvme.identify import IdentifyNamespace
@@ -24,6 +24,7 @@ from nvmed.nvme.passthru import (
     transfers_blocks,
 )
 from nvmed.nvme.status import Queue
+from nvmed.reasons import invalid_field
 
 EFFECTS_LOG: Final = 1
 """Bit of LPA: whether there is a Commands Supported and Effects log."""

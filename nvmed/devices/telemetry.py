@@ -19,9 +19,10 @@ from typing import Final
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.nvme import telemetry
 from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryHeader, TelemetryLog
+from nvmed.reasons import Reason, error, invalid_field
 
 Journalled = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
 """Does a change to the drive as a step of that name, with its journal entry before and after; given by the caller."""

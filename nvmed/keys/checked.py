@@ -13,8 +13,8 @@ import hmac
 import zlib
 from dataclasses import dataclass
 
-from nvmed.errors import Reason, error
 from nvmed.keys.secret import Secret, wipe
+from nvmed.reasons import Reason, error
 
 _CRC_BYTES = 4
 

@@ -14,10 +14,10 @@ from enum import Enum, IntEnum, unique
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from nvmed.errors import invalid_field
 from nvmed.keys import checked
 from nvmed.keys.names import check_nqn
 from nvmed.keys.secret import Secret
+from nvmed.reasons import invalid_field
 
 _SEED = b"NVMe-over-Fabrics"
 

@@ -14,9 +14,10 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.keys.names import check_nqn
 from nvmed.keys.psk import KEY_BYTES, MAX_IDENTITY_BYTES, PskHash
+from nvmed.reasons import invalid_field
 
 _PREFIX = re.compile(r"NVMe([01])([RG])(0[12])")
 KINDS = {"R": "retained", "G": "generated"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvmed.errors import invalid_field
 from nvmed.keys import checked
 from nvmed.keys.psk import KEY_BYTES, PskHash, check_key_length
 from nvmed.keys.secret import Secret
+from nvmed.reasons import invalid_field
 
 FORMAT = checked.Format(b"NVMeTLSkey-", b"1", {int(hash_): lengths for hash_, lengths in KEY_BYTES.items()})
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.keys.identity import TlsIdentity, parse_identity
 from nvmed.keys.interchange import export_psk, import_psk
 from nvmed.keys.psk import KEY_BYTES
 from nvmed.keys.secret import Secret
+from nvmed.reasons import invalid_field
 
 MAX_LINE_BYTES = 511
 """With the newline: nvme-cli reads lines into 512 bytes and takes the rest of a longer one for the next."""

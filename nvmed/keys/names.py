@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 
 MAX_NQN_BYTES = 223
 """NVMe Base 2.0, section 4.7: a name fills a 256-byte field padded with zeros, of which it may use 223."""

@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.keys.names import check_nqn
 from nvmed.keys.secret import Secret
+from nvmed.reasons import invalid_field
 
 MAX_IDENTITY_BYTES = 255
 """In version 0 the identity is a context of HkdfLabel, whose length is one byte (RFC 8446, section 7.1)."""

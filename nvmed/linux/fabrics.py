@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import NvmedError, OsFailure, Reason, error
+from nvmed.errors import NvmedError, OsFailure
 from nvmed.keys.secret import Secret, wipe
 from nvmed.nvme.host import ControllerNode
 from nvmed.os_errors import os_error
+from nvmed.reasons import Reason, error
 
 _ATTRIBUTE_BYTES: Final = 4096
 """An attribute is at most a page, and so is a line of options."""

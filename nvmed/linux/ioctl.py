@@ -24,10 +24,10 @@ import warnings
 from enum import IntEnum, unique
 from typing import Final
 
-from nvmed.errors import invalid_field
 from nvmed.linux import libc
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.transport import Command, Completion
+from nvmed.reasons import invalid_field
 
 _U8: Final = ctypes.c_uint8
 _U16: Final = ctypes.c_uint16

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from nvmed.errors import Reason, error
+from nvmed.reasons import Reason, error
 from nvmed.settle import settled
 
 P = ParamSpec("P")

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import NvmedError, OsFailure, Reason, error
+from nvmed.errors import NvmedError, OsFailure
 from nvmed.keys.description import KeyDescription, ProcKey, parse_description, parse_proc_line
 from nvmed.keys.secret import Secret, wipe
+from nvmed.reasons import Reason, error
 
 THREAD_KEYRING: Final = -1
 PROCESS_KEYRING: Final = -2

@@ -25,12 +25,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.linux.ioctl import LinuxTransport
 from nvmed.linux.uevent import LinuxEvents
 from nvmed.linux.usage import usage
 from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage
 from nvmed.nvme.transport import Transport
+from nvmed.reasons import Reason, error, invalid_field
 
 _CONTROLLER: Final = re.compile(r"nvme(\d+)", re.ASCII)
 _NAMESPACE: Final = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.host import NODE_NAME, Usage, Use, UseKind
+from nvmed.reasons import invalid_field
 
 BOOT_MOUNTS: Final = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr"})
 """What a host needs to boot."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.layout import bit
+from nvmed.reasons import Reason, error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag, unique
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.layout import U8, U16, Structure, at, bit, bits
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId, FeatureSelect
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 
 def get_features(

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.layout import U8, Structure, array, at, bit, bits, text
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 SLOTS = 7
 IMAGE_END_MAX = 1 << 34

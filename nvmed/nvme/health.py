@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.layout import U8, U16, U32, U64, U128, Buffer, Structure, array, at, bit, bits, raw, record, uint
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 DATA_UNIT_BYTES = 512_000
 """A data unit is 1000 times 512 bytes, whatever the logical block size."""

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.errors import Reason, error, invalid_field
 from nvmed.nvme.layout import (
     U8,
     U16,
@@ -38,6 +37,7 @@ from nvmed.nvme.opcodes import (
     IdentifyCns,
 )
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error, invalid_field
 
 MINIMUM_PAGE_BYTES = 4096
 """A memory page when CAP.MPSMIN is 0, as on every controller that Linux drives. MDTS counts in these."""

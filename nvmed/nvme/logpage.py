@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.layout import bit, bits
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 LENGTH_MAX = 1 << 34
 """NUMD is a zero-based 32-bit count of dwords."""

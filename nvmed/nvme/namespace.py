@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.identify import LBA_FORMATS, build_controller_list
 from nvmed.nvme.layout import U8, U16, U32, U64, Structure, array, at, bits
 from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_ALL, NSID_MAX, AdminOpcode
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 
 @unique

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
-from nvmed.errors import invalid_field
 from nvmed.nvme.effects import CommandEffects
 from nvmed.nvme.identify import IdentifyNamespace, logical_block_bytes
 from nvmed.nvme.layout import bit, bits
@@ -29,6 +28,7 @@ from nvmed.nvme.opcodes import (
 )
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
+from nvmed.reasons import invalid_field
 
 VENDOR_IO_OPCODE_FIRST: Final = 0x80
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, unique
 
-from nvmed.errors import NvmedError, NvmeStatus, Reason, Unavailable, error
+from nvmed.errors import NvmedError, NvmeStatus, Unavailable
 from nvmed.nvme import status_table
 from nvmed.nvme.opcodes import AdminOpcode, IoOpcode
 from nvmed.nvme.transport import Command, Completion
+from nvmed.reasons import Reason, error
 
 DO_NOT_RETRY = 0x4000
 MORE = 0x2000

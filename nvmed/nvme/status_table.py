@@ -9,7 +9,7 @@ which is why `status.status_error` gives them up when the controller said "do no
 
 from __future__ import annotations
 
-from nvmed.errors import Reason
+from nvmed.reasons import Reason
 
 Row = tuple[int, str, str, Reason]
 

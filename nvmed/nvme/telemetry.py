@@ -11,11 +11,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 
-from nvmed.errors import Reason, error, invalid_field
 from nvmed.nvme.layout import U8, U16, U24, U32, Buffer, Structure, at, bit, raw
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import LogPage
 from nvmed.nvme.transport import Command
+from nvmed.reasons import Reason, error, invalid_field
 
 BLOCK_BYTES = 512
 HEADER_BYTES = BLOCK_BYTES

@@ -1,1 +1,1 @@
-"""What takes long or must survive: journal, manager, spool, firmware, guards."""
+"""What takes long or must survive: the journal, and the manager that runs operations."""

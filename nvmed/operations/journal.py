@@ -17,7 +17,7 @@ from enum import Enum, unique
 from pathlib import Path
 from typing import Any, Final
 
-from nvmed.errors import Reason, error
+from nvmed.reasons import Reason, error
 
 SCHEMA_VERSION: Final = 1
 

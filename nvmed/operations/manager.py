@@ -18,11 +18,12 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from nvmed.devices.lane import Lane
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.operations import failure
 from nvmed.operations.journal import Journal, Record, State, Step, now_ms
 from nvmed.operations.journal_calls import JournalCalls
 from nvmed.operations.running import Progress, Result, Run, Running
+from nvmed.reasons import Reason, error
 
 REMEMBERED_MS: Final = 30 * 24 * 3600 * 1000
 """How long ended operations are remembered: well over the 24 h that a request_id must be (AIP-155)."""
@@ -37,13 +38,13 @@ __all__ = [
     "Interrupted",
     "Manager",
     "Mutation",
+    "OperationListener",
     "Progress",
     "Reconcile",
     "Result",
     "Run",
     "Running",
     "Verdict",
-    "Witness",
 ]
 
 
@@ -81,7 +82,7 @@ class Verdict:
     failure: Mapping[str, Any] | None = None
 
 
-class Witness(Protocol):
+class OperationListener(Protocol):
     """Sees every operation begin and end, in the context of whoever began it."""
 
     async def began(self, record: Record) -> None:
@@ -111,10 +112,10 @@ class Manager:
         journal: Journal,
         reconcilers: Mapping[str, Reconcile],
         history: Collection[str] = frozenset(),
-        witness: Witness | None = None,
+        listener: OperationListener | None = None,
     ) -> None:
         self._journal = journal
-        self._witness = witness
+        self._listener = listener
         self._calls = JournalCalls(journal)
         self._reconcilers = reconcilers
         self._history = history
@@ -302,8 +303,8 @@ class Manager:
         record = running.record
         self.changed(record)
         try:
-            if self._witness is not None:
-                await self._witness.began(record)
+            if self._listener is not None:
+                await self._listener.began(record)
             verdict = Verdict(State.SUCCEEDED, result=await run(running))
         except NvmedError as exc:
             verdict = Verdict(_ENDS.get(exc.reason, State.FAILED), exc.message, failure=failure.dump(exc))
@@ -338,8 +339,8 @@ class Manager:
             self._unwritten[record.id] = ended
             log.error("outcome_not_journalled", operation=record.id, state=ended.state.value, message=exc.message)
         self.changed(ended)
-        if self._witness is not None:
-            await self._witness.ended(ended)
+        if self._listener is not None:
+            await self._listener.ended(ended)
 
     def _finish(self, ended: Record) -> Record:
         return self._journal.finish(ended.id, ended.state, result=ended.result, failure=ended.failure)

@@ -15,12 +15,13 @@ from nvmed.devices.controller import Device, subsystem_id
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.passthru import Answer, EffectsLogs
-from nvmed.errors import NotFound, NvmedError, Reason, invalid_field
+from nvmed.errors import NotFound, NvmedError
 from nvmed.nvme.passthru import Passthru
 from nvmed.nvme.status import Queue, command_name
 from nvmed.operations import failure
-from nvmed.operations.exclusion import Exclusion
 from nvmed.operations.manager import Manager, Mutation, Result, Running
+from nvmed.preconditions.exclusion import Exclusion
+from nvmed.reasons import Reason, invalid_field
 from nvmed.security.passthru import PassthruRules, Verdict, judge, require
 from nvmed.security.principal import Principal
 

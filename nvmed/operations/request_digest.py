@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import Reason, error
 from nvmed.keys.secret import Secret
+from nvmed.reasons import Reason, error
 
 KEY_BYTES: Final = 32
 FILE_NAME: Final = "request-digest.key"

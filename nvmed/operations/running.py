@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
 from nvmed.operations import failure
 from nvmed.operations.journal import Record
+from nvmed.reasons import Reason, error
 
 Result = Mapping[str, Any]
 """What an operation gives: its response message in protobuf's JSON (bytes as base64), by the fields' own names."""

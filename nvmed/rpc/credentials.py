@@ -29,7 +29,7 @@ class Prepared:
     material: tls.TlsMaterial
 
 
-class TlsDoor:
+class ListenerCredentials:
     """Certificate, key and CA of one address. Made and `reload`ed in any thread, one at a time: both read files."""
 
     def __init__(self, listener: config.TlsListener) -> None:

@@ -18,7 +18,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from nvmed.errors import NvmedError, invalid_field
+from nvmed.errors import NvmedError
+from nvmed.reasons import invalid_field
 
 Test: TypeAlias = Callable[[Any], bool]
 

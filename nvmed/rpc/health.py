@@ -15,7 +15,7 @@ from grpc_health.v1.health import aio
 from grpc_health.v1.health_pb2 import HealthCheckResponse, HealthListRequest, HealthListResponse
 
 from nvmed.devices.watchdog import unsound
-from nvmed.rpc.services import Foundation
+from nvmed.rpc.services import Components
 
 LOOK_S: Final = 1.0
 
@@ -43,7 +43,7 @@ class Health(aio.HealthServicer):  # type: ignore[misc]  # the library has no ty
         return HealthListResponse(statuses=answers)
 
 
-def statuses(on: Foundation, names: Sequence[str]) -> Mapping[str, Status]:
+def statuses(on: Components, names: Sequence[str]) -> Mapping[str, Status]:
     """How everything is now: the server (""), its services `names`, and every controller there is."""
     devices = on.inventory.known
     server = _status(serves=not unsound(on.own_lanes, [device.lane for device in devices]))
@@ -52,7 +52,7 @@ def statuses(on: Foundation, names: Sequence[str]) -> Mapping[str, Status]:
 
 
 @asynccontextmanager
-async def checked(servicer: Health, on: Foundation, names: Sequence[str]) -> AsyncIterator[None]:
+async def checked(servicer: Health, on: Components, names: Sequence[str]) -> AsyncIterator[None]:
     """Keep `servicer` true inside, and let it say NOT_SERVING from then on."""
     await servicer.tell(statuses(on, names))
 

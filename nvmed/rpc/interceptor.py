@@ -1,4 +1,4 @@
-"""Puts a guard before every handler of a server, whatever its shape."""
+"""Admits every call before its handler runs, whatever the shape of the method."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import Message
 
-from nvmed.errors import Reason, error
-from nvmed.rpc.guard import Context, Gate, Guard, Identify
+from nvmed.reasons import Reason, error
+from nvmed.rpc.admission import Admission, AdmissionControl, Context, Identify
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every handler of one server; `identify` says who a connection of that server is."""
 
-    def __init__(self, gate: Gate, identify: Identify) -> None:
-        self._gate = gate
+    def __init__(self, control: AdmissionControl, identify: Identify) -> None:
+        self._control = control
         self._identify = identify
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
@@ -27,7 +27,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """The guarded handler of the method, also for a method that nobody serves."""
+        """The handler of the method behind an `Admission`, also for a method that nobody serves."""
         method: str = handler_call_details.method
         if method in self._wrapped:
             return self._wrapped[method]
@@ -45,34 +45,34 @@ class Interceptor(grpc.aio.ServerInterceptor):
         }
 
         async def unary_unary(request: Message, context: Context) -> Any:
-            async with self._guarded(method, context) as guard:
-                await guard.admit(request)
+            async with self._admission(method, context) as admission:
+                await admission.admit(request)
                 return await handler.unary_unary(request, context)
 
         async def unary_stream(request: Message, context: Context) -> AsyncIterator[Any]:
-            async with self._guarded(method, context, stream=True) as guard:
-                await guard.admit(request)
+            async with self._admission(method, context, stream=True) as admission:
+                await admission.admit(request)
                 async with aclosing(handler.unary_stream(request, context)) as responses:
                     async for response in responses:
-                        guard.sent()
+                        admission.sent()
                         yield response
 
         async def stream_unary(requests: AsyncIterator[Message], context: Context) -> Any:
-            async with self._guarded(method, context, stream=True) as guard:
-                return await handler.stream_unary(await guard.admitted(requests), context)
+            async with self._admission(method, context, stream=True) as admission:
+                return await handler.stream_unary(await admission.admitted(requests), context)
 
         async def stream_stream(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Any]:
-            async with self._guarded(method, context, stream=True) as guard:
-                admitted = await guard.admitted(requests)
+            async with self._admission(method, context, stream=True) as admission:
+                admitted = await admission.admitted(requests)
                 async with aclosing(handler.stream_stream(admitted, context)) as responses:
                     async for response in responses:
-                        guard.sent()
+                        admission.sent()
                         yield response
 
         async def unary_written(request: Message, context: Context) -> None:
             """For a library's servicer that writes to its context and yields nothing (health's Watch)."""
-            async with self._guarded(method, context, stream=True) as guard:
-                await guard.admit(request)
+            async with self._admission(method, context, stream=True) as admission:
+                await admission.admit(request)
                 await handler.unary_stream(request, context)
 
         if handler.request_streaming and handler.response_streaming:
@@ -84,14 +84,14 @@ class Interceptor(grpc.aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(unary_written if written else unary_stream, **codec)
         return grpc.unary_unary_rpc_method_handler(unary_unary, **codec)
 
-    def _guarded(self, method: str, context: Context, *, stream: bool = False) -> Guard:
-        return Guard(self._gate, method, context, self._identify, stream=stream)
+    def _admission(self, method: str, context: Context, *, stream: bool = False) -> Admission:
+        return Admission(self._control, method, context, self._identify, stream=stream)
 
     def _unknown(self, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         async def refuse(request: bytes, context: Context) -> NoReturn:
-            async with self._guarded(method, context) as guard:
-                guard.admit_unknown()
+            async with self._admission(method, context) as admission:
+                admission.admit_unknown()
                 raise error(Reason.METHOD_UNKNOWN, f"this daemon has no method {method}", method=method)
-            raise AssertionError("unreachable: the guard aborts the call")
+            raise AssertionError("unreachable: leaving the admission aborts the call")
 
         return grpc.unary_unary_rpc_method_handler(refuse)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from nvmed import limits
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 from nvmed.rpc.filters import Test, parse
 
 M = TypeVar("M", bound=Message)

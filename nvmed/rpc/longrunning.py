@@ -10,8 +10,8 @@ from google.longrunning import operations_pb2 as longrunning
 from nvmed.operations.journal import Record
 from nvmed.operations.manager import Manager, Run
 from nvmed.operations.running import Result
-from nvmed.rpc import convert_operation as convert
 from nvmed.rpc.call import current_call
+from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.mutation import mutation
 
 

@@ -1,4 +1,4 @@
-"""`GET /metrics` over HTTP/1.1, on a listener of its own: a loopback address or a unix socket, never a client's door.
+"""`GET /metrics` over HTTP/1.1, on a listener of its own: a loopback address or a unix socket.
 
 Just what a scraper sends is understood; a connection serves one request, and one that takes long or much is closed.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from nvmed import config
-from nvmed.errors import Reason, error
-from nvmed.rpc.doors import unix_socket
+from nvmed.reasons import Reason, error
+from nvmed.rpc.listeners import unix_socket
 from nvmed.rpc.metrics import CONTENT_TYPE
 
 REQUEST_BYTES_MAX: Final = 8192
@@ -25,7 +25,7 @@ _HEAD: Final = "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {si
 
 
 @asynccontextmanager
-async def metrics_door(configured: config.Metrics, exposition: Callable[[], bytes]) -> AsyncIterator[str]:
+async def metrics_listener(configured: config.Metrics, exposition: Callable[[], bytes]) -> AsyncIterator[str]:
     """Serve `exposition` inside; yields the address."""
     answering: set[asyncio.StreamWriter] = set()
 

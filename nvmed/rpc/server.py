@@ -11,11 +11,11 @@ from grpc_channelz.v1.channelz_pb2_grpc import add_ChannelzServicer_to_server
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from nvmed import limits
-from nvmed.rpc.guard import Gate, Identify
+from nvmed import config, limits
+from nvmed.rpc.admission import Identify
 from nvmed.rpc.health import Health
 from nvmed.rpc.interceptor import Interceptor
-from nvmed.rpc.services import SERVICES, Foundation
+from nvmed.rpc.services import SERVICES, Components
 from nvmed.rpc.wire import deserializer, serialize
 from nvmed.v1.firmware_pb2 import UploadImageRequest
 
@@ -71,9 +71,8 @@ def _with_codecs(method: str, handler: Any) -> Any:
     return handler
 
 
-def _options(gate: Gate) -> Sequence[tuple[str, Any]]:
+def _options(limited: config.Limits) -> Sequence[tuple[str, Any]]:
     """What the configuration says of connections. Streams outlive the age of theirs: it takes no new calls."""
-    limited = gate.throttle.limits
     return (
         ("grpc.max_allowed_incoming_connections", limited.connections),
         ("grpc.max_connection_age_ms", limited.connection_age_s * 1000),
@@ -81,15 +80,16 @@ def _options(gate: Gate) -> Sequence[tuple[str, Any]]:
     )
 
 
-def make_server(
-    foundation: Foundation, gate: Gate, identify: Identify
-) -> tuple[grpc.aio.Server, Health, Sequence[str]]:
+def make_server(components: Components, identify: Identify) -> tuple[grpc.aio.Server, Health, Sequence[str]]:
     """A server without ports, its health and the names of its services; clients are who `identify` says."""
-    server = grpc.aio.server(interceptors=[Interceptor(gate, identify)], options=[*OPTIONS, *_options(gate)])
+    server = grpc.aio.server(
+        interceptors=[Interceptor(components.admission, identify)],
+        options=[*OPTIONS, *_options(components.admission.throttle.limits)],
+    )
     registry = _Registry(server)
     target = cast("grpc.aio.Server", registry)
     for add, make in SERVICES:
-        add(make(foundation), target)
+        add(make(components), target)
     checks = Health()
     health_pb2_grpc.add_HealthServicer_to_server(checks, target)
     add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), target)

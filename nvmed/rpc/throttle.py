@@ -15,7 +15,8 @@ from typing import Final
 import structlog
 
 from nvmed import config
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 
 ACCOUNTS_MAX: Final = 1024
 """Callers that are remembered while they do nothing; one that is forgotten begins anew with a full burst."""

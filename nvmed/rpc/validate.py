@@ -13,7 +13,8 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor as Descriptor
 from google.protobuf.message import Message
 
-from nvmed.errors import FieldViolation, Reason, error
+from nvmed.errors import FieldViolation
+from nvmed.reasons import Reason, error
 from nvmed.rpc.field_rules import Rule
 from nvmed.rpc.rules import RULES
 from nvmed.rpc.wire import ReceivedChunk

@@ -28,7 +28,8 @@ import structlog
 from nvmed import config
 from nvmed.audit_chain import REMOVED as REMOVED_EVENT
 from nvmed.audit_chain import stamp
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 from nvmed.security.audit_file import RECOVERED as RECOVERED_EVENT
 from nvmed.security.audit_file import AuditFile, Damaged
 

@@ -17,8 +17,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from nvmed.errors import Reason, error
 from nvmed.nvme.passthru import Passthru, changes_state, refusal
+from nvmed.reasons import Reason, error
 from nvmed.security.principal import Principal
 
 SHIPPED: Final = Path(__file__).with_name("passthru-rules.toml")

@@ -12,7 +12,8 @@ from enum import Enum, unique
 from types import MappingProxyType
 from typing import Final
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 from nvmed.security.principal import Grant, Principal
 
 

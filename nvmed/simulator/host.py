@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
 from nvmed.nvme.ana import AnaState
 from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, Use, UseKind
 from nvmed.nvme.layout import bit
 from nvmed.nvme.transport import Transport
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.simulator.controller import Change, Controller
 from nvmed.simulator.drives import drive
 from nvmed.simulator.events import DeferringLock

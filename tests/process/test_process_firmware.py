@@ -1,7 +1,7 @@
 """A daemon that is killed with SIGKILL at each kind of step of a firmware update, and the next one on the same drive.
 
 What the next daemon says of the operation is compared with what the drive is. Every point there is, and power cycles,
-are tried without a process in tests/unit/test_operations_kill.py.
+are tried without a process in tests/unit/firmware/test_kill.py.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from nvmed.keys.dhchap import HmacAlgorithm, Reading, build_text
 from nvmed.keys.psk import PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.v1 import key_pb2 as pb
-from tests.unit.kernel_double import HOST, SUBSYSTEM
-from tests.unit.planted import GOOD_DHHC, GOOD_LINE, GOOD_TEXT, IDENTITY, PLANTED, damaged
+from tests.support.kernel_double import HOST, SUBSYSTEM
+from tests.support.planted import GOOD_DHHC, GOOD_LINE, GOOD_TEXT, IDENTITY, PLANTED, damaged
 
 NAMES: dict[str, Any] = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM}
 MISSING = pb.KeyringRef(name="nvmed-no-such-keyring")

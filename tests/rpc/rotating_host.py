@@ -14,12 +14,12 @@ import pytest
 
 from nvmed import daemon
 from nvmed.config import Config, HostConfig, Listen, UnixListener
-from nvmed.operations import rotation_calls
-from nvmed.operations.rotation import TlsRotation
+from nvmed.keyring import rotation_calls
+from nvmed.keyring.rotation import TlsRotation
 from nvmed.rpc.services import key as key_service
 from tests.rpc.harness import Daemon
 from tests.rpc.key_ring import Ring
-from tests.unit.kernel_double import KernelDouble
+from tests.support.kernel_double import KernelDouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,15 +72,15 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def door(guest: Guest) -> Iterator[str]:
+def proxy_socket(guest: Guest) -> Iterator[str]:
     """Lead from a port of the host's 127.0.0.1 to the daemon's socket: the address for clients."""
     proxy = f"/usr/lib/systemd/systemd-socket-proxyd {SOCKET}"
-    guest.sh(f"systemd-run -q --unit=door --socket-property=ListenStream=10.0.2.15:{PORT} {proxy}")
+    guest.sh(f"systemd-run -q --unit=nvmed-proxy --socket-property=ListenStream=10.0.2.15:{PORT} {proxy}")
     try:
         yield f"127.0.0.1:{guest.forward(PORT)}"
     finally:
-        guest.run("systemctl", "stop", "door.socket", "door.service")
-        guest.run("systemctl", "reset-failed", "door.socket", "door.service")
+        guest.run("systemctl", "stop", "nvmed-proxy.socket", "nvmed-proxy.service")
+        guest.run("systemctl", "reset-failed", "nvmed-proxy.socket", "nvmed-proxy.service")
 
 
 def install(guest: Guest) -> None:
@@ -111,7 +111,7 @@ def running(guest: Guest) -> Iterator[Daemon]:
     guest.sh("systemctl start nvmed", timeout_s=2 * PATIENCE_S)
     unit = Unit(guest, "nvmed")
     try:
-        with door(guest) as address:
+        with proxy_socket(guest) as address:
             yield Daemon(guest, unit, address)
     finally:
         unit.stop()

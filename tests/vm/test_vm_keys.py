@@ -20,10 +20,10 @@ def insert(subsystem: str, host: str, version: int, byte: int) -> dict[str, Any]
     """In the guest: insert a TLS key, through nvmed, in a process that then ends."""
     import asyncio
 
+    from nvmed.keyring.keyring import Keyring
     from nvmed.keys.psk import PskHash
     from nvmed.keys.secret import Secret
     from nvmed.linux.key_thread import KeyThread
-    from nvmed.operations.keyring import Keyring
 
     thread = KeyThread()
     inserted = asyncio.run(
@@ -45,8 +45,8 @@ def ask(call: str, *arguments: object) -> object:
     import asyncio
 
     from nvmed.errors import NvmedError
+    from nvmed.keyring.keyring import Keyring
     from nvmed.linux.key_thread import KeyThread
-    from nvmed.operations.keyring import Keyring
 
     async def answer() -> object:
         method = getattr(Keyring(thread), call)

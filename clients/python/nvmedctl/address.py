@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 
 ENVIRONMENT = "NVMED_ADDRESS"
 """Environment variable that gives the address where the caller does not."""

@@ -16,7 +16,8 @@ import grpc
 import grpc.aio
 from grpc.aio import Metadata
 
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error, invalid_field
 from nvmedctl.address import Address, Tls
 from nvmedctl.errors import from_rpc
 

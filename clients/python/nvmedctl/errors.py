@@ -16,17 +16,8 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from nvmed.errors import (
-    CLASSES,
-    DOMAIN,
-    FieldViolation,
-    GateViolation,
-    NvmedError,
-    NvmeStatus,
-    OsFailure,
-    Reason,
-    error,
-)
+from nvmed.errors import CLASSES, DOMAIN, FieldViolation, GateViolation, NvmedError, NvmeStatus, OsFailure
+from nvmed.reasons import Reason, error
 from nvmed.v1 import errors_pb2
 
 _FOREIGN_REASONS = {

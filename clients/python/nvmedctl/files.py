@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 
 
 class AtomicFile:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib
 
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2 import (
     DownloadFirmwareRequest,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
-from nvmed.errors import Reason, error
+from nvmed.reasons import Reason, error
 from nvmed.v1.log_pb2 import LogPageHeader, LogPageTrailer, ReadLogPageRequest
 from nvmedctl.files import saving
 from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy

@@ -16,7 +16,7 @@ from google.longrunning.operations_pb2 import Operation, WaitOperationRequest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from nvmed.errors import Reason, error
+from nvmed.reasons import Reason, error
 from nvmed.v1.operations_pb2 import OperationMetadata
 from nvmedctl.errors import from_status
 

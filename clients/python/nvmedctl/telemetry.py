@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from isal import isal_zlib
 
-from nvmed.errors import NvmedError, Reason, error, invalid_field
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse, TelemetryHeader, TelemetryTrailer
 from nvmedctl.files import saving
 from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy

@@ -10,16 +10,16 @@ from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.sampler import Sampler
-from nvmed.operations.drives import Drives
-from nvmed.operations.event_sources import EventSources
-from nvmed.operations.firmware import Firmware
-from nvmed.operations.keys import Keys
+from nvmed.events.sources import EventSources
+from nvmed.firmware.resets import Resets
+from nvmed.firmware.spool import Spool
+from nvmed.firmware.staging import Firmware
+from nvmed.keyring.keys import Keys
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
-from nvmed.operations.resets import Resets
-from nvmed.operations.spool import Spool
-from nvmed.rpc.guard import Gate
+from nvmed.preconditions.drives import Drives
+from nvmed.rpc.admission import AdmissionControl
 from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.services.admin import AdminService
 from nvmed.rpc.services.event import EventService
@@ -43,7 +43,7 @@ from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
+class Components:
     """What the services stand on, made by the daemon."""
 
     inventory: Inventory
@@ -59,7 +59,7 @@ class Foundation:
     passthrus: Passthrus
     events: EventSources
     metrics: Metrics
-    gate: Gate
+    admission: AdmissionControl
     audit_reader: Lane
     simulated: bool
 
@@ -70,10 +70,13 @@ class Foundation:
 
 
 Add = Callable[[Any, Any], None]
-Make = Callable[[Foundation], Any]
+Make = Callable[[Components], Any]
 
 SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
-    (add_AdminServiceServicer_to_server, lambda on: AdminService(on.gate, on.audit_reader, simulated=on.simulated)),
+    (
+        add_AdminServiceServicer_to_server,
+        lambda on: AdminService(on.admission, on.audit_reader, simulated=on.simulated),
+    ),
     (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory, on.operations, on.resets)),
     (
         add_TelemetryServiceServicer_to_server,

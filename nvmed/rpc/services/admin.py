@@ -13,10 +13,10 @@ import nvmed
 from nvmed import limits
 from nvmed.audit_chain import decode, newest_first
 from nvmed.devices.lane import Lane
-from nvmed.errors import Reason, error, invalid_field
-from nvmed.rpc import convert_audit as convert
+from nvmed.reasons import Reason, error, invalid_field
+from nvmed.rpc.admission import AdmissionControl
 from nvmed.rpc.call import current_call
-from nvmed.rpc.guard import Gate
+from nvmed.rpc.convert import audit as convert
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.security.patterns import HOST
 from nvmed.security.policy import METHODS, PERMISSIONS, SEE_POLICY, grant_of
@@ -50,8 +50,8 @@ SCANNED_MAX: Final = 20_000
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """Tells about the daemon, who may do what with it, and what was done."""
 
-    def __init__(self, gate: Gate, audit_reader: Lane, *, simulated: bool) -> None:
-        self._gate = gate
+    def __init__(self, control: AdmissionControl, audit_reader: Lane, *, simulated: bool) -> None:
+        self._control = control
         self._reader = audit_reader
         self._simulated = simulated
 
@@ -64,12 +64,12 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             host_name=system.nodename,
             simulated=self._simulated,
             features=FEATURES,
-            limits={**limits.PUBLISHED, **msgspec.structs.asdict(self._gate.throttle.limits)},
+            limits={**limits.PUBLISHED, **msgspec.structs.asdict(self._control.throttle.limits)},
             principal=current_call.get().principal.name,
         )
 
     async def GetPolicy(self, request: admin_pb2.GetPolicyRequest, context: Any) -> admin_pb2.Policy:
-        return convert.policy(self._gate.policy)
+        return convert.policy(self._control.policy)
 
     async def TestPermission(
         self, request: admin_pb2.TestPermissionRequest, context: Any
@@ -79,9 +79,9 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         principal = call.principal
         if request.principals:
             call.require(SEE_POLICY)
-            principal = self._gate.policy.principal(tuple(request.principals))
+            principal = self._control.policy.principal(tuple(request.principals))
         resource = request.resource or HOST
-        grant = grant_of(principal, permission, await self._gate.resources.canonical(request.resource))
+        grant = grant_of(principal, permission, await self._control.resources.canonical(request.resource))
         if grant is None:
             why = f"no binding gives {principal.name} {permission} on {resource}"
         else:
@@ -103,7 +103,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         after = decode_token(request.page_token, request.filter)
         if after and not (after.isdecimal() and len(after) <= 16):
             raise invalid_field("page_token", "is damaged; start again without it")
-        await self._gate.audit.flush()
+        await self._control.audit.flush()
         try:
             return await self._reader.run(partial(self._read, request, tests, int(after or 0)))
         except OSError as exc:
@@ -118,7 +118,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         answer = admin_pb2.ListAuditRecordsResponse()
         scanned = 0
         last = before
-        for path, line in newest_first(self._gate.audit.directory, before):
+        for path, line in newest_first(self._control.audit.directory, before):
             try:
                 record = decode(line)
                 shown = convert.audit_record(record)

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from nvmed import limits
 from nvmed.devices.inventory import CONTROLLERS, Inventory
-from nvmed.errors import invalid_field
-from nvmed.operations.event_kinds import STATE_KINDS, Event, Kind
-from nvmed.operations.event_sources import EventSources
-from nvmed.operations.events import Read, Topic, Watcher
-from nvmed.rpc import convert_event
+from nvmed.events.events import Read, Topic, Watcher
+from nvmed.events.kinds import STATE_KINDS, Event, Kind
+from nvmed.events.sources import EventSources
+from nvmed.reasons import invalid_field
 from nvmed.rpc.call import Call, current_call
+from nvmed.rpc.convert import events as convert_events
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.security.policy import grant_of
 from nvmed.v1 import event_pb2, event_pb2_grpc
@@ -73,7 +73,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
         found: list[event_pb2.Event] = []
         while batch := self._events.since(position).events:
             for event in batch:
-                shown = convert_event.event(event, self._events.run)
+                shown = convert_events.event(event, self._events.run)
                 if view.shows(event) and all(test(shown) for test in tests):
                     if len(found) == size:
                         token = encode_token(f"{self._events.run}/{found[-1].sequence}", request.filter)
@@ -104,7 +104,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
             snapshot_end=event_pb2.WatchEventsResponse.SnapshotEnd(), resume_token=self._events.token(watcher.position)
         )
         run = self._events.run
-        return [*(event_pb2.WatchEventsResponse(event=convert_event.event(event, run)) for event in events), end]
+        return [*(event_pb2.WatchEventsResponse(event=convert_events.event(event, run)) for event in events), end]
 
     def _mark(self, watcher: Watcher, gap: Read | None, snapshot: bool) -> event_pb2.WatchEventsResponse:
         """That events are missing, or that the stream is alive. If a snapshot follows there is no token before its end:
@@ -118,7 +118,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
 
     def _encode(self, event: Event) -> bytes:
         return event_pb2.WatchEventsResponse(
-            event=convert_event.event(event, self._events.run), resume_token=self._events.token(event.sequence)
+            event=convert_events.event(event, self._events.run), resume_token=self._events.token(event.sequence)
         ).SerializeToString()
 
 

@@ -11,17 +11,17 @@ from google.longrunning import operations_pb2 as longrunning
 from nvmed import limits
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import CONTROLLERS, Inventory
-from nvmed.errors import invalid_field
+from nvmed.firmware.activation import KINDS, Activation, Activations, Mode
+from nvmed.firmware.recovery import RESET_CONTROLLER
+from nvmed.firmware.spool import Spool
+from nvmed.firmware.staging import Firmware, Preconditions, Staging, require_one_per_subsystem, revision_of
 from nvmed.nvme.firmware import FWUG_NOT_REPORTED, FirmwareUpdates, granularity_bytes
-from nvmed.operations.drives import fresh_identity, fresh_slots
-from nvmed.operations.firmware import Firmware, Preconditions, Staging, require_one_per_subsystem, revision_of
-from nvmed.operations.firmware_activation import KINDS, Activation, Activations, Mode
-from nvmed.operations.gates import check_overrides
 from nvmed.operations.journal import Record
 from nvmed.operations.manager import Manager
-from nvmed.operations.reconcile import RESET_CONTROLLER
-from nvmed.operations.spool import Spool
-from nvmed.rpc import convert_operation as convert
+from nvmed.preconditions.drives import fresh_identity, fresh_slots
+from nvmed.preconditions.gates import check_overrides
+from nvmed.reasons import invalid_field
+from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.services.firmware_images import IMAGES, ImageMethods

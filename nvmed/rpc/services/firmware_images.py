@@ -13,14 +13,16 @@ from isal import isal_zlib
 
 from nvmed import limits
 from nvmed.devices.inventory import Inventory
-from nvmed.errors import NvmedError, Reason, error, invalid_field
-from nvmed.operations import firmware_stream, images
-from nvmed.operations.firmware import Firmware
-from nvmed.operations.firmware_stream import DirectDownload, Feed
-from nvmed.operations.gates import check_overrides
+from nvmed.errors import NvmedError
+from nvmed.firmware import images
+from nvmed.firmware import stream as firmware_stream
+from nvmed.firmware.spool import Spool, Writer
+from nvmed.firmware.spool_files import Image, Upload
+from nvmed.firmware.staging import Firmware
+from nvmed.firmware.stream import DirectDownload, Feed
 from nvmed.operations.manager import Manager
-from nvmed.operations.spool import Spool, Writer
-from nvmed.operations.spool_files import Image, Upload
+from nvmed.preconditions.gates import check_overrides
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
 from nvmed.rpc.listing import page
 from nvmed.rpc.mutation import mutation

@@ -9,10 +9,10 @@ from google.longrunning import operations_pb2 as longrunning
 
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
-from nvmed.operations.gates import check_overrides
+from nvmed.firmware.resets import Kind, Reset, Resets
 from nvmed.operations.manager import Manager
-from nvmed.operations.resets import Kind, Reset, Resets
-from nvmed.rpc import convert
+from nvmed.preconditions.gates import check_overrides
+from nvmed.rpc.convert import inventory as convert
 from nvmed.rpc.listing import page
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.v1 import inventory_pb2, inventory_pb2_grpc, operations_pb2, resources_pb2

@@ -10,24 +10,25 @@ from google.longrunning import operations_pb2 as longrunning
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 
-from nvmed.errors import FieldViolation, Reason, error, invalid_field
+from nvmed.errors import FieldViolation
+from nvmed.keyring.calls import DEFAULT_KEYRING, KeyringRef, UpdatedKey
+from nvmed.keyring.keyring import TLS_KEY_TYPE
+from nvmed.keyring.keys import Keys
+from nvmed.keyring.recovery import PLANNED
+from nvmed.keyring.rotation import TlsRotation
+from nvmed.keyring.rotation_dhchap import DhchapRotation
 from nvmed.keys.dhchap import generate_secret, make_key
 from nvmed.keys.identity import parse_identity
 from nvmed.keys.interchange import export_psk, generate_psk, import_psk
 from nvmed.keys.keyfile import KeyFileEntry, parse_file
 from nvmed.keys.psk import DerivedTlsKey, PskHash, check_key_length, derive_tls_key
 from nvmed.keys.secret import Secret
-from nvmed.operations.key_recovery import PLANNED
-from nvmed.operations.keyring import TLS_KEY_TYPE
-from nvmed.operations.keyring_calls import DEFAULT_KEYRING, KeyringRef, UpdatedKey
-from nvmed.operations.keys import Keys
 from nvmed.operations.manager import Manager, Mutation, Result, Run, Running
 from nvmed.operations.request_digest import RequestDigests
-from nvmed.operations.rotation import TlsRotation
-from nvmed.operations.rotation_dhchap import DhchapRotation
-from nvmed.rpc import convert_key as convert
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
-from nvmed.rpc.convert_operation import checked
+from nvmed.rpc.convert import keys as convert
+from nvmed.rpc.convert.operations import checked
 from nvmed.rpc.longrunning import show
 from nvmed.rpc.mutation import mutation
 from nvmed.security.policy import READ_KEYS

@@ -13,7 +13,6 @@ from nvmed.devices.inventory import Inventory
 from nvmed.devices.logs_persistent import PersistentEventReader
 from nvmed.devices.logs_raw import RawEnd, RawRequest, RawStart
 from nvmed.devices.telemetry import Journalled
-from nvmed.errors import invalid_field
 from nvmed.nvme.ana import ana_log_bytes
 from nvmed.nvme.capabilities import Capabilities
 from nvmed.nvme.identify import IdentifyController
@@ -21,9 +20,11 @@ from nvmed.nvme.logpage import LogPageRequest
 from nvmed.nvme.opcodes import NSID_ALL, SelfTestCode
 from nvmed.operations.manager import Manager
 from nvmed.operations.running import Result, Running
-from nvmed.rpc import convert_events_log, convert_logs
+from nvmed.reasons import invalid_field
 from nvmed.rpc.call import current_call
-from nvmed.rpc.convert_operation import response
+from nvmed.rpc.convert import logs as convert_logs
+from nvmed.rpc.convert import persistent_events as convert_persistent_events
+from nvmed.rpc.convert.operations import response
 from nvmed.rpc.mutation import journalled, mutation
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CLEAR_LOG
@@ -129,7 +130,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
             current_call.get().require(CLEAR_LOG)
             take_over = journalled(self._operations, request, device.resource_name, replayed="release_context")
         found = await self._persistent.read(device, request.events_max or limits.EVENTS_DEFAULT, take_over)
-        return convert_events_log.events(device, found)
+        return convert_persistent_events.events(device, found)
 
     async def GetSupportedLogPages(
         self, request: log_pb2.GetSupportedLogPagesRequest, context: Any

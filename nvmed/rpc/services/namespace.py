@@ -13,16 +13,16 @@ from nvmed import limits
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Target
-from nvmed.errors import invalid_field
+from nvmed.namespaces.changes import Namespaces
+from nvmed.namespaces.format import Formats
+from nvmed.namespaces.rescan import Rescan, Rescans
 from nvmed.nvme.namespace import AttachmentSelect, require_nsid
-from nvmed.operations.drives import Drives
 from nvmed.operations.manager import Manager
-from nvmed.operations.namespace_format import Formats
-from nvmed.operations.namespace_rescan import Rescan, Rescans
-from nvmed.operations.namespaces import Namespaces
 from nvmed.operations.running import Result, Run
-from nvmed.rpc import convert_namespaces as convert
-from nvmed.rpc.convert_operation import response
+from nvmed.preconditions.drives import Drives
+from nvmed.reasons import invalid_field
+from nvmed.rpc.convert import namespaces as convert
+from nvmed.rpc.convert.operations import response
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
 from nvmed.v1 import namespace_pb2, namespace_pb2_grpc

@@ -9,9 +9,9 @@ from google.longrunning import operations_pb2 as longrunning
 from google.protobuf import empty_pb2
 
 from nvmed import limits
-from nvmed.errors import Reason, error, invalid_field
 from nvmed.operations.manager import Manager
-from nvmed.rpc import convert_operation as convert
+from nvmed.reasons import Reason, error, invalid_field
+from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.rpc.longrunning import show
 from nvmed.v1.operations_pb2 import OperationMetadata

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 from nvmed.simulator.drives import drive
 from nvmed.simulator.nvme_tcp.target import NvmeTcpTarget
 from nvmed.simulator.spec import DriveSpec

@@ -16,7 +16,7 @@ from typing import Self
 
 import structlog
 
-from nvmed.errors import invalid_field
+from nvmed.reasons import invalid_field
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.nvme_tcp import fabrics
 from nvmed.simulator.nvme_tcp.association import Association, Exported

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from nvmed.audit_chain import Position
 from nvmed.audit_chain import verify as verify_files
-from nvmed.errors import Reason, error
+from nvmed.reasons import Reason, error
 from nvmed.v1.admin_pb2 import AuditRecord, ListAuditRecordsRequest, ListAuditRecordsResponse
 from nvmedctl.cli import render
 from nvmedctl.cli.command import Session, command

@@ -13,7 +13,8 @@ from typing import Any
 import click
 from google.protobuf.message import Message
 
-from nvmed.errors import NvmedError, Reason, error
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 from nvmedctl.address import DEFAULT_SOCKETS, ENVIRONMENT, Tls
 from nvmedctl.cli import failures, render
 from nvmedctl.client import Client

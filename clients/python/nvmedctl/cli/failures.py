@@ -6,7 +6,8 @@ import errno
 import json
 from typing import Any
 
-from nvmed.errors import NvmedError, OsFailure, Reason
+from nvmed.errors import NvmedError, OsFailure
+from nvmed.reasons import Reason
 from nvmedctl.cli.text import printable
 
 EXIT_CODES: dict[int, tuple[str, frozenset[str]]] = {

@@ -8,7 +8,8 @@ from typing import Any
 import click
 from google.longrunning.operations_pb2 import Operation
 
-from nvmed.errors import NvmedError, Reason
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.operations_pb2 import Gate, GateResult
 from nvmedctl import operations

@@ -18,8 +18,8 @@ from typing import Any
 import click
 from google.protobuf.message import Message
 
-from nvmed.errors import invalid_field
 from nvmed.keys.secret import Secret
+from nvmed.reasons import invalid_field
 from nvmed.v1 import key_pb2 as pb
 from nvmedctl.cli import render
 from nvmedctl.cli.command import Session

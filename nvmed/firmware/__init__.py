@@ -1,0 +1,1 @@
+"""Firmware as a transaction: images in the spool, staging, activation, verification, rollback and resets."""

@@ -1,0 +1,1 @@
+"""Changing namespaces: attach, detach, create, delete, format, and letting the kernel see it."""

@@ -1,0 +1,193 @@
+"""Formatting namespaces, which loses their data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from nvmed.devices import namespaces
+from nvmed.devices.controller import Device, Session
+from nvmed.namespaces.changes import Family, refuse_in_use, submit
+from nvmed.nvme import namespace as commands
+from nvmed.nvme.identify import IdentifyNamespace
+from nvmed.nvme.layout import bit, bits
+from nvmed.nvme.namespace import Format, SecureErase
+from nvmed.nvme.opcodes import NSID_ALL
+from nvmed.operations.running import Result, Running
+from nvmed.preconditions.drives import Drives
+from nvmed.preconditions.gates import DriveState
+from nvmed.preconditions.host_view import HostView, rescan, wait_until
+from nvmed.reasons import Reason, error, invalid_field
+
+FORMAT_APPLIES_TO_ALL, ERASE_APPLIES_TO_ALL, NO_BROADCAST = 0, 1, 3
+"""Bits of FNA (Base 2.0, figure 275)."""
+
+REPORTS_PROGRESS: Final = 7
+"""Bit of FPI: bits 6:0 are the percentage that is left."""
+
+PROGRESS_POLL_S: Final = 0.2
+SHOWN_WAIT_MS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Formatting:
+    """What to format: `nsid`, None for every namespace attached to the controller.
+
+    The format is named by index, by the size of its blocks, or not at all, which keeps the one in use. `settings` has
+    the rest.
+    """
+
+    device: Device
+    nsid: int | None
+    settings: Format
+    format_index: int | None
+    block_bytes: int | None
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to send, and which namespaces it is about."""
+
+    settings: Format
+    nsids: tuple[int, ...]
+    block_bytes: int
+
+
+class Formats:
+    """FormatNamespace."""
+
+    def __init__(self, drives: Drives) -> None:
+        self._drives = drives
+        self._family = Family(drives.inventory)
+
+    async def check(self, wanted: Formatting) -> Result:
+        """What would be formatted, and to what; raises what keeps it from being."""
+        (state,) = await self._drives.examine((wanted.device,))
+        async with wanted.device.open() as session:
+            plan = await self._plan(session, wanted, state)
+        return _result(wanted, plan, HostView.UNSPECIFIED)
+
+    async def run(self, running: Running, wanted: Formatting) -> Result:
+        """Format, wait until the drive is done, and until the kernel shows the new blocks."""
+        device = wanted.device
+        async with self._drives.claim((device,), f"operations/{running.record.id}") as (state,):
+            async with device.open() as session:
+                plan = await self._plan(session, wanted, state)
+                nsid = NSID_ALL if wanted.nsid is None else wanted.nsid
+                command = replace(commands.format_nvm(nsid, plan.settings), timeout_ms=wanted.timeout_ms)
+                running.no_return()
+                detail: dict[str, Any] = {"nsids": list(plan.nsids), "lba_format": plan.settings.lba_format}
+                async with running.step("format", nsid=nsid, **detail):
+                    await submit(running, session, command)
+                async with running.step("verify", **detail):
+                    await _verify(session, plan, wanted.timeout_ms)
+            view = await self._show(running, device, plan)
+        return _result(wanted, plan, view)
+
+    async def _plan(self, session: Session, wanted: Formatting, state: DriveState) -> _Plan:
+        capabilities = await session.device.capabilities(session)
+        capabilities.require("format_nvm")
+        if wanted.settings.secure_erase == SecureErase.CRYPTOGRAPHIC:
+            capabilities.require("format_crypto_erase")
+        if wanted.nsid is not None:
+            commands.require_nsid(wanted.nsid)
+        nsids = await self._affected(session, wanted, state.identity.fna)
+        first, _ = await namespaces.read_active(session, nsids[0])
+        if wanted.format_index is None and wanted.block_bytes is None:
+            extended = wanted.settings.extended_metadata or bit(first.flbas, 4)
+            settings = replace(wanted.settings, lba_format=first.format_index, extended_metadata=extended)
+        else:
+            index = namespaces.choose_format(first, index=wanted.format_index, size_bytes=wanted.block_bytes)
+            settings = replace(wanted.settings, lba_format=index)
+        lost = nsids if wanted.nsid is not None else await _all_nsids(session)
+        refuse_in_use(state, await self._family.nodes(wanted.device, lost))
+        return _Plan(settings, nsids, namespaces.block_bytes(first.lbaf[settings.lba_format]))
+
+    async def _affected(self, session: Session, wanted: Formatting, fna: int) -> tuple[int, ...]:
+        """The namespaces that the format is about, ascending; INVALID_FIELD if they are more than the request says."""
+        erases = wanted.settings.secure_erase != SecureErase.NONE
+        affects_all = bit(fna, ERASE_APPLIES_TO_ALL if erases else FORMAT_APPLIES_TO_ALL)
+        if wanted.nsid is not None and not affects_all:
+            return (wanted.nsid,)
+        if wanted.nsid is not None:
+            raise invalid_field(
+                "all_namespaces", "must be true: this controller formats all of its namespaces at once (FNA)"
+            )
+        if bit(fna, NO_BROADCAST):
+            raise error(
+                Reason.NVME_UNSUPPORTED,
+                "this controller cannot format all of its namespaces at once (FNA bit 3 is set); name each",
+            )
+        nsids = await namespaces.list_nsids(session, allocated=False)
+        if not nsids:
+            raise error(Reason.NAMESPACE_NOT_FOUND, f"{wanted.device.resource_name} has no namespace attached")
+        return nsids
+
+    async def _show(self, running: Running, device: Device, plan: _Plan) -> HostView:
+        """Let the kernel look again, until it shows blocks of the new size wherever it shows these namespaces."""
+        family = await self._family.members(device)
+        async with running.step("rescan", controllers=[one.resource_name for one in family]) as outcome:
+            await rescan(family)
+            shown = await wait_until(
+                self._drives.inventory, family, lambda one: _shows_blocks(one, plan), SHOWN_WAIT_MS
+            )
+            outcome["shown"] = sorted(one.resource_name for one in shown)
+        return HostView.SHOWN if len(shown) == len(family) else HostView.NOT_SHOWN
+
+
+async def _all_nsids(session: Session) -> tuple[int, ...]:
+    """Every namespace of the subsystem: with FNA bit 0 or 1, those of other controllers are formatted as well."""
+    is_managed = (await session.device.capabilities(session)).has(namespaces.MANAGEMENT)
+    return await namespaces.list_nsids(session, allocated=is_managed)
+
+
+async def _verify(session: Session, plan: _Plan, timeout_ms: int) -> None:
+    """Wait until every namespace is formatted as it should be; raises NVME_DATA_INVALID if one is not.
+
+    A controller may complete the command before it is done, and then tells how much is left (FPI).
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_ms / 1000
+    for nsid in plan.nsids:
+        while True:
+            data, _ = await namespaces.read_active(session, nsid)
+            if not remaining_percent(data):
+                break
+            if loop.time() >= deadline:
+                raise error(
+                    Reason.COMMAND_TIMEOUT,
+                    f"namespace {nsid} still has {remaining_percent(data)} % of its format to do after {timeout_ms} ms",
+                    nsid=nsid,
+                )
+            await asyncio.sleep(PROGRESS_POLL_S)
+        if data.format_index != plan.settings.lba_format:
+            raise error(
+                Reason.NVME_DATA_INVALID,
+                f"namespace {nsid} has format {data.format_index} after it was formatted to "
+                f"{plan.settings.lba_format}; look at the drive",
+                nsid=nsid,
+            )
+
+
+def remaining_percent(namespace: IdentifyNamespace) -> int | None:
+    """How much of a format is left (FPI); None where the controller does not tell."""
+    return bits(namespace.fpi, 6, 0) if bit(namespace.fpi, REPORTS_PROGRESS) else None
+
+
+def _shows_blocks(device: Device, plan: _Plan) -> bool:
+    shown = [one.logical_block_bytes for one in device.node.namespaces if one.nsid in plan.nsids]
+    return all(size == plan.block_bytes for size in shown)
+
+
+def _result(wanted: Formatting, plan: _Plan, view: HostView) -> dict[str, Any]:
+    nsids: Collection[int] = plan.nsids
+    return {
+        "controller": wanted.device.resource_name,
+        "nsids": list(nsids),
+        "lba_format": plan.settings.lba_format,
+        "logical_block_bytes": plan.block_bytes,
+        "host_view": view.value,
+    }

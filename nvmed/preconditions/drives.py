@@ -1,0 +1,145 @@
+"""Drives that an operation is about to change: what they are now, and nobody else working on them meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Final
+
+from nvmed.devices.controller import Device, Session, subsystem_id
+from nvmed.devices.inventory import SUBSYSTEMS, Inventory
+from nvmed.errors import NotFound, NvmedError, Unavailable
+from nvmed.nvme import identify
+from nvmed.nvme.capabilities import Capabilities
+from nvmed.nvme.firmware import FirmwareSlots, read_slots
+from nvmed.nvme.host import Usage
+from nvmed.nvme.identify import IdentifyController
+from nvmed.nvme.opcodes import IDENTIFY_BYTES
+from nvmed.preconditions.exclusion import Exclusion
+from nvmed.preconditions.gates import DriveState
+
+BACK_S: Final = 60.0
+"""How long a controller may take to be live again after a reset."""
+
+BACK_POLL_S: Final = 0.2
+
+UsageOf = Callable[[str], Usage]
+"""Whether a namespace's block device is in use; blocks, and raises `OSError` where that cannot be told."""
+
+
+async def fresh_identity(session: Session) -> IdentifyController:
+    """Identify Controller as the drive answers it now, not as it was remembered."""
+    data = bytearray(IDENTIFY_BYTES)
+    await session.admin(identify.identify_controller(), data)
+    return IdentifyController.parse(bytes(data))
+
+
+async def fresh_slots(session: Session) -> FirmwareSlots:
+    """The firmware slot log."""
+    data = bytearray(FirmwareSlots.SIZE)
+    await session.admin(read_slots(), data)
+    return FirmwareSlots.parse(bytes(data))
+
+
+class Drives:
+    """Examines drives and claims them. `usage` is the host's."""
+
+    def __init__(self, inventory: Inventory, exclusion: Exclusion, usage: UsageOf) -> None:
+        self.inventory = inventory
+        self._exclusion = exclusion
+        self._usage = usage
+
+    async def examine(self, devices: Sequence[Device]) -> tuple[DriveState, ...]:
+        """What each drive is now; raises what the first that cannot be asked raised."""
+        nodes = await self._namespace_nodes()
+        return tuple(await asyncio.gather(*(self._examine(device, nodes) for device in devices)))
+
+    @asynccontextmanager
+    async def claim(self, devices: Sequence[Device], holder: str) -> AsyncIterator[tuple[DriveState, ...]]:
+        """What each drive is, while nobody else works on their subsystems.
+
+        Where somebody does already, that is in the drive's state, for its gate to say; nothing may be changed then.
+        """
+        busy: dict[str, str] = {}
+        with ExitStack() as stack:
+            for subsystem in dict.fromkeys(subsystem_of(device) for device in devices):
+                if (other := self._exclusion.holder(subsystem)) is not None:
+                    busy[subsystem] = other
+                else:
+                    stack.enter_context(self._exclusion.hold(subsystem, holder))
+            states = await self.examine(devices)
+            yield tuple(replace(state, busy_with=busy.get(state.subsystem, "")) for state in states)
+
+    async def returned(self, name: str) -> tuple[Device, IdentifyController]:
+        """The controller of a resource name, and its identity, once it answers after a reset.
+
+        It may have another node then. Raises what kept it from answering when it has had its time.
+        """
+        until = time.monotonic() + BACK_S
+        while True:
+            try:
+                await self.inventory.controllers()
+                device = (await self.inventory.find(name)).device
+                device.forget_identity()
+                async with device.open() as session:
+                    return device, await fresh_identity(session)
+            except (Unavailable, NotFound):
+                if time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(BACK_POLL_S)
+
+    async def forget_identities(self, subsystem: str) -> None:
+        """Let every controller of a subsystem be identified anew, as its firmware is another."""
+        for device in await self.inventory.controllers():
+            if subsystem_of(device) == subsystem:
+                device.forget_identity()
+
+    async def _namespace_nodes(self) -> Mapping[str, Sequence[str]]:
+        """The block devices of each subsystem's namespaces, by whatever controller they are reached."""
+        nodes: dict[str, dict[str, None]] = {}
+        for device in await self.inventory.controllers():
+            names = nodes.setdefault(subsystem_of(device), {})
+            names.update((namespace.node, None) for namespace in device.node.namespaces if namespace.node)
+        return {subsystem: tuple(names) for subsystem, names in nodes.items()}
+
+    async def _examine(self, device: Device, nodes: Mapping[str, Sequence[str]]) -> DriveState:
+        subsystem = subsystem_of(device)
+        async with device.open() as session:
+            identity = await fresh_identity(session)
+            limit = (await device.transfer_limit(session)).bytes
+            has_firmware = Capabilities(identity).has("firmware_download")
+            slots = await fresh_slots(session) if has_firmware else None
+        usages, unknown = [], []
+        for node in nodes.get(subsystem, ()):
+            found = await device.lane.run(lambda node=node: self._usage_of(node))  # type: ignore[misc]
+            if isinstance(found, Usage):
+                usages.append(found)
+            else:
+                unknown.append(found)
+        return DriveState(
+            controller=device.resource_name,
+            subsystem=subsystem,
+            identity=identity,
+            slots=slots,
+            limit_bytes=limit,
+            usages=tuple(usages),
+            unknown=tuple(unknown),
+            busy_with=self._exclusion.holder(subsystem) or "",
+        )
+
+    def _usage_of(self, node: str) -> Usage | str:
+        """The usage of a node, or why it cannot be told. Blocks."""
+        try:
+            return self._usage(node)
+        except OSError as exc:
+            return f"whether {node} is in use cannot be told: {exc.strerror or exc}"
+        except NvmedError as exc:
+            return f"whether {node} is in use cannot be told: {exc.message}"
+
+
+def subsystem_of(device: Device) -> str:
+    """The resource name of a controller's NVM subsystem."""
+    return SUBSYSTEMS + subsystem_id(device.node)

@@ -1,0 +1,251 @@
+"""What every call passes: who is it, may they, is the request sound; what went wrong, and one line in the log.
+
+The only place where an error becomes a gRPC status. Handlers raise `NvmedError`s; anything else is a bug and is
+reported as such, with a request id that leads to the traceback in the log and nothing about it on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error, invalid_field
+from nvmed.rpc.call import Call, current_call
+from nvmed.rpc.errors import to_status
+from nvmed.rpc.metrics import CallMetrics
+from nvmed.rpc.resources import Resources
+from nvmed.rpc.throttle import Throttle
+from nvmed.rpc.validate import validate
+from nvmed.security.audit import Audit, Event, Kind
+from nvmed.security.bindings import Policy
+from nvmed.security.policy import is_audited, rule_of
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+Identify = Callable[[Context], tuple[str, ...]]
+"""What the client of a call proved to be, at least one identity; raises UNKNOWN_PRINCIPAL."""
+
+DENIALS: Final = frozenset({Reason.POLICY_DENIED.name, Reason.UNKNOWN_PRINCIPAL.name})
+"""Reasons of what the audit calls a denial. A drive that refuses is none."""
+
+log: Final = structlog.get_logger("nvmed.rpc")
+
+
+class AdmissionControl:
+    """What all admissions share. `policy` is replaced by a reload; calls that run are then checked again."""
+
+    def __init__(
+        self, policy: Policy, resources: Resources, calls: CallMetrics, audit: Audit, throttle: Throttle
+    ) -> None:
+        self.resources = resources
+        self.calls = calls
+        self.audit = audit
+        self.throttle = throttle
+        self._policy = policy
+        self._inside: set[Admission] = set()
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        for admission in tuple(self._inside):
+            admission.check_again()
+
+    def entered(self, admission: Admission) -> None:
+        """A call begins."""
+        self._inside.add(admission)
+
+    def left(self, admission: Admission) -> None:
+        """A call has ended."""
+        self._inside.discard(admission)
+
+
+class Admission:
+    """Around one call: checks its requests, translates what it raises, logs how it ended."""
+
+    def __init__(
+        self, control: AdmissionControl, method: str, context: Context, identify: Identify, *, stream: bool = False
+    ) -> None:
+        self._control = control
+        self._stream = stream
+        self._context = context
+        self._method = method
+        self._started = time.monotonic()
+        # Both are asked once and at once: after a cancelled call they would crash in grpc.
+        self._peer = context.peer()
+        self._identities, self._refusal = _identified(identify, context)
+        self._call: Call | None = None
+        self._request_id = uuid.uuid4().hex
+        self._task: asyncio.Task[Any] | None = None
+        self._has_sent = False
+        self._attempted = False
+        self._is_counted = False
+        self._is_revoked = False
+
+    async def __aenter__(self) -> Admission:
+        structlog.contextvars.bind_contextvars(request_id=self._request_id)
+        self._task = asyncio.current_task()
+        self._control.entered(self)
+        self._control.calls.began(self._method)
+        try:
+            self._control.throttle.enter(self._caller, stream=self._stream)
+        except NvmedError as exc:
+            self._refusal = exc
+        else:
+            self._is_counted = True
+        return self
+
+    def sent(self) -> None:
+        """A message of a stream is about to be sent."""
+        self._control.calls.sent(self._method, first=not self._has_sent)
+        self._has_sent = True
+
+    async def admit(self, request: Message) -> None:
+        """Let the call begin: whoever it is may do this to that, and the request is sound."""
+        call = self._call = self._identified_call()
+        rule = rule_of(self._method)
+        call.resources = await self._control.resources.of(self._method, request, rule.resource_field)
+        call.require(rule.permission)
+        validate(request)
+        if is_audited(rule, request):
+            self._attempted = True
+            await self._control.audit.write(self._event(Kind.ATTEMPT))
+
+    def admit_unknown(self) -> None:
+        """Let a call of a method that does not exist in, so far that it may hear that."""
+        self._call = self._identified_call()
+
+    async def admitted(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """`requests`, of which the first has decided that the call may begin; all must be sound."""
+        if self._refusal is not None:
+            raise self._refusal
+        first = await anext(requests, None)
+        if first is None:
+            self.admit_unknown()
+            raise invalid_field("", "the stream has no message; the first says what is asked for")
+        await self.admit(first)
+        return self._rest(first, requests)
+
+    def check_again(self) -> None:
+        """End the call if the policy that is in force now would not let it begin."""
+        if self._call is None or self._refusal is not None:
+            return
+        try:
+            call = self._made_call()
+            call.resources = self._call.resources
+            call.require(rule_of(self._method).permission)
+            self._call.principal = call.principal  # what it may see from now on
+        except NvmedError as exc:
+            self._refusal, self._is_revoked = exc, True
+            if self._task is not None:
+                self._task.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
+        self._control.left(self)
+        if self._is_counted:
+            self._control.throttle.leave(self._caller, stream=self._stream)
+        if isinstance(exc, asyncio.CancelledError) and self._is_revoked and self._refusal and self._task:
+            self._task.uncancel()
+            await self._abort(self._refusal)
+        elif exc is None:
+            self._log("ok")
+            if self._attempted:
+                await self._control.audit.settle(self._event(Kind.OUTCOME, "OK"))
+        elif isinstance(exc, GeneratorExit | asyncio.CancelledError):
+            self._log("CANCELLED")
+            if self._attempted:
+                self._control.audit.note(self._event(Kind.OUTCOME, "CANCELLED"))
+        elif isinstance(exc, grpc.aio.AbortError):  # a library's servicer (health, reflection) aborted by itself
+            self._log("aborted")
+        else:
+            await self._abort(exc)
+
+    def _identified_call(self) -> Call:
+        """The call of whoever it is, from here on the current one; raises UNKNOWN_PRINCIPAL, TOO_MANY_CALLS."""
+        if self._refusal is not None:
+            raise self._refusal
+        call = self._made_call()
+        current_call.set(call)
+        structlog.contextvars.bind_contextvars(principal=call.principal.name)
+        return call
+
+    def _made_call(self) -> Call:
+        principal = self._control.policy.principal(self._identities)
+        return Call(self._method, principal, self._peer, self._request_id)
+
+    @property
+    def _caller(self) -> str:
+        """Whom the call is counted for; all who prove nothing are one."""
+        return next(iter(self._identities), "")
+
+    async def _rest(self, first: Message, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        yield first
+        async for request in requests:
+            validate(request)
+            yield request
+
+    async def _abort(self, exc: BaseException) -> None:
+        if isinstance(exc, NvmedError):
+            failure = exc
+        else:
+            log.error("bug", method=self._method, exc_info=exc)
+            failure = error(Reason.BUG, f"a bug in nvmed; its log has the details under {self._request_id}")
+        self._log(failure.code, reason=failure.reason, message=failure.message)
+        is_denial = failure.reason in DENIALS
+        if is_denial or self._attempted:
+            await self._control.audit.settle(
+                self._event(Kind.DENIAL if is_denial else Kind.OUTCOME, failure.code, failure)
+            )
+        await self._context.abort_with_status(rpc_status.to_status(to_status(failure, self._request_id)))
+
+    def _event(self, kind: Kind, code: str = "", failure: NvmedError | None = None) -> Event:
+        """What the audit is told of this call."""
+        call = self._call
+        principal = call.principal.name if call else self._caller
+        return Event(
+            kind,
+            method=self._method,
+            principal=principal,
+            peer=self._peer,
+            request_id=self._request_id,
+            resources=tuple(call.resources.values()) if call else (),
+            code=code,
+            reason=failure.reason if failure else "",
+            message=failure.message if failure else "",
+        )
+
+    def _log(self, code: str, **more: str) -> None:
+        seconds = time.monotonic() - self._started
+        self._control.calls.ended(self._method, code, seconds, streamed=self._has_sent)
+        if not self._is_counted:
+            return  # the throttle tells of all that it refuses at once
+        log.info(
+            "call",
+            method=self._method,
+            principal=self._call.principal.name if self._call else "",
+            resources=tuple(self._call.resources.values()) if self._call else (),
+            peer=self._peer,
+            request_id=self._request_id,
+            code=code,
+            duration_ms=round(seconds * 1000, 1),
+            **more,
+        )
+
+
+def _identified(identify: Identify, context: Context) -> tuple[tuple[str, ...], NvmedError | None]:
+    try:
+        return identify(context), None
+    except NvmedError as exc:
+        return (), exc

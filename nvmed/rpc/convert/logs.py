@@ -1,0 +1,280 @@
+"""Logs as the messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nvmed.devices.controller import Device
+from nvmed.devices.logs import Errors, Read
+from nvmed.nvme.ana import AnaLog, LbaStatusElement, LbaStatusLog
+from nvmed.nvme.effects import CommandEffects, EffectsLog, SupportedLogPages
+from nvmed.nvme.health import (
+    NOT_REPORTED,
+    ErrorLogEntry,
+    OcpSmartLog,
+    SanitizeStatus,
+    SelfTestLog,
+    SelfTestResult,
+    SmartLog,
+)
+from nvmed.nvme.layout import bit, bits
+from nvmed.nvme.opcodes import AdminOpcode, IoOpcode, LogPage
+from nvmed.nvme.status import Queue, lookup
+from nvmed.rpc.convert.inventory import saturated
+from nvmed.v1 import log_pb2 as pb
+
+
+def known(enum: Any, value: int) -> Any:
+    """`value` as a value of a generated enum, its 0 (UNSPECIFIED) where this version does not know it."""
+    return value if value in enum.values() else 0
+
+
+def smart(device: Device, nsid: int | None, read: Read[SmartLog], *, include_raw: bool) -> pb.SmartLog:
+    """Health and wear."""
+    message = smart_log(read.log)
+    message.controller = device.resource_name
+    message.nsid = nsid or 0
+    message.async_event_retained = read.event_retained
+    message.raw = read.raw if include_raw else b""
+    return message
+
+
+def smart_log(log: SmartLog) -> pb.SmartLog:
+    """Health and wear, of no particular controller."""
+    return pb.SmartLog(
+        critical_warnings=[known(pb.SmartLog.CriticalWarning, warning + 1) for warning in log.warnings],
+        temperature_celsius=log.temperature_celsius,
+        available_spare_percent=log.available_spare,
+        available_spare_threshold_percent=log.available_spare_threshold,
+        percentage_used=log.percentage_used,
+        endurance_group_warning_bits=log.endurance_group_warnings,
+        data_units_read=saturated(log.data_units_read),
+        data_units_written=saturated(log.data_units_written),
+        bytes_read=saturated(log.bytes_read),
+        bytes_written=saturated(log.bytes_written),
+        host_read_commands=saturated(log.host_read_commands),
+        host_write_commands=saturated(log.host_write_commands),
+        controller_busy_minutes=saturated(log.busy_minutes),
+        power_cycles=saturated(log.power_cycles),
+        power_on_hours=saturated(log.power_on_hours),
+        unsafe_shutdowns=saturated(log.unsafe_shutdowns),
+        media_errors=saturated(log.media_errors),
+        error_log_entries=saturated(log.error_log_entries),
+        warning_temperature_minutes=log.warning_temperature_time,
+        critical_temperature_minutes=log.critical_temperature_time,
+        temperature_sensors=[
+            pb.SmartLog.TemperatureSensor(number=number, temperature_celsius=celsius)
+            for number, celsius in enumerate(log.sensors_celsius, 1)
+            if celsius is not None
+        ],
+        thermal_management_1_transitions=log.thermal_transitions_1,
+        thermal_management_2_transitions=log.thermal_transitions_2,
+        thermal_management_1_seconds=log.thermal_time_1,
+        thermal_management_2_seconds=log.thermal_time_2,
+    )
+
+
+def errors(device: Device, read: Read[Errors], *, include_raw: bool) -> pb.ListErrorLogEntriesResponse:
+    """The error log."""
+    return pb.ListErrorLogEntriesResponse(
+        controller=device.resource_name,
+        error_log_entries=[_error_entry(entry) for entry in read.log.entries],
+        capacity=read.log.capacity,
+        async_event_retained=read.event_retained,
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def _error_entry(entry: ErrorLogEntry) -> pb.ErrorLogEntry:
+    queue = Queue.IO if entry.sqid else Queue.ADMIN
+    place = entry.error_location
+    return pb.ErrorLogEntry(
+        error_count=entry.error_count,
+        submission_queue_id=entry.sqid,
+        command_id=entry.cid,
+        raw_status=entry.status,
+        status_mnemonic=lookup(entry.status, entry.opcode if entry.version else None, queue).mnemonic,
+        location=pb.ErrorLogEntry.Location(byte=place[0], bit=place[1]) if place else None,
+        lba=entry.lba,
+        nsid=entry.nsid,
+        vendor_log_page=entry.vendor_log_page,
+        opcode=entry.opcode,
+        command_set=entry.csi,
+        transport_type=entry.trtype,
+        command_specific=entry.command_specific,
+        transport_specific=entry.transport_specific,
+        entry_version=entry.version,
+    )
+
+
+def effects(device: Device, read: Read[EffectsLog], *, include_raw: bool) -> pb.EffectsLog:
+    """Supported commands and what they affect."""
+    return pb.EffectsLog(
+        controller=device.resource_name,
+        admin_commands=_effects(read.log.admin, AdminOpcode),
+        io_commands=_effects(read.log.io, IoOpcode),
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def _effects(dwords: tuple[int, ...], opcodes: type[AdminOpcode | IoOpcode]) -> list[pb.CommandEffects]:
+    names: Mapping[int, str] = {int(one): one.name for one in opcodes}
+    found = ((opcode, CommandEffects(dword)) for opcode, dword in enumerate(dwords))
+    return [
+        pb.CommandEffects(
+            opcode=opcode,
+            command=names.get(opcode, ""),
+            changes_data=one.changes_data,
+            changes_namespace=one.changes_namespace,
+            changes_inventory=one.changes_inventory,
+            changes_controller=one.changes_controller,
+            submission=known(pb.CommandEffects.Submission, one.submission),
+            selects_uuid=one.selects_uuid,
+            scopes=[known(pb.CommandEffects.Scope, number + 1) for number in range(6) if bit(one.scope, number)],
+        )
+        for opcode, one in found
+        if one.is_supported
+    ]
+
+
+def self_tests(device: Device, read: Read[SelfTestLog], *, include_raw: bool) -> pb.SelfTestLog:
+    """The self-test that runs, and those that ended."""
+    return pb.SelfTestLog(
+        controller=device.resource_name,
+        running=known(pb.SelfTest, read.log.running),
+        percent_complete=read.log.percent_complete if read.log.running else 0,
+        results=[_self_test(result) for result in read.log.finished],
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def _self_test(result: SelfTestResult) -> pb.SelfTestResult:
+    return pb.SelfTestResult(
+        test=known(pb.SelfTest, result.code),
+        outcome=known(pb.SelfTestResult.Outcome, result.result + 1),
+        segment=result.segment,
+        power_on_hours=result.power_on_hours,
+        nsid=result.nsid if result.has_nsid else None,
+        failing_lba=result.failing_lba if result.has_failing_lba else None,
+        raw_status=bits(result.sct, 2, 0) << 8 | result.sc if result.has_status else None,
+        vendor_specific=result.vendor_specific,
+    )
+
+
+_SANITIZE_ESTIMATES: Final = (
+    "overwrite_seconds",
+    "block_erase_seconds",
+    "crypto_erase_seconds",
+    "overwrite_no_deallocate_seconds",
+    "block_erase_no_deallocate_seconds",
+    "crypto_erase_no_deallocate_seconds",
+)
+
+
+def sanitize(device: Device, read: Read[SanitizeStatus], *, include_raw: bool) -> pb.SanitizeStatus:
+    """How the last sanitize operation is or ended."""
+    log = read.log
+    message = pb.SanitizeStatus(
+        controller=device.resource_name,
+        state=known(pb.SanitizeStatus.State, log.state + 1),
+        fraction_complete=log.fraction_complete,
+        overwrite_passes=log.overwrite_passes,
+        global_data_erased=log.global_data_erased,
+        command_dword_10=log.scdw10,
+        async_event_retained=read.event_retained,
+        raw=read.raw if include_raw else b"",
+    )
+    for name in _SANITIZE_ESTIMATES:
+        if (estimate := getattr(log, name)) != NOT_REPORTED:
+            setattr(message, name, estimate)
+    return message
+
+
+def supported_pages(device: Device, read: Read[SupportedLogPages], *, include_raw: bool) -> pb.SupportedLogPages:
+    """Which log pages there are."""
+    names: Mapping[int, str] = {int(one): one.name for one in LogPage}
+    return pb.SupportedLogPages(
+        controller=device.resource_name,
+        pages=[
+            pb.SupportedLogPages.Page(
+                log_page=lid,
+                title=names.get(lid, ""),
+                index_offset_supported=read.log.has_index_offset(lid),
+                page_specific=bits(read.log.pages[lid], 31, 16),
+            )
+            for lid in read.log.identifiers
+        ],
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def ana(device: Device, read: Read[AnaLog], *, include_raw: bool) -> pb.AnaLog:
+    """How namespaces are reached."""
+    return pb.AnaLog(
+        controller=device.resource_name,
+        change_count=read.log.change_count,
+        groups=[
+            pb.AnaLog.Group(
+                group_id=group.group_id,
+                change_count=group.change_count,
+                state=known(pb.AnaState, group.state),
+                nsids=group.nsids,
+            )
+            for group in read.log.groups
+        ],
+        async_event_retained=read.event_retained,
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def lba_status(device: Device, read: Read[LbaStatusLog], *, include_raw: bool) -> pb.LbaStatusLog:
+    """Blocks that may be unrecoverable."""
+    return pb.LbaStatusLog(
+        controller=device.resource_name,
+        size_bytes=int.from_bytes(read.raw[:4], "little"),
+        generation=read.log.generation,
+        estimated_unrecoverable_blocks=read.log.estimated_unrecoverable_blocks,
+        elements=[_lba_element(element) for element in read.log.elements],
+        async_event_retained=read.event_retained,
+        raw=read.raw if include_raw else b"",
+    )
+
+
+def _lba_element(element: LbaStatusElement) -> pb.LbaStatusLog.Element:
+    return pb.LbaStatusLog.Element(
+        nsid=element.nsid,
+        recommended_action=element.recommended_action,
+        whole_namespace=element.ranges is None,
+        ranges=[pb.LbaStatusLog.Range(start_lba=one.rslba, block_count=one.rnlb) for one in element.ranges or ()],
+    )
+
+
+_OCP_SAME: Final = (
+    "bad_user_nand_blocks", "bad_user_nand_blocks_normalized", "bad_system_nand_blocks",
+    "bad_system_nand_blocks_normalized", "xor_recoveries", "uncorrectable_read_errors", "soft_ecc_errors",
+    "end_to_end_detected_errors", "end_to_end_corrected_errors", "system_data_percentage_used", "refreshes",
+    "maximum_user_data_erases", "minimum_user_data_erases", "thermal_throttling_events", "thermal_throttling_status",
+    "pcie_correctable_errors", "incomplete_shutdowns", "free_blocks_percent", "capacitor_health_percent",
+    "unaligned_io", "security_version", "pcie_link_retrainings", "power_state_changes",
+)  # fmt: skip
+"""Fields that are called the same in the log and in the message."""
+
+
+def ocp_smart(device: Device, read: Read[OcpSmartLog], *, include_raw: bool) -> pb.OcpSmartLog:
+    """OCP's extension of SMART."""
+    log = read.log
+    errata = chr(log.nvme_errata_version) if log.nvme_errata_version else ""
+    return pb.OcpSmartLog(
+        controller=device.resource_name,
+        physical_media_bytes_written=saturated(log.physical_media_bytes_written),
+        physical_media_bytes_read=saturated(log.physical_media_bytes_read),
+        specification_version=f"{log.specification_major}.{log.specification_minor}",
+        nvme_errata_version=errata,
+        total_utilization_blocks=log.total_nuse,
+        power_loss_protection_starts=saturated(log.plp_starts),
+        endurance_estimate_bytes=saturated(log.endurance_estimate_bytes),
+        log_page_version=log.version,
+        raw=read.raw if include_raw else b"",
+        **{name: getattr(log, name) for name in _OCP_SAME},
+    )

@@ -1,0 +1,68 @@
+"""The spool's sidecars: what is written is read, and nothing that is not makes a reader fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nvmed.firmware import spool_files
+from nvmed.firmware.spool_files import Image, Upload
+
+TEXT = st.text(max_size=20)
+IMAGES = st.builds(
+    Image,
+    sha256=st.from_regex(spool_files.SHA256_HEX, fullmatch=True),
+    size_bytes=st.integers(0, 2**40),
+    firmware_revision=TEXT,
+    model_number=TEXT,
+    labels=st.dictionaries(TEXT, TEXT, max_size=3),
+    created_ms=st.integers(0, 2**45),
+)
+
+
+@given(IMAGES)
+def test_an_image_is_what_its_sidecar_says(image: Image) -> None:
+    assert spool_files.load_image(spool_files.dump_image(image)) == image
+
+
+@given(IMAGES, st.from_regex(spool_files.UPLOAD_HEX, fullmatch=True), TEXT, st.data())
+def test_an_upload_is_what_its_sidecar_says(image: Image, name: str, principal: str, draw: st.DataObject) -> None:
+    first, then = (draw.draw(st.integers(0, image.size_bytes)) for _ in range(2))
+    text = spool_files.dump_upload(Upload(name, principal, image, first))
+    assert spool_files.load_upload(text) == Upload(name, principal, image, first)
+    later = spool_files.committed_field(then)
+    assert spool_files.load_upload(later + text[len(later) :]) == Upload(name, principal, image, then)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+)
+FIELDS = ("sha256", "size_bytes", "firmware_revision", "model_number", "labels", "created_ms", "id", "principal",
+          "image", "committed_bytes")  # fmt: skip
+
+
+@given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), JSON))
+@pytest.mark.parametrize("load", [spool_files.load_image, spool_files.load_upload])
+def test_no_bytes_break_a_reader(load: Callable[[bytes], object], text: bytes) -> None:
+    assert load(text) is None
+
+
+@given(st.sampled_from(FIELDS), JSON)
+def test_no_value_breaks_a_reader(field: str, value: Any) -> None:
+    image = Image("0" * 64, 4)
+    upload_text = json.loads(spool_files.dump_upload(Upload("0" * 32, "p", image)))
+    image_text = json.loads(spool_files.dump_image(image))
+    upload_text["image"] = {**upload_text["image"], field: value}
+    for load, saved in (
+        (spool_files.load_image, {**image_text, field: value}),
+        (spool_files.load_upload, {**upload_text, field: value}),
+        (spool_files.load_upload, upload_text),
+    ):
+        made = load(json.dumps(saved).encode())
+        assert made is None or isinstance(made, Image | Upload)
