@@ -22,6 +22,9 @@ from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 
+NOT_STARTED: Final = frozenset({Reason.DEVICE_STALLED.name, Reason.DEVICE_BUSY.name})
+"""Reasons for which a command was never given to the drive."""
+
 KERNEL_ADMIN_TIMEOUT_MS: Final = 60_000
 """What the kernel gives an admin command that names no timeout (`nvme_core.admin_timeout`)."""
 

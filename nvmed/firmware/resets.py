@@ -11,8 +11,9 @@ from enum import Enum, unique
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
+from nvmed.devices.lane import NOT_STARTED
 from nvmed.errors import NvmedError
-from nvmed.firmware.staging import NOT_STARTED, gate_results
+from nvmed.firmware.staging import gate_results
 from nvmed.nvme.identify import IdentifyController
 from nvmed.operations.running import Result, Running
 from nvmed.os_errors import os_error

@@ -16,7 +16,7 @@ from typing import Any, Final
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.firmware_download import DownloadPlan, download
-from nvmed.devices.lane import Lane
+from nvmed.devices.lane import NOT_STARTED, Lane
 from nvmed.errors import NvmedError
 from nvmed.firmware.spool import Pinned, Spool
 from nvmed.firmware.spool_files import Image
@@ -34,9 +34,6 @@ from nvmed.reasons import Reason, error, invalid_field
 
 COMMIT_TIMEOUT_MS: Final = 120_000
 """Drives erase and write flash during a commit; the kernel's 60 s have been too few."""
-
-NOT_STARTED: Final = frozenset({Reason.DEVICE_STALLED.name, Reason.DEVICE_BUSY.name})
-"""Reasons for which a command was never given to the drive."""
 
 
 @dataclass(frozen=True, slots=True)

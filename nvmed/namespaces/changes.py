@@ -14,8 +14,8 @@ from typing import Any, Final
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.lane import NOT_STARTED
 from nvmed.errors import NvmedError
-from nvmed.firmware.staging import NOT_STARTED
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.namespace import AttachmentSelect, NamespaceSettings
