@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from nvmed import state_directory
 from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
@@ -67,12 +68,15 @@ async def serving(host: Host, configured: Config, source: str = "configuration")
 
 @asynccontextmanager
 async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[Served]:
-    """As `serving`; yields what a reload works on."""
+    """As `serving`; yields what a reload works on.
+
+    The state directory is locked first: until then nothing of another daemon's is read, asked or changed.
+    """
     policy = make_policy(configured, source)
     tls_credentials = [ListenerCredentials(listener) for listener in configured.listen.tls]
-    _make_directory(Path(configured.state_dir))
-    components = await make_components(host, configured, policy)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(state_directory.locked(Path(configured.state_dir)))
+        components = await make_components(host, configured, policy)
         await _enter(stack, components)
         if configured.metrics.address:
             await stack.enter_async_context(components.sampler.running())
@@ -203,10 +207,6 @@ async def run(
             await stop.wait()
             log.info("stopping")
             systemd.stopping()
-
-
-def _make_directory(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def check(configured: Config, source: str) -> None:

@@ -294,6 +294,11 @@ class Reason(Enum):
         "Another operation works on the same NVM subsystem.",
         "Wait for the operation that the message names.",
     )
+    STATE_IN_USE = (
+        AlreadyExists,
+        "Another daemon holds the state directory.",
+        "Stop that one, or give this one a state directory of its own.",
+    )
     STATE_NOT_WRITABLE = (
         ResourceExhausted,
         "The daemon cannot write its state, so it changes no drive.",

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -63,9 +64,33 @@ def test_a_killed_daemon_leaves_nothing_that_stops_the_next(start_process: Start
     assert server_version(second.address)
 
 
-def test_a_second_daemon_leaves_the_first_alone(start_process: StartProcess) -> None:
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_a_second_daemon_on_the_same_state_is_told_whose_it_is_and_changes_nothing(
+    start_process: StartProcess, tmp_path: Path
+) -> None:
     first = start_process("--simulate", "1")
-    second = start_process("--simulate", "1")
+    state = tmp_path / "state"
+    with contextlib.closing(sqlite3.connect(state / "journal.sqlite", isolation_level=None)) as journal:
+        journal.execute(
+            "INSERT INTO operations (id, kind, target, principal, request_id, digest, parameters, state, phase,"
+            " created_ms, updated_ms, parent) VALUES ('a', 'nvmed.v1.NamespaceService/FormatNamespace',"
+            " 'controllers/a', 'unix:admin', '', x'00', '{}', 'RUNNING', 'format', 1, 1, '')"
+        )
+        before = contents(state)
+        second = start_process("--simulate", "1", socket="second.sock")
+        assert second.process.wait() == 1
+        assert f"runs as process {first.process.pid}" in second.log.read_text()
+        assert "Traceback" not in second.log.read_text()
+        assert contents(state) == before
+    assert server_version(first.address)
+
+
+def test_a_second_daemon_on_the_same_socket_leaves_the_first_alone(start_process: StartProcess, tmp_path: Path) -> None:
+    first = start_process("--simulate", "1")
+    second = start_process("--simulate", "1", "--state-dir", str(tmp_path / "another"))
     assert second.process.wait() == 1
     assert "another daemon serves" in second.log.read_text()
     assert server_version(first.address)

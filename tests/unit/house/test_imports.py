@@ -20,7 +20,7 @@ FLOORS = (
     {"errors", "grpc_environment", "malloc", "audit_chain", "settle"},
     {"reasons"},
     {"os_errors", "limits"},
-    {"nvme", "keys", "config", "logs"},
+    {"nvme", "keys", "config", "logs", "state_directory"},
     {"linux", "simulator", "security"},
     {"devices"},
     {"preconditions"},
