@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeVar
 
 from nvmed.devices.controller import Session, TransferLimit
 from nvmed.errors import NvmedError
+from nvmed.nvme import memory
 from nvmed.nvme.status import CODE_MASK
 from nvmed.nvme.transport import Command
 from nvmed.reasons import Reason, error
@@ -44,7 +45,7 @@ class LogRange(Generic[T]):
     window: int
     transfer_bytes: int
     headroom: int
-    encode: Callable[[bytearray, int, int], T]
+    encode: Callable[[memoryview, int, int], T]
 
 
 class OrderedDigest:
@@ -106,7 +107,7 @@ class _Reading(Generic[T]):
         self.jobs = 0
         self.ready: dict[int, T | BaseException] = {}
         self.awaited: tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
-        self.free: list[bytearray] = []
+        self.free: list[memoryview] = []
 
     def room(self) -> int:
         """How many more chunks may be begun; called with the lock held."""
@@ -144,8 +145,8 @@ class _Reading(Generic[T]):
         try:
             buffer = self.free.pop()
         except IndexError:
-            buffer = bytearray(what.headroom + what.chunk_bytes)
-        payload = memoryview(buffer)[what.headroom : what.headroom + size]
+            buffer = _pages_behind(what.headroom, what.chunk_bytes)
+        payload = buffer[what.headroom : what.headroom + size]
         self._fill(payload, offset)
         encoded = what.encode(buffer, size, offset)
 
@@ -179,6 +180,12 @@ class _Reading(Generic[T]):
                 # Only now is it known that the size was what the drive refused, and not the page or the offset.
                 self.limit.learn(transfer)
             done += size
+
+
+def _pages_behind(headroom: int, size: int) -> memoryview:
+    """`headroom` bytes and, from the beginning of a page on, `size`: so the transport need not copy what is read."""
+    lead = memory.page_round(headroom)
+    return memory.pages(lead + size)[lead - headroom :]
 
 
 def _wake(future: asyncio.Future[None]) -> None:

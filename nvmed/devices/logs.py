@@ -60,7 +60,7 @@ async def read_bytes(session: Session, page: Page, start: int, end: int) -> byte
         window=1,
         transfer_bytes=limit.bytes,
         headroom=0,
-        encode=lambda buffer, size, offset: bytes(memoryview(buffer)[:size]),
+        encode=lambda buffer, size, offset: bytes(buffer[:size]),
     )
     async with aclosing(read_chunks(session, what, limit)) as chunks:
         return b"".join([chunk async for chunk in chunks])

@@ -35,7 +35,7 @@ class RawRequest:
     window: int
     transfer_bytes: int
     headroom: int
-    encode: Callable[[bytearray, int, int], bytes]
+    encode: Callable[[memoryview, int, int], bytes]
     clear: Journalled | None
 
 

@@ -58,7 +58,7 @@ class TelemetryRequest:
     resume_token: str
     offset: int
     headroom: int
-    encode: Callable[[bytearray, int, int], bytes]
+    encode: Callable[[memoryview, int, int], bytes]
     journalled: Journalled
 
 
@@ -233,12 +233,14 @@ def _start(device: Device, request: TelemetryRequest, header: TelemetryHeader) -
     return TelemetryStart(header, area, total, request.offset, token)
 
 
-def _checking_first_block(request: TelemetryRequest, header: TelemetryHeader) -> Callable[[bytearray, int, int], bytes]:
+def _checking_first_block(
+    request: TelemetryRequest, header: TelemetryHeader
+) -> Callable[[memoryview, int, int], bytes]:
     """`request.encode`, but the header inside the log must be the one that the stream began with."""
 
-    def encode(buffer: bytearray, size: int, offset: int) -> bytes:
+    def encode(buffer: memoryview, size: int, offset: int) -> bytes:
         if offset == 0:
-            block = bytes(memoryview(buffer)[request.headroom : request.headroom + telemetry.HEADER_BYTES])
+            block = bytes(buffer[request.headroom : request.headroom + telemetry.HEADER_BYTES])
             inside = telemetry.parse_header(block, request.log)
             if inside.fingerprint() != header.fingerprint():
                 raise _generation_changed(header.generation, inside.generation)

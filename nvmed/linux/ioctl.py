@@ -8,6 +8,9 @@ What was learnt about the kernel:
 - EINTR is no signal: passthrough waits uninterruptibly. It says that the kernel gave the command up (timeout, reset,
   removal), which the controller may have executed nevertheless (nvme_execute_rq, NVME_REQ_CANCELLED). So it is raised
   like every errno and nothing here is ever sent twice.
+- Where a buffer is aligned to dwords the kernel lets the drive write into the caller's memory itself, and a drive that
+  transfers more than it was asked for writes into what lies behind it. So a command works on whole pages of its own:
+  the caller's where they are, else on such that are copied from or to, once (`nvmed.nvme.memory`).
 - ENOTTY from a 64-bit ioctl means a kernel before 5.4 (or a node that has none): that handle then uses the 32-bit one,
   whose result is dword 0 alone. The command did not run, so this is no repetition.
 """
@@ -25,6 +28,7 @@ from enum import IntEnum, unique
 from typing import Final
 
 from nvmed.linux import libc
+from nvmed.nvme import memory
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.transport import Command, Completion
 from nvmed.reasons import invalid_field
@@ -218,46 +222,67 @@ class LinuxTransport:
         data: bytearray | memoryview | None,
         metadata: bytearray | None,
     ) -> Completion:
-        # Exported buffers cannot be resized or released: these two names hold the memory still until the ioctl returns.
-        pinned_data = _pin(data, command.is_write)
-        pinned_metadata = _pin(metadata, command.is_write)
+        own_data, own_metadata = _own(data, command.is_write), _own(metadata, command.is_write)
         request = queue.narrow if queue in self._narrow else queue.wide
         while True:
             if request is queue.narrow and command.opcode == AdminOpcode.FABRICS:
                 # The fabrics command set returns 64-bit properties, which the narrow result would cut in half.
-                raise libc.oserror(errno.EOPNOTSUPP, _render(request, command, pinned_data), self._handle.path)
+                raise libc.oserror(errno.EOPNOTSUPP, _render(request, command, own_data), self._handle.path)
             structure = Passthru32() if request is queue.narrow else Passthru64()
-            _fill(structure, command, pinned_data, pinned_metadata)
+            _fill(structure, command, own_data, own_metadata)
             value = self._handle.ioctl(request, structure)
             if value >= 0:
+                for own in (own_data, own_metadata):
+                    if own and not command.is_write:
+                        own.bring_back()
                 return Completion(value, structure.result)
             if value != -errno.ENOTTY or request is queue.narrow:
-                raise libc.oserror(-value, _render(request, command, pinned_data), self._handle.path)
+                raise libc.oserror(-value, _render(request, command, own_data), self._handle.path)
             self._narrow.add(queue)
             request = queue.narrow
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Pinned:
-    """Memory that stays where it is while `owner`, which exports it, lives."""
+class _Own:
+    """What one command transfers: `given` is the caller's memory, `worked_on` what the kernel is shown, whole pages.
 
-    owner: ctypes.c_char
-    size_bytes: int
+    Both are exported buffers as long as this lives, so that neither can be resized or released until the ioctl returns.
+    """
+
+    given: memoryview
+    worked_on: memoryview
+    pin: ctypes.c_char
+
+    @property
+    def address(self) -> int:
+        return ctypes.addressof(self.pin)
+
+    def bring_back(self) -> None:
+        """Give the caller what was read, where it is not in the caller's memory already."""
+        if self.worked_on is not self.given:
+            self.given[:] = self.worked_on[: self.given.nbytes]
 
 
-def _pin(buffer: bytearray | memoryview | None, is_write: bool) -> _Pinned | None:
-    """Pin `buffer`, or a copy if it is read-only or has gaps and is to be sent."""
+def _own(buffer: bytearray | memoryview | None, is_write: bool) -> _Own | None:
+    """`buffer` itself if it is whole pages; else pages for it, which hold a copy if it is to be sent."""
     view = memoryview(buffer or b"")
     if not view.nbytes:
         return None
-    if view.readonly or not view.c_contiguous:
-        if not is_write:
-            raise TypeError("a command that reads needs a writable, contiguous buffer")
-        view = memoryview(bytearray(view.tobytes()))
-    return _Pinned(ctypes.c_char.from_buffer(view), view.nbytes)
+    is_plain = view.c_contiguous and not view.readonly
+    if not is_plain and not is_write:
+        raise TypeError("a command that reads needs a writable, contiguous buffer")
+    if is_plain:
+        view = view.cast("B")
+        pin = ctypes.c_char.from_buffer(view)
+        if not (ctypes.addressof(pin) % memory.PAGE_BYTES or view.nbytes % memory.PAGE_BYTES):
+            return _Own(view, view, pin)
+    own = memory.pages(view.nbytes)
+    if is_write:
+        own[: view.nbytes] = view if view.c_contiguous else view.tobytes()
+    return _Own(view, own, ctypes.c_char.from_buffer(own))
 
 
-def _fill(structure: Passthru32 | Passthru64, command: Command, data: _Pinned | None, metadata: _Pinned | None) -> None:
+def _fill(structure: Passthru32 | Passthru64, command: Command, data: _Own | None, metadata: _Own | None) -> None:
     """Copy `command` and the addresses into `structure`; a value too wide is an error: ctypes would cut it silently."""
     for name in _COMMAND_FIELDS:
         value = getattr(command, name)
@@ -266,15 +291,15 @@ def _fill(structure: Passthru32 | Passthru64, command: Command, data: _Pinned | 
             bits = 8 * getattr(type(structure), name).size
             raise invalid_field(name, f"{value:#x} does not fit {bits} bits; give 0 to {(1 << bits) - 1:#x}")
     if data:
-        structure.addr, structure.data_len = ctypes.addressof(data.owner), data.size_bytes
+        structure.addr, structure.data_len = data.address, data.given.nbytes
     if metadata:
-        structure.metadata, structure.metadata_len = ctypes.addressof(metadata.owner), metadata.size_bytes
+        structure.metadata, structure.metadata_len = metadata.address, metadata.given.nbytes
 
 
-def _render(request: Ioctl, command: Command, data: _Pinned | None) -> str:
+def _render(request: Ioctl, command: Command, data: _Own | None) -> str:
     """The call for people: what was not zero, and never data."""
     fields = (f"{name}={value:#x}" for name in _COMMAND_FIELDS[1:] if (value := getattr(command, name)))
     parts = [request.name, f"opcode={command.opcode:#04x}", *fields]
     if data:
-        parts.append(f"data_len={data.size_bytes}")
+        parts.append(f"data_len={data.given.nbytes}")
     return f"ioctl({', '.join(parts)})"

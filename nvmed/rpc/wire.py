@@ -34,7 +34,7 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def chunk_message(field_number: int, buffer: bytearray, size: int, offset: int) -> bytes:
+def chunk_message(field_number: int, buffer: bytearray | memoryview, size: int, offset: int) -> bytes:
     """A message whose field `field_number` is the Chunk of `buffer[HEADROOM : HEADROOM + size]` at `offset`."""
     payload = memoryview(buffer)[HEADROOM : HEADROOM + size]
     inner = b"".join(

@@ -70,8 +70,8 @@ def by_reader(node: str, expected: int, hashed: bool) -> float:
 
     malloc.tune()  # as the daemon does
 
-    def encode(buffer: bytearray, size: int, offset: int) -> bytes:
-        data = bytes(memoryview(buffer)[:size])
+    def encode(buffer: memoryview, size: int, offset: int) -> bytes:
+        data = bytes(buffer[:size])
         isal_zlib.crc32(data)
         return data
 

@@ -74,7 +74,7 @@ async def read(host: SimulatedHost, *, chunk: int = CHUNK, window: int = 4, tran
     what = LogRange(
         command=lambda offset, size: read_data(TelemetryLog.HOST_INITIATED, size, offset),
         start=512, end=SIZE, chunk_bytes=chunk, window=window, transfer_bytes=transfer, headroom=8,
-        encode=lambda buffer, size, offset: bytes(memoryview(buffer)[8 : 8 + size]),
+        encode=lambda buffer, size, offset: bytes(buffer[8 : 8 + size]),
     )  # fmt: skip
     digest, chunks = OrderedDigest(), list[bytes]()
     async with device.open() as session:
