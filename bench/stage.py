@@ -18,7 +18,7 @@ from google.longrunning import operations_pb2 as longrunning
 
 from nvmed.nvme.firmware import GRANULARITY_BYTES, download
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import firmware_pb2 as pb

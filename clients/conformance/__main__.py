@@ -27,7 +27,7 @@ from clients.conformance.scenario import (
     sha256,
 )
 from nvmed.errors import NvmedError
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 
 CLIENT_S = 180
 """How long a client may take on a busy machine."""

@@ -17,15 +17,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from nvmed.nvme import logpage
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command, Completion
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
+from nvmed.simulator.state.drive import ControllerState
 
 DEFAULT_TIMEOUT_MS = 60_000
 """Linux's admin timeout: what a command whose `timeout_ms` is 0 gets."""
@@ -51,20 +49,20 @@ def take_time(milliseconds: float, command: Command) -> None:
 class Action(Protocol):
     """What a fault does to a command it strikes."""
 
-    def before(self, controller: Controller, command: Command, data: Data) -> Completion | None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> Completion | None:
         """Called before the command is executed; a completion is the answer instead of executing it."""
         ...
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         """Called after it was executed or answered, before the host gets the answer."""
         ...
 
 
 class _Action:
-    def before(self, controller: Controller, command: Command, data: Data) -> Completion | None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> Completion | None:
         return None
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         return
 
 
@@ -75,7 +73,7 @@ class Refuse(_Action):
     status: int
     result: int = 0
 
-    def before(self, controller: Controller, command: Command, data: Data) -> Completion:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> Completion:
         return Completion(self.status, self.result)
 
 
@@ -86,7 +84,7 @@ class Answer(_Action):
     content: bytes
     result: int = 0
 
-    def before(self, controller: Controller, command: Command, data: Data) -> Completion:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> Completion:
         offset = logpage.decode(command).offset_bytes if command.opcode == AdminOpcode.GET_LOG_PAGE else 0
         size = 0 if data is None else len(data)
         if data is not None:
@@ -101,7 +99,7 @@ class Patch(_Action):
     offset: int
     content: bytes
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         read_from = logpage.decode(command).offset_bytes if command.opcode == AdminOpcode.GET_LOG_PAGE else 0
         if data is None:
             return
@@ -118,11 +116,11 @@ class Fail(_Action):
     number: int
     executed: bool = False
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         if not self.executed:
             raise os_error(self.number)
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         raise os_error(self.number)
 
 
@@ -132,7 +130,7 @@ class Delay(_Action):
 
     milliseconds: float
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         take_time(self.milliseconds, command)
 
 
@@ -151,11 +149,11 @@ class Hang(_Action):
         """Let go of every command that hangs here, and of those to come."""
         self._released.set()
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         if not self.executed:
             self._wait()
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         if self.executed:
             self._wait()
 
@@ -179,11 +177,11 @@ class Drop(_Action):
         """The timeouts are over."""
         self._expired.set()
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         if not self.executed:
             self._lose(command)
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         self._lose(command)
 
     def _lose(self, command: Command) -> None:
@@ -201,7 +199,7 @@ class NewGeneration(_Action):
 
     host: bool = False
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         if self.host:
             controller.create_host_telemetry()
         else:
@@ -210,18 +208,18 @@ class NewGeneration(_Action):
 
 @dataclass(slots=True)
 class Disappear(_Action):
-    """The controller is gone from its host (ENODEV) until `Controller.reappear`; `executed`: after the command."""
+    """The controller is gone from its host (ENODEV) until `ControllerState.reappear`; `executed`: after the command."""
 
     executed: bool = False
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         if not self.executed:
             self._go(controller)
 
-    def after(self, controller: Controller, command: Command, data: Data) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         self._go(controller)
 
-    def _go(self, controller: Controller) -> None:
+    def _go(self, controller: ControllerState) -> None:
         controller.disappear()
         raise os_error(errno.ENODEV)
 
@@ -230,9 +228,9 @@ class Disappear(_Action):
 class Call(_Action):
     """Call `function` just before the command: whatever else can happen to a drive."""
 
-    function: Callable[[Controller, Command], None]
+    function: Callable[[ControllerState, Command], None]
 
-    def before(self, controller: Controller, command: Command, data: Data) -> None:
+    def before(self, controller: ControllerState, command: Command, data: Data) -> None:
         self.function(controller, command)
 
 

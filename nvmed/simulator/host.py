@@ -23,12 +23,13 @@ from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode
 from nvmed.nvme.layout import bit
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
-from nvmed.simulator.controller import Change, Controller
+from nvmed.simulator.controller import Controller
 from nvmed.simulator.drives import drive
-from nvmed.simulator.events import DeferringLock
 from nvmed.simulator.faults import os_error
 from nvmed.simulator.host_events import SimulatedEvents
 from nvmed.simulator.kernel import KernelView, KnownNamespace
+from nvmed.simulator.lock import DeferringLock
+from nvmed.simulator.state.drive import Change, SubsystemState
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.simulator.transport import SimulatedTransport
 
@@ -57,7 +58,7 @@ def _key(known: KnownNamespace) -> _Key:
 class _Group:
     """A subsystem as the kernel knows it: `heads` has the number in the names of each namespace's nodes."""
 
-    subsystem: Subsystem
+    subsystem: SubsystemState[Controller]
     number: int
     heads: dict[_Key, int] = field(default_factory=dict)
 

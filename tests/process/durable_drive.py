@@ -25,11 +25,11 @@ from nvmed.config import Config, HostConfig, Listen, UnixListener
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.transport import Command, Completion
 from nvmed.operations.journal import Journal
-from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault
-from nvmed.simulator.firmware import FirmwareStore
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.state.drive import ControllerState
+from nvmed.simulator.state.firmware import FirmwareStore
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.simulator.transport import SimulatedTransport
 
@@ -83,11 +83,11 @@ class Watch:
     killer: Killer
     path: Path
 
-    def before(self, controller: Controller, command: Command, data: Any) -> Completion | None:
+    def before(self, controller: ControllerState, command: Command, data: Any) -> Completion | None:
         self.killer.point(f"before command {command.opcode:02X}h")
         return None
 
-    def after(self, controller: Controller, command: Command, data: Any) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Any) -> None:
         if command.opcode in FIRMWARE:
             save(self.path, controller.subsystem.firmware)
         self.killer.point(f"after command {command.opcode:02X}h")

@@ -20,7 +20,7 @@ import grpc
 import pytest
 from google.longrunning import operations_pb2 as longrunning
 
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub

@@ -14,7 +14,7 @@ from google.longrunning.operations_pb2 import Operation
 
 from nvmed.nvme import firmware
 from nvmed.nvme.opcodes import AdminOpcode
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub

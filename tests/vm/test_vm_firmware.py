@@ -15,7 +15,7 @@ from nvmedctl.operations import metadata, unpack, wait
 from nvmed.errors import FailedPrecondition, NvmedError
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.faults import Fault, Hang
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import KIB, MIB, DriveSpec, NamespaceSpec
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import firmware_pb2 as pb

@@ -17,7 +17,6 @@ import structlog
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, AdminOpcode, FabricsCommandType, FeatureId, FeatureSelect, IdentifyCns
 from nvmed.nvme.status import Queue as CommandQueue
 from nvmed.nvme.transport import Command, Completion
-from nvmed.simulator.controller import Change
 from nvmed.simulator.nvme_tcp.fabrics import (
     IN_COMMAND_QUEUE_ID,
     Connect,
@@ -32,6 +31,7 @@ from nvmed.simulator.nvme_tcp.fabrics import (
 )
 from nvmed.simulator.nvme_tcp.limits import Limits
 from nvmed.simulator.nvme_tcp.threads import in_thread, soon
+from nvmed.simulator.state.drive import Change
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from enum import IntEnum, unique
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, AdminOpcode, FeatureId, IdentifyCns, LogPage
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command, Completion
-from nvmed.simulator.controller import Change
 from nvmed.simulator.nvme_tcp.fabrics import CONTROLLER_ID_DYNAMIC, Status, refusal
+from nvmed.simulator.state.drive import Change
 
 VERSION = 0x2_0000
 

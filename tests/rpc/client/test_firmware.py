@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nvmed.nvme.opcodes import AdminOpcode
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from tests.rpc.client.command_line import nvmedctl, run, shown
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.namespace_calls import sent

@@ -12,7 +12,7 @@ import pytest
 
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.faults import Fault, Hang
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import Activation, FirmwareSpec
 from tests.rpc.client.command_line import nvmedctl, run
 from tests.rpc.firmware_calls import commits, downloads, put

@@ -18,9 +18,9 @@ from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
 from nvmed.nvme.uuid_list import OCP_UUID
-from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Answer, Call, Fault, Patch
 from nvmed.simulator.spec import DriveSpec, NamespaceSpec
+from nvmed.simulator.state.drive import ControllerState
 from nvmed.v1 import log_pb2 as pb
 from nvmed.v1.log_pb2_grpc import LogServiceStub
 from tests.rpc.harness import KIB, Daemon, StartDaemon
@@ -252,7 +252,7 @@ async def test_an_ana_log_of_several_commands_is_never_torn(start_daemon: StartD
     daemon = await start_daemon(SMALL_TRANSFERS)
     drive = daemon.drive()
 
-    def change(controller: Controller, command: Command) -> None:
+    def change(controller: ControllerState, command: Command) -> None:
         state = AnaState.NON_OPTIMIZED if controller.ana.state(399) is AnaState.OPTIMIZED else AnaState.OPTIMIZED
         controller.set_ana_state(399, state)
 

@@ -12,8 +12,8 @@ from google.longrunning import operations_pb2 as longrunning
 
 from nvmed.nvme.opcodes import AdminOpcode, IdentifyCns
 from nvmed.nvme.transport import Command, Completion
-from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault
+from nvmed.simulator.state.drive import ControllerState
 from nvmed.v1 import firmware_pb2 as firmware
 from nvmed.v1 import inventory_pb2 as inventory
 from nvmed.v1 import log_pb2 as logs
@@ -54,12 +54,12 @@ class Lie:
     def __init__(self, content: Content) -> None:
         self._content = content
 
-    def before(self, controller: Controller, command: Command, data: Any) -> Completion:
+    def before(self, controller: ControllerState, command: Command, data: Any) -> Completion:
         if data is not None:
             data[:] = self._content(len(data), command.cdw10 ^ command.cdw12)
         return Completion(0, 0xFFFF_FFFF)
 
-    def after(self, controller: Controller, command: Command, data: Any) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Any) -> None:
         """Nothing is left to do."""
 
 

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from nvmed.config import Firmware
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.faults import Fault, Hang, Patch
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import DriveSpec, FirmwareSpec
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1 import operations_pb2

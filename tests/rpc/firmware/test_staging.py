@@ -14,7 +14,7 @@ from nvmed.devices.firmware_download import BATCH_S
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.simulator.faults import Call, Delay, Fail, Fault, Hang, Patch, Refuse
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import DriveSpec, FirmwareSpec
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.operations_pb2 import GATE_SLOT_WRITABLE, OperationMetadata

@@ -18,7 +18,7 @@ from nvmed.nvme import firmware
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.simulator.faults import Call, Fault, Hang, Refuse
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import FirmwareSpec
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.operations_pb2 import GATE_GRANULARITY

@@ -35,6 +35,7 @@ from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Answer, Fail, Fault, Refuse
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
+from nvmed.simulator.state.drive import ControllerState
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import inventory_pb2, namespace_pb2, telemetry_pb2
 from tests.rpc.harness import Daemon, StartDaemon, reason_of, small_drive
@@ -180,11 +181,11 @@ class Attach:
 
     lists: list[bytes] = field(default_factory=list)
 
-    def before(self, controller: Controller, command: Command, data: bytearray | memoryview | None) -> Completion:
+    def before(self, controller: ControllerState, command: Command, data: bytearray | memoryview | None) -> Completion:
         self.lists.append(bytes(data or b""))
         return Completion(0, 0)
 
-    def after(self, controller: Controller, command: Command, data: bytearray | memoryview | None) -> None:
+    def after(self, controller: ControllerState, command: Command, data: bytearray | memoryview | None) -> None:
         """Nothing is left to do."""
 
 
@@ -196,7 +197,7 @@ def believe(drive: Controller, cns: IdentifyCns, ids: list[int]) -> None:
 
     @dataclass
     class Lists(Answer):
-        def before(self, controller: Controller, command: Command, data: Any) -> Completion:
+        def before(self, controller: ControllerState, command: Command, data: Any) -> Completion:
             chosen = [number for number in ids if number >= command.cdw10 >> 16][: identify.CONTROLLER_LIST_MAX]
             self.content = identify.build_controller_list(chosen)
             return Answer.before(self, controller, command, data)

@@ -34,7 +34,7 @@ from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.reasons import Reason, error
 from nvmed.simulator.faults import Call, Fail, Fault, Hang, Refuse
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec, FirmwareSpec
 from nvmed.simulator.subsystem import Subsystem

@@ -29,7 +29,7 @@ from nvmed.operations.running import Run
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.preconditions.firmware_rules import RulesFiles
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem

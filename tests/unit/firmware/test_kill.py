@@ -25,7 +25,7 @@ from nvmed.operations.journal import Journal, Record, State
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault
 from nvmed.simulator.spec import Activation, DriveSpec, FirmwareSpec
-from nvmed.simulator.subsystem import Subsystem
+from nvmed.simulator.state.drive import ControllerState, SubsystemState
 from nvmed.simulator.transport import SimulatedTransport
 from tests.unit.firmware.firmware_lab import REVISION, Lab, Labs
 
@@ -94,11 +94,11 @@ class Watch:
 
     reaper: Reaper
 
-    def before(self, controller: Controller, command: Command, data: Any) -> Completion | None:
+    def before(self, controller: ControllerState, command: Command, data: Any) -> Completion | None:
         self.reaper.point(f"before command {command.opcode:02X}h")
         return None
 
-    def after(self, controller: Controller, command: Command, data: Any) -> None:
+    def after(self, controller: ControllerState, command: Command, data: Any) -> None:
         self.reaper.point(f"after command {command.opcode:02X}h")
 
 
@@ -109,19 +109,19 @@ class Scenario:
     begin: Callable[[Lab], Awaitable[Record]]
     check: Callable[[Labs, Record, bool], None]
     drives: int = 1
-    prepare: Callable[[Subsystem], None] = lambda drive: None
+    prepare: Callable[[SubsystemState[Controller]], None] = lambda drive: None
     firmware: FirmwareSpec = field(default_factory=FirmwareSpec)
 
 
-def drive(labs: Labs, number: int = 0) -> Subsystem:
+def drive(labs: Labs, number: int = 0) -> SubsystemState[Controller]:
     return labs.host.controller(f"nvme{number}").subsystem
 
 
-def staged_before(subsystem: Subsystem) -> None:
+def staged_before(subsystem: SubsystemState[Controller]) -> None:
     subsystem.firmware.slots[1] = REVISION
 
 
-def activated_before(subsystem: Subsystem) -> None:
+def activated_before(subsystem: SubsystemState[Controller]) -> None:
     subsystem.firmware.slots[1] = REVISION
     subsystem.firmware.activate(2)
 

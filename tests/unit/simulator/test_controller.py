@@ -16,9 +16,11 @@ from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, FeatureId, IdentifyCns, Io
 from nvmed.nvme.status import DO_NOT_RETRY, STATUSES, Queue, check
 from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryLog
 from nvmed.nvme.transport import Command
-from nvmed.simulator.controller import ADMIN_COMMANDS, Change, Controller
+from nvmed.simulator.commands.table import ADMIN_COMMANDS
+from nvmed.simulator.controller import Controller
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import MIB, DriveSpec, FirmwareSpec, NamespaceSpec
+from nvmed.simulator.state.drive import Change
 from nvmed.simulator.subsystem import Subsystem
 
 SMALL = DriveSpec(namespaces=(NamespaceSpec(MIB), NamespaceSpec(MIB)), capacity_bytes=4 * MIB)

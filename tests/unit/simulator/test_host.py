@@ -19,7 +19,7 @@ from nvmed.nvme.opcodes import AdminOpcode, FeatureId, IoOpcode
 from nvmed.nvme.transport import Command, Transport
 from nvmed.simulator.drives import drive
 from nvmed.simulator.faults import Fault, Hang, Refuse
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.host import SimulatedHost, Uevent, default_host
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
 from nvmed.simulator.subsystem import Subsystem

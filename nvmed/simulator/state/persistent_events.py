@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from nvmed.nvme.event_data import (
     ChangeNamespaceData,
@@ -21,10 +21,7 @@ from nvmed.nvme.persistent_event import (
     PersistentEventLogHeader,
     build_log,
 )
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
-    from nvmed.simulator.namespaces import Namespace
+from nvmed.simulator.state.namespaces import Namespace
 
 EVENTS_MAX = 64
 """The largest event has 536 bytes, so that all of them fit the 64 KiB that PELS says."""
@@ -43,35 +40,23 @@ class PersistentEvents:
         self._events: deque[PersistentEvent] = deque(maxlen=EVENTS_MAX)
         self._generation = 0
 
-    def record(self, controller: Controller, kind: EventType, data: bytes) -> None:
+    def record(self, controller_id: int, timestamp_ms: int, kind: EventType, data: bytes) -> None:
         """Something happened; `data` is what the specification's figure of that event has."""
         header = PersistentEventHeader(
-            event_type=kind, revision=1, ehai=0, cntlid=controller.controller_id,
-            timestamp=controller.timestamp.milliseconds,
+            event_type=kind, revision=1, ehai=0, cntlid=controller_id, timestamp=timestamp_ms
         )  # fmt: skip
         self._events.append(PersistentEvent(header, data=data))
 
-    def log(self, controller: Controller) -> bytes:
-        """The log as it is now, newest event first."""
-        spec = controller.subsystem.spec
+    def log(self, header: PersistentEventLogHeader) -> bytes:
+        """The log as it is now, newest event first; `header` says whose it is."""
         self._generation = (self._generation + 1) % (1 << 16)
-        header = PersistentEventLogHeader(
-            lrev=3, timestamp=controller.timestamp.milliseconds, power_on_hours=controller.health.power_on_hours,
-            power_cycle_count=controller.health.power_cycles, vid=spec.vendor_id, ssvid=spec.vendor_id,
-            sn=spec.serial, mn=spec.model, subnqn=controller.nqn, gnum=self._generation,
-            supported_events=sum(1 << kind for kind in SUPPORTED).to_bytes(32, "little"),
-        )  # fmt: skip
-        return build_log(header, tuple(reversed(self._events)))
+        return build_log(replace(header, gnum=self._generation), tuple(reversed(self._events)))
 
 
-def power_on_or_reset(controller: Controller) -> bytes:
+def power_on_or_reset(controller_id: int, power_cycles: int, timestamp_ms: int, revision: str) -> bytes:
     """Data of a Power-on or Reset event (figure 231): the firmware that runs, and the controller's entry."""
-    reset = ResetData(
-        cntlid=controller.controller_id,
-        power_cycles=controller.health.power_cycles & 0xFFFF_FFFF,
-        timestamp=controller.timestamp.milliseconds,
-    )
-    return PowerOnData(revision=controller.firmware_revision[:8]).build() + reset.build()
+    reset = ResetData(cntlid=controller_id, power_cycles=power_cycles & 0xFFFF_FFFF, timestamp=timestamp_ms)
+    return PowerOnData(revision=revision[:8]).build() + reset.build()
 
 
 def firmware_commit(old: str, new: str, action: int, slot: int, status: int) -> bytes:

@@ -18,8 +18,8 @@ from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault, NewGeneration
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import GIB, MIB, DriveSpec, TelemetrySpec
+from nvmed.simulator.state.telemetry import WINDOW_BYTES, fill
 from nvmed.simulator.subsystem import Subsystem
-from nvmed.simulator.telemetry import WINDOW_BYTES, fill
 
 HOST, CONTROLLER = TelemetryLog.HOST_INITIATED, TelemetryLog.CONTROLLER_INITIATED
 AREAS = (3, 9, 17, 400)

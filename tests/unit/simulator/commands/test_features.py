@@ -12,9 +12,9 @@ from nvmed.nvme.opcodes import NSID_ALL, FeatureId, FeatureSelect
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.features import FEATURES, UNDER_THRESHOLD
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import DriveSpec, NamespaceSpec
+from nvmed.simulator.state.features import FEATURES, UNDER_THRESHOLD
 from nvmed.simulator.subsystem import ManualClock, Subsystem
 
 

@@ -15,7 +15,7 @@ from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.opcodes import FeatureId
 from nvmed.nvme.status import DO_NOT_RETRY, required_reset
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.firmware import build_image
+from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import Activation, DriveSpec, FirmwareSpec
 from nvmed.simulator.subsystem import Subsystem

@@ -17,7 +17,7 @@ from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import MIB, DriveSpec, LbaFormat, NamespaceSpec
-from nvmed.simulator.storage import CHUNK_BYTES, SparseBytes
+from nvmed.simulator.state.storage import CHUNK_BYTES, SparseBytes
 from nvmed.simulator.subsystem import ManualClock, Subsystem
 
 BLOCKS = MIB // 512

@@ -1,21 +1,15 @@
-"""Device Self-test, and the log of its results (Base 2.0, sections 5.9 and 5.16.1.7)."""
+"""The self-test of a controller, and its last results."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nvmed.nvme.health import SELF_TEST_RESULTS, SelfTestResultCode
-from nvmed.nvme.layout import bits
-from nvmed.nvme.opcodes import NSID_ALL, SelfTestCode
+from nvmed.nvme.opcodes import SelfTestCode
 from nvmed.simulator.refusal import Refused, Sc
-from nvmed.simulator.request import Request
 from nvmed.simulator.spec import DriveSpec
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +89,3 @@ class SelfTest:
         lba = self.failing_lba if outcome is SelfTestResultCode.FAILED_SEGMENT else None
         self._results.appendleft(Result(self._code or 0, outcome, self._nsid, self._power_on_hours(), lba))
         self._code = None
-
-
-def device_self_test(controller: Controller, request: Request) -> int:
-    """Device Self-test of the controller alone (NSID 0), a namespace, or all that are active."""
-    code, nsid = bits(request.command.cdw10, 3, 0), request.command.nsid
-    if code == SelfTestCode.ABORT:
-        controller.self_test.abort()
-        return 0
-    if code not in (SelfTestCode.SHORT, SelfTestCode.EXTENDED):
-        raise Refused(Sc.INVALID_FIELD)
-    if nsid not in (0, NSID_ALL):
-        controller.subsystem.namespaces.active(nsid, controller.controller_id)
-    controller.self_test.start(SelfTestCode(code), nsid)
-    return 0

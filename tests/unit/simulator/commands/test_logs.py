@@ -15,8 +15,8 @@ from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, FeatureId, IoOpcode, LogPa
 from nvmed.nvme.persistent_event import EventAction, EventType, PersistentEventLogHeader
 from nvmed.nvme.status import DO_NOT_RETRY, check
 from nvmed.nvme.transport import Command
+from nvmed.simulator.commands.logs import PAGES
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.logs import PAGES
 from nvmed.simulator.refusal import Sc
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
 from nvmed.simulator.subsystem import ManualClock, Subsystem

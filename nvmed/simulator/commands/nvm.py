@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nvmed.nvme.layout import bits
 from nvmed.nvme.opcodes import NSID_ALL
-from nvmed.simulator.namespaces import Namespace
+from nvmed.simulator.commands.request import Request
 from nvmed.simulator.refusal import Refused, Sc
-from nvmed.simulator.request import Request
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
+from nvmed.simulator.state.drive import ControllerState
+from nvmed.simulator.state.namespaces import Namespace
 
 RANGE_BYTES = 16
 DEALLOCATE = 1 << 2
 
 
-def flush(controller: Controller, request: Request) -> int:
+def flush(controller: ControllerState, request: Request) -> int:
     """Flush: nothing is cached, so there is nothing to do."""
     if request.command.nsid != NSID_ALL:
         _namespace(controller, request)
     return 0
 
 
-def read(controller: Controller, request: Request) -> int:
+def read(controller: ControllerState, request: Request) -> int:
     """Read, with metadata in their own buffer unless they are interleaved."""
     namespace, first, count = _blocks(controller, request)
     _check_buffers(namespace, request, count)
@@ -37,7 +33,7 @@ def read(controller: Controller, request: Request) -> int:
     return 0
 
 
-def write(controller: Controller, request: Request) -> int:
+def write(controller: ControllerState, request: Request) -> int:
     """Write; blocks that could not be read can be afterwards."""
     namespace, first, count = _writable(controller, request)
     _check_buffers(namespace, request, count)
@@ -49,7 +45,7 @@ def write(controller: Controller, request: Request) -> int:
     return 0
 
 
-def compare(controller: Controller, request: Request) -> int:
+def compare(controller: ControllerState, request: Request) -> int:
     """Compare: refused with Compare Failure if the blocks differ from the data sent."""
     namespace, first, count = _blocks(controller, request)
     _check_buffers(namespace, request, count)
@@ -66,21 +62,21 @@ def compare(controller: Controller, request: Request) -> int:
     return 0
 
 
-def write_zeroes(controller: Controller, request: Request) -> int:
+def write_zeroes(controller: ControllerState, request: Request) -> int:
     """Write Zeroes."""
     namespace, first, count = _writable(controller, request)
     _zero(namespace, first, count)
     return 0
 
 
-def write_uncorrectable(controller: Controller, request: Request) -> int:
+def write_uncorrectable(controller: ControllerState, request: Request) -> int:
     """Write Uncorrectable: reading the blocks fails until they are written again."""
     namespace, first, count = _writable(controller, request)
     namespace.bad_blocks.update(range(first, first + count))
     return 0
 
 
-def dataset_management(controller: Controller, request: Request) -> int:
+def dataset_management(controller: ControllerState, request: Request) -> int:
     """Dataset Management: Deallocate makes blocks zero, other attributes are hints."""
     namespace = _namespace(controller, request)
     count = bits(request.command.cdw10, 7, 0) + 1
@@ -108,7 +104,7 @@ def _zero(namespace: Namespace, first: int, count: int) -> None:
     namespace.bad_blocks = {block for block in namespace.bad_blocks if not first <= block < first + count}
 
 
-def _namespace(controller: Controller, request: Request) -> Namespace:
+def _namespace(controller: ControllerState, request: Request) -> Namespace:
     """The namespace that the command is about, usable through this controller now."""
     namespaces = controller.subsystem.namespaces
     namespace = namespaces.active(request.command.nsid, controller.controller_id)
@@ -118,7 +114,7 @@ def _namespace(controller: Controller, request: Request) -> Namespace:
     return namespace
 
 
-def _blocks(controller: Controller, request: Request) -> tuple[Namespace, int, int]:
+def _blocks(controller: ControllerState, request: Request) -> tuple[Namespace, int, int]:
     """Namespace, first block and number of blocks of a command with SLBA and NLB."""
     namespace, command = _namespace(controller, request), request.command
     first, count = command.cdw10 | command.cdw11 << 32, bits(command.cdw12, 15, 0) + 1
@@ -127,7 +123,7 @@ def _blocks(controller: Controller, request: Request) -> tuple[Namespace, int, i
     return namespace, first, count
 
 
-def _writable(controller: Controller, request: Request) -> tuple[Namespace, int, int]:
+def _writable(controller: ControllerState, request: Request) -> tuple[Namespace, int, int]:
     namespace, first, count = _blocks(controller, request)
     _check_writable(namespace)
     return namespace, first, count

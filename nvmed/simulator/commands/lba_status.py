@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from nvmed.nvme.ana import (
     LbaRange,
@@ -15,11 +14,9 @@ from nvmed.nvme.ana import (
     build_lba_status_log,
 )
 from nvmed.nvme.layout import bits
+from nvmed.simulator.commands.request import Request
 from nvmed.simulator.refusal import Refused, Sc
-from nvmed.simulator.request import Request
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
+from nvmed.simulator.state.drive import ControllerState
 
 HEADER = struct.Struct("<IB3x")
 """LBA Status Descriptor List: number of descriptors, completion condition."""
@@ -41,7 +38,7 @@ def runs(blocks: Iterable[int]) -> Iterator[LbaRange]:
         yield LbaRange(ordered[start], end - start)
 
 
-def log(controller: Controller, generation: int) -> bytes:
+def log(controller: ControllerState, generation: int) -> bytes:
     """The whole log: every attached namespace with blocks that cannot be read."""
     bad = [one for one in controller.subsystem.namespaces.attached(controller.controller_id) if one.bad_blocks]
     elements = tuple(
@@ -50,7 +47,7 @@ def log(controller: Controller, generation: int) -> bytes:
     return build_lba_status_log(LbaStatusLog(generation, sum(len(one.bad_blocks) for one in bad), elements))
 
 
-def get_lba_status(controller: Controller, request: Request) -> int:
+def get_lba_status(controller: ControllerState, request: Request) -> int:
     """Get LBA Status: the unreadable ranges from a block on, as many as there is room for."""
     command = request.command
     namespace = controller.subsystem.namespaces.active(command.nsid, controller.controller_id)

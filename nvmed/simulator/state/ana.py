@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nvmed.nvme.ana import AnaGroup, AnaLog, AnaState, build_ana_log
 from nvmed.simulator.refusal import Refused, Sc
-
-if TYPE_CHECKING:
-    from nvmed.simulator.namespaces import Namespace
+from nvmed.simulator.state.namespaces import Namespace
 
 BLOCKED: dict[AnaState, Sc] = {
     AnaState.INACCESSIBLE: Sc.ANA_INACCESSIBLE,

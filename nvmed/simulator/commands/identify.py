@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from nvmed.nvme.identify import (
     IdentifyController,
@@ -21,13 +20,11 @@ from nvmed.nvme.identify import (
 from nvmed.nvme.layout import bits
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, NSID_MAX, CommandSetIdentifier, IdentifyCns
 from nvmed.nvme.uuid_list import build_uuid_list
-from nvmed.simulator.namespaces import Namespace
+from nvmed.simulator.commands.request import Request
 from nvmed.simulator.refusal import Refused, Sc
-from nvmed.simulator.request import Request
 from nvmed.simulator.spec import MIB, DriveSpec
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
+from nvmed.simulator.state.drive import ControllerState
+from nvmed.simulator.state.namespaces import Namespace
 
 NVME_2_0 = 0x0002_0000
 ONCS = 0x5F
@@ -47,7 +44,7 @@ FORMAT_PROGRESS = 0x80
 WARNING_KELVIN, CRITICAL_KELVIN = 343, 353
 
 
-def identify_controller(controller: Controller) -> IdentifyController:
+def identify_controller(controller: ControllerState) -> IdentifyController:
     """CNS 01h: what the controller says of itself now."""
     spec, firmware = controller.subsystem.spec, controller.subsystem.firmware
     several = spec.controllers > 1
@@ -77,7 +74,7 @@ def _frmw(spec: DriveSpec) -> int:
     return firmware.slot_1_read_only | len(firmware.slots) << 1 | firmware.immediate << 4 | 1 << 5
 
 
-def identify_namespace(controller: Controller, namespace: Namespace | None) -> IdentifyNamespace:
+def identify_namespace(controller: ControllerState, namespace: Namespace | None) -> IdentifyNamespace:
     """CNS 00h and 11h; without a namespace, what all of them have in common."""
     spec = controller.subsystem.spec
     formats = lba_formats(
@@ -96,11 +93,11 @@ def identify_namespace(controller: Controller, namespace: Namespace | None) -> I
     )  # fmt: skip
 
 
-def _controller(controller: Controller, request: Request) -> bytes:
+def _controller(controller: ControllerState, request: Request) -> bytes:
     return identify_controller(controller).build()
 
 
-def _namespace(controller: Controller, request: Request) -> bytes:
+def _namespace(controller: ControllerState, request: Request) -> bytes:
     """Zeros for an inactive namespace: that is not an error here."""
     nsid = request.command.nsid
     if nsid == NSID_ALL and controller.subsystem.spec.optional_admin_commands & 1 << 3:
@@ -111,12 +108,12 @@ def _namespace(controller: Controller, request: Request) -> bytes:
     return identify_namespace(controller, namespace).build()
 
 
-def _allocated_namespace(controller: Controller, request: Request) -> bytes:
+def _allocated_namespace(controller: ControllerState, request: Request) -> bytes:
     namespace = _in_range(controller, request.command.nsid)
     return identify_namespace(controller, namespace).build() if namespace else bytes(IDENTIFY_BYTES)
 
 
-def _in_range(controller: Controller, nsid: int) -> Namespace | None:
+def _in_range(controller: ControllerState, nsid: int) -> Namespace | None:
     if not 1 <= nsid <= controller.subsystem.spec.maximum_namespaces:
         raise Refused(Sc.INVALID_NAMESPACE)
     return controller.subsystem.namespaces.get(nsid)
@@ -129,27 +126,27 @@ def _list_after(request: Request, namespaces: list[Namespace]) -> bytes:
     return build_namespace_list(namespace.nsid for namespace in namespaces if namespace.nsid > after)
 
 
-def _active_list(controller: Controller, request: Request) -> bytes:
+def _active_list(controller: ControllerState, request: Request) -> bytes:
     return _list_after(request, controller.subsystem.namespaces.attached(controller.controller_id))
 
 
-def _active_list_of_command_set(controller: Controller, request: Request) -> bytes:
+def _active_list_of_command_set(controller: ControllerState, request: Request) -> bytes:
     _require_nvm(request)
     return _active_list(controller, request)
 
 
-def _allocated_list(controller: Controller, request: Request) -> bytes:
+def _allocated_list(controller: ControllerState, request: Request) -> bytes:
     return _list_after(request, list(controller.subsystem.namespaces))
 
 
-def _descriptors(controller: Controller, request: Request) -> bytes:
+def _descriptors(controller: ControllerState, request: Request) -> bytes:
     namespace = controller.subsystem.namespaces.active(request.command.nsid, controller.controller_id)
     return build_namespace_descriptors(
         NamespaceIdentifiers(namespace.eui64, namespace.nguid, namespace.uuid, CommandSetIdentifier.NVM)
     )
 
 
-def _independent(controller: Controller, request: Request) -> bytes:
+def _independent(controller: ControllerState, request: Request) -> bytes:
     namespaces = controller.subsystem.namespaces
     namespace = namespaces.active(request.command.nsid, controller.controller_id)
     return IdentifyNamespaceIndependent(
@@ -159,14 +156,14 @@ def _independent(controller: Controller, request: Request) -> bytes:
     ).build()  # fmt: skip
 
 
-def _command_set_namespace(controller: Controller, request: Request) -> bytes:
+def _command_set_namespace(controller: ControllerState, request: Request) -> bytes:
     """No field of the NVM command set's structure applies: no protection information, no storage tags."""
     _require_nvm(request)
     controller.subsystem.namespaces.active(request.command.nsid, controller.controller_id)
     return bytes(IDENTIFY_BYTES)
 
 
-def _command_set_controller(controller: Controller, request: Request) -> bytes:
+def _command_set_controller(controller: ControllerState, request: Request) -> bytes:
     _require_nvm(request)
     mdts = controller.subsystem.spec.mdts
     return IdentifyControllerNvm(wzsl=mdts, wusl=mdts, dmrl=255).build()
@@ -177,12 +174,12 @@ def _require_nvm(request: Request) -> None:
         raise Refused(Sc.INVALID_FIELD)
 
 
-def _attached_controllers(controller: Controller, request: Request) -> bytes:
+def _attached_controllers(controller: ControllerState, request: Request) -> bytes:
     namespace = controller.subsystem.namespaces.allocated(request.command.nsid)
     return _controllers_from(request, namespace.controllers)
 
 
-def _all_controllers(controller: Controller, request: Request) -> bytes:
+def _all_controllers(controller: ControllerState, request: Request) -> bytes:
     return _controllers_from(request, set(controller.subsystem.controllers))
 
 
@@ -191,34 +188,34 @@ def _controllers_from(request: Request, ids: set[int]) -> bytes:
     return build_controller_list(number for number in ids if number >= first)
 
 
-def _primary_capabilities(controller: Controller, request: Request) -> bytes:
+def _primary_capabilities(controller: ControllerState, request: Request) -> bytes:
     """No virtualization: the structure names the controller, and no flexible resources."""
     return controller.controller_id.to_bytes(2, "little")
 
 
-def _secondary_controllers(controller: Controller, request: Request) -> bytes:
+def _secondary_controllers(controller: ControllerState, request: Request) -> bytes:
     """No secondary controllers."""
     return b""
 
 
-def _granularity(controller: Controller, request: Request) -> bytes:
+def _granularity(controller: ControllerState, request: Request) -> bytes:
     """One descriptor for all formats: sizes and capacities of whole MiB waste nothing."""
     return bytes(32) + MIB.to_bytes(8, "little") * 2
 
 
-def _command_sets(controller: Controller, request: Request) -> bytes:
+def _command_sets(controller: ControllerState, request: Request) -> bytes:
     """One combination of I/O command sets: NVM alone."""
     return (1 << CommandSetIdentifier.NVM).to_bytes(8, "little")
 
 
-def _uuids(controller: Controller, request: Request) -> bytes:
+def _uuids(controller: ControllerState, request: Request) -> bytes:
     uuids = controller.subsystem.spec.uuids
     if not uuids:
         raise Refused(Sc.INVALID_FIELD)
     return build_uuid_list(uuids)
 
 
-STRUCTURES: Mapping[int, Callable[[Controller, Request], bytes]] = {
+STRUCTURES: Mapping[int, Callable[[ControllerState, Request], bytes]] = {
     IdentifyCns.NAMESPACE: _namespace,
     IdentifyCns.CONTROLLER: _controller,
     IdentifyCns.ACTIVE_NAMESPACE_LIST: _active_list,
@@ -240,7 +237,7 @@ STRUCTURES: Mapping[int, Callable[[Controller, Request], bytes]] = {
 """By CNS; any other is an Invalid Field. Shorter structures are filled up with zeros."""
 
 
-def identify(controller: Controller, request: Request) -> int:
+def identify(controller: ControllerState, request: Request) -> int:
     """Identify: 4096 bytes, whatever is asked for."""
     structure = STRUCTURES.get(bits(request.command.cdw10, 7, 0))
     if structure is None:

@@ -9,8 +9,8 @@ from nvmed.nvme.health import DATA_UNIT_BYTES, CriticalWarning, ErrorLogEntry, O
 from nvmed.nvme.opcodes import AsyncEventType, LogPage
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
-from nvmed.simulator.events import SMART_RELIABILITY, SMART_SPARE, SMART_TEMPERATURE, Event
 from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.state.events import SMART_RELIABILITY, SMART_SPARE, SMART_TEMPERATURE, Event
 
 FIRST_POWER_ON_HOURS = 1000
 SPARE_PERCENT, SPARE_THRESHOLD_PERCENT = 100, 10

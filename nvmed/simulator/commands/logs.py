@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from nvmed.nvme import logpage
 from nvmed.nvme.ana import RETURN_GROUPS_ONLY
@@ -26,13 +25,12 @@ from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import TelemetryLog
 from nvmed.nvme.uuid_list import OCP_UUID, index_of
-from nvmed.simulator import features, lba_status
+from nvmed.simulator.commands import lba_status
+from nvmed.simulator.commands.request import Request
 from nvmed.simulator.refusal import Refused, Sc
-from nvmed.simulator.request import Request
 from nvmed.simulator.spec import DriveSpec
-
-if TYPE_CHECKING:
-    from nvmed.simulator.controller import Controller
+from nvmed.simulator.state.drive import ControllerState
+from nvmed.simulator.state.features import FEATURES
 
 LPA_SMART_PER_NAMESPACE, LPA_EFFECTS, LPA_EXTENDED, LPA_TELEMETRY, LPA_PERSISTENT, LPA_SUPPORTED_PAGES = range(6)
 """Bits of LPA (Base 2.0, figure 275)."""
@@ -41,22 +39,9 @@ CREATE_TELEMETRY = 1
 
 FEATURE_SUPPORTED, FEATURE_NAMESPACE_SCOPE, FEATURE_CONTROLLER_SCOPE = 1 << 0, 1 << 20, 1 << 21
 
-Reader = Callable[["Controller", LogPageRequest], bytes]
-Filler = Callable[["Controller", LogPageRequest, memoryview], None]
-Support = Callable[["Controller"], bool]
-
-
-@dataclass(slots=True)
-class LogState:
-    """What logs remember between commands; a reset forgets it."""
-
-    changed_namespaces: set[int] = field(default_factory=set)
-    persistent_context: bytes | None = None
-    lba_status_generation: int = 0
-
-    def reset(self) -> None:
-        self.changed_namespaces.clear()
-        self.persistent_context = None
+Reader = Callable[[ControllerState, LogPageRequest], bytes]
+Filler = Callable[[ControllerState, LogPageRequest, memoryview], None]
+Support = Callable[[ControllerState], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +53,13 @@ class Page:
 
     fill: Filler
     supported: Support = lambda controller: True
-    acknowledge: Callable[[Controller], None] | None = None
+    acknowledge: Callable[[ControllerState], None] | None = None
 
 
 def _whole(read: Reader) -> Filler:
     """The filler of a log that `read` makes as a whole: beyond its end are zeros, but a read must not begin there."""
 
-    def fill(controller: Controller, request: LogPageRequest, into: memoryview) -> None:
+    def fill(controller: ControllerState, request: LogPageRequest, into: memoryview) -> None:
         part = read(controller, request)
         if request.offset_bytes > len(part):
             raise Refused(Sc.INVALID_FIELD)
@@ -93,43 +78,42 @@ def _capability(bit: int) -> Support:
     return lambda controller: bool(controller.subsystem.spec.optional_admin_commands >> bit & 1)
 
 
-def _has_ana(controller: Controller) -> bool:
+def _has_ana(controller: ControllerState) -> bool:
     return controller.subsystem.spec.ana_groups > 0
 
 
-def _can_sanitize(controller: Controller) -> bool:
-    return controller.supports(Queue.ADMIN, AdminOpcode.SANITIZE)
+def _can_sanitize(controller: ControllerState) -> bool:
+    return AdminOpcode.SANITIZE in controller.supported[Queue.ADMIN]
 
 
-def _supported_pages(controller: Controller, request: LogPageRequest) -> bytes:
+def _supported_pages(controller: ControllerState, request: LogPageRequest) -> bytes:
     return SupportedLogPages(table({lid: 1 for lid, page in PAGES.items() if page.supported(controller)})).build()
 
 
-def _errors(controller: Controller, request: LogPageRequest) -> bytes:
+def _errors(controller: ControllerState, request: LogPageRequest) -> bytes:
     return controller.health.error_log()
 
 
-def _smart(controller: Controller, request: LogPageRequest) -> bytes:
+def _smart(controller: ControllerState, request: LogPageRequest) -> bytes:
     return controller.health.smart_log().build()
 
 
-def _firmware_slots(controller: Controller, request: LogPageRequest) -> bytes:
+def _firmware_slots(controller: ControllerState, request: LogPageRequest) -> bytes:
     firmware = controller.subsystem.firmware
     return FirmwareSlots(firmware.active | firmware.pending << 4, tuple(firmware.slots)).build()
 
 
-def _changed_namespaces(controller: Controller, request: LogPageRequest) -> bytes:
+def _changed_namespaces(controller: ControllerState, request: LogPageRequest) -> bytes:
     """More than 1024 are told as FFFFFFFFh alone."""
     changed = controller.log_state.changed_namespaces
     return build_namespace_list([NSID_ALL] if len(changed) > NAMESPACE_LIST_MAX else changed)
 
 
-def _effects(controller: Controller, request: LogPageRequest) -> bytes:
-    admin, io = controller.effects()
-    return EffectsLog(table(admin), table(io)).build()
+def _effects(controller: ControllerState, request: LogPageRequest) -> bytes:
+    return EffectsLog(table(controller.supported[Queue.ADMIN]), table(controller.supported[Queue.IO])).build()
 
 
-def _self_tests(controller: Controller, request: LogPageRequest) -> bytes:
+def _self_tests(controller: ControllerState, request: LogPageRequest) -> bytes:
     test = controller.self_test
     running = test.running or 0
     results = [
@@ -143,12 +127,12 @@ def _self_tests(controller: Controller, request: LogPageRequest) -> bytes:
     return SelfTestLog(running, test.percent, self_test_results(*results)).build()
 
 
-def _ana(controller: Controller, request: LogPageRequest) -> bytes:
+def _ana(controller: ControllerState, request: LogPageRequest) -> bytes:
     attached = controller.subsystem.namespaces.attached(controller.controller_id)
     return controller.ana.log(attached, groups_only=bool(request.lsp & RETURN_GROUPS_ONLY))
 
 
-def _persistent_events(controller: Controller, request: LogPageRequest) -> bytes:
+def _persistent_events(controller: ControllerState, request: LogPageRequest) -> bytes:
     """A snapshot, the context, is made and released on demand; without one there is nothing to read."""
     state, action = controller.log_state, bits(request.lsp, 1, 0)
     if action == EventAction.RELEASE_CONTEXT:
@@ -157,43 +141,43 @@ def _persistent_events(controller: Controller, request: LogPageRequest) -> bytes
     if (action == EventAction.ESTABLISH_CONTEXT_AND_READ) is (state.persistent_context is not None):
         raise Refused(Sc.COMMAND_SEQUENCE_ERROR)
     if state.persistent_context is None:
-        state.persistent_context = controller.persistent_events.log(controller)
+        state.persistent_context = controller.persistent_event_log()
     return state.persistent_context
 
 
-def _lba_status(controller: Controller, request: LogPageRequest) -> bytes:
+def _lba_status(controller: ControllerState, request: LogPageRequest) -> bytes:
     return lba_status.log(controller, controller.log_state.lba_status_generation)
 
 
-def _telemetry(controller: Controller, request: LogPageRequest, into: memoryview) -> None:
+def _telemetry(controller: ControllerState, request: LogPageRequest, into: memoryview) -> None:
     log = TelemetryLog(request.lid)
     if log is TelemetryLog.HOST_INITIATED and request.lsp & CREATE_TELEMETRY:
         controller.create_host_telemetry(bits(request.lsp, 3, 1))
     controller.telemetry.read(log, request.offset_bytes, into, controller.extended_telemetry)
 
 
-def _telemetry_acknowledged(controller: Controller) -> None:
+def _telemetry_acknowledged(controller: ControllerState) -> None:
     controller.telemetry.acknowledge()
 
 
-def _changed_namespaces_read(controller: Controller) -> None:
+def _changed_namespaces_read(controller: ControllerState) -> None:
     controller.log_state.changed_namespaces.clear()
 
 
-def _features(controller: Controller, request: LogPageRequest) -> bytes:
+def _features(controller: ControllerState, request: LogPageRequest) -> bytes:
     entries = {
         number: FEATURE_SUPPORTED | (FEATURE_NAMESPACE_SCOPE if one.per_namespace else FEATURE_CONTROLLER_SCOPE)
-        for number, one in features.FEATURES.items()
+        for number, one in FEATURES.items()
     }
     return SupportedLogPages(table(entries)).build()
 
 
-def _management_commands(controller: Controller, request: LogPageRequest) -> bytes:
+def _management_commands(controller: ControllerState, request: LogPageRequest) -> bytes:
     """No NVMe-MI commands by way of NVMe-MI Send and Receive."""
     return bytes(4096)
 
 
-def _sanitize(controller: Controller, request: LogPageRequest) -> bytes:
+def _sanitize(controller: ControllerState, request: LogPageRequest) -> bytes:
     sanitizer = controller.subsystem.sanitizer
     estimate = int(controller.subsystem.spec.sanitize_s)
     capable = controller.subsystem.spec.sanitize_capabilities
@@ -204,7 +188,7 @@ def _sanitize(controller: Controller, request: LogPageRequest) -> bytes:
     ).build()  # fmt: skip
 
 
-def _ocp(controller: Controller, request: LogPageRequest) -> bytes:
+def _ocp(controller: ControllerState, request: LogPageRequest) -> bytes:
     """OCP's page; where its UUID is one of several, by its index alone."""
     uuids = controller.subsystem.spec.uuids
     if uuids and request.uuid_index > len(uuids):
@@ -235,7 +219,7 @@ PAGES: Mapping[int, Page] = {
 """By log page identifier; any other is an Invalid Log Page."""
 
 
-def get_log_page(controller: Controller, request: Request) -> int:
+def get_log_page(controller: ControllerState, request: Request) -> int:
     """Get Log Page of any length that MDTS allows, at any dword."""
     asked, spec = logpage.decode(request.command), controller.subsystem.spec
     page = PAGES.get(asked.lid)

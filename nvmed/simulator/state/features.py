@@ -1,0 +1,128 @@
+"""The features of a controller: which there are, and the values they have."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nvmed.nvme.features import HostBehavior
+from nvmed.nvme.opcodes import FeatureId, FeatureSelect
+
+MAXIMUM_QUEUES = 64
+OVER_THRESHOLD_KELVIN = 343
+UNDER_THRESHOLD = 1 << 20
+"""THSEL of the temperature threshold: the value below which the drive is too cold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A feature: what it starts with, and what may be done to it.
+
+    `data_bytes` is the size of its data structure, `selector_mask` the bits of CDW11 that choose one of its values.
+    """
+
+    default: int = 0
+    data_bytes: int = 0
+    saveable: bool = False
+    changeable: bool = True
+    per_namespace: bool = False
+    selector_mask: int = 0
+    value_mask: int = 0xFFFF_FFFF
+
+    @property
+    def capabilities(self) -> int:
+        """Dword 0 of Get Features with SEL 3."""
+        return self.saveable | self.per_namespace << 1 | self.changeable << 2
+
+
+FEATURES: dict[int, Feature] = {
+    FeatureId.ARBITRATION: Feature(saveable=True),
+    FeatureId.POWER_MANAGEMENT: Feature(value_mask=0xFF),
+    FeatureId.TEMPERATURE_THRESHOLD: Feature(
+        OVER_THRESHOLD_KELVIN, saveable=True, selector_mask=0x3F_0000, value_mask=0xFFFF
+    ),
+    FeatureId.ERROR_RECOVERY: Feature(per_namespace=True, saveable=True),
+    FeatureId.VOLATILE_WRITE_CACHE: Feature(1, saveable=True, value_mask=1),
+    FeatureId.NUMBER_OF_QUEUES: Feature((MAXIMUM_QUEUES - 1) << 16 | MAXIMUM_QUEUES - 1),
+    FeatureId.INTERRUPT_COALESCING: Feature(value_mask=0xFFFF),
+    FeatureId.WRITE_ATOMICITY_NORMAL: Feature(changeable=False),
+    FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION: Feature(),
+    FeatureId.TIMESTAMP: Feature(data_bytes=8),
+    FeatureId.KEEP_ALIVE_TIMER: Feature(),
+    FeatureId.NON_OPERATIONAL_POWER_STATE_CONFIG: Feature(value_mask=1),
+    FeatureId.LBA_STATUS_INFORMATION_REPORT_INTERVAL: Feature(0x0001_0001, saveable=True),
+    FeatureId.HOST_BEHAVIOR_SUPPORT: Feature(data_bytes=HostBehavior.SIZE),
+    FeatureId.SANITIZE_CONFIG: Feature(saveable=True, value_mask=1),
+    FeatureId.SOFTWARE_PROGRESS_MARKER: Feature(saveable=True, value_mask=0xFF),
+    FeatureId.HOST_IDENTIFIER: Feature(data_bytes=16),
+    FeatureId.NAMESPACE_WRITE_PROTECTION_CONFIG: Feature(per_namespace=True, value_mask=7),
+}
+
+Key = tuple[int, int, int]
+"""Feature identifier, namespace (0 for the controller), selector."""
+
+Value = tuple[int, bytes]
+"""Dword and data structure."""
+
+
+class Features:
+    """The current and saved values of one controller's features. Called with the subsystem's lock held.
+
+    `etdas` is whether the host said that it knows telemetry data area 4.
+    """
+
+    def __init__(self) -> None:
+        self._saved: dict[Key, Value] = {}
+        self._current: dict[Key, Value] = {}
+        self.etdas = False
+
+    def reset(self) -> None:
+        """A controller level reset: saved values come back, the rest are default."""
+        self._current = dict(self._saved)
+        self.etdas = False
+
+    def value(self, feature_id: int, nsid: int = 0, selector: int = 0) -> int:
+        """The dword of a feature."""
+        return self._current.get((feature_id, nsid, selector), default_value(feature_id, selector))[0]
+
+    def select(self, select: int, key: Key) -> Value:
+        """What Get Features with SEL 0, 1 or 2 gives."""
+        values = {FeatureSelect.CURRENT: self._current, FeatureSelect.SAVED: self._saved}.get(FeatureSelect(select), {})
+        return values.get(key, default_value(key[0], key[2]))
+
+    def store(self, key: Key, value: Value, *, save: bool) -> None:
+        """Give a feature another value."""
+        self._current[key] = value
+        if key[0] == FeatureId.HOST_BEHAVIOR_SUPPORT:
+            self.etdas = bool(HostBehavior.parse(value[1]).etdas)
+        if save:
+            self._saved[key] = value
+
+
+def default_value(feature_id: int, selector: int = 0) -> Value:
+    """What a feature has before anybody sets it."""
+    feature = FEATURES[feature_id]
+    return (0 if selector & UNDER_THRESHOLD else feature.default), bytes(feature.data_bytes)
+
+
+class Timestamp:
+    """Feature 0Eh: milliseconds since 1970 that the host set, and go on counting; before, since power on."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._origin_ms = 0
+        self._set_at = clock()
+        self._by_host = False
+
+    def set(self, milliseconds: int) -> None:
+        """The host says what time it is."""
+        self._origin_ms, self._set_at, self._by_host = milliseconds, self._clock(), True
+
+    @property
+    def milliseconds(self) -> int:
+        return self._origin_ms + int((self._clock() - self._set_at) * 1000)
+
+    def data(self) -> bytes:
+        """The feature's data structure: 48 bits of milliseconds, attributes (origin: set by the host), reserved."""
+        return struct.pack("<Q", self.milliseconds & (1 << 48) - 1 | (0x02 if self._by_host else 0) << 48)
