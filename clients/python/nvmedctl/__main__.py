@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from nvmedctl.cli import nvmedctl
+import sys
+
+from nvmed import __version__
 
 
 def main() -> None:
     """Run the command line; never returns."""
+    if sys.argv[1:] == ["--version"]:  # scripts ask it before each use, and click takes three times what Python does
+        sys.stdout.write(f"nvmedctl, version {__version__}\n")
+        sys.exit()
+    from nvmedctl.cli import nvmedctl
+
     nvmedctl(prog_name="nvmedctl")
 
 

@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nvmed.reasons import invalid_field
-
-ENVIRONMENT = "NVMED_ADDRESS"
-"""Environment variable that gives the address where the caller does not."""
-
-DEFAULT_SOCKETS = (Path("/run/nvmed/nvmed.sock"), Path("/run/nvmed/admin.sock"))
-"""Tried in this order: the first one that the caller may use."""
+from nvmedctl.defaults import DEFAULT_SOCKETS, ENVIRONMENT
 
 SOCKET_PATH_MAX = 107
 """`sun_path` holds 108 bytes, one of them the terminator (unix(7))."""

@@ -15,6 +15,7 @@ from typing import Any
 import nvmedctl
 import pytest
 from click.testing import CliRunner
+from nvmedctl.cli import group
 from nvmedctl.cli import nvmedctl as command_line
 
 from nvmed.keys.dhchap import HmacAlgorithm, Reading, build_text, parse_text
@@ -240,7 +241,7 @@ def test_a_credential_needs_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_option_takes_a_secret() -> None:
     """Whatever takes one takes the name of a file or of a credential."""
-    for command in command_line.commands["keys"].commands.values():  # type: ignore[attr-defined]
+    for command in group("keys").commands.values():
         named = {option for parameter in command.params for option in parameter.opts}
         assert not named & {"--secret", "--psk", "--host-secret", "--controller-secret", "--payload", "--text"}
 

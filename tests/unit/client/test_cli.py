@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from nvmedctl.cli import GROUPS, failures, nvmedctl
+from nvmedctl.cli import GROUPS, exit_codes, group, nvmedctl
 
 from nvmed.errors import CLASSES, FieldViolation, GateViolation, NvmedError, NvmeStatus, OsFailure
 from nvmed.reasons import Reason, error
@@ -290,24 +290,25 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
 
 def test_help_lists_groups_and_exit_codes() -> None:
     text = CliRunner().invoke(nvmedctl, ["--help"]).output
-    assert all(f"  {group.name} " in text for group in GROUPS)
-    assert all(f"  {code}    {meaning}" in text for code, (meaning, _) in failures.EXIT_CODES.items())
+    assert all(f"  {name} " in text for name in GROUPS)
+    assert all(f"  {code}    {meaning}" in text for code, (meaning, _) in exit_codes.EXIT_CODES.items())
 
 
-def walk(group: click.Group) -> Iterator[click.Command]:
-    """Every command and group below `group`."""
-    for command in group.commands.values():
+def walk(above: click.Group) -> Iterator[click.Command]:
+    """Every command and group below `above`."""
+    for command in above.commands.values():
         yield command
         if isinstance(command, click.Group):
             yield from walk(command)
 
 
 def test_every_command_explains_itself() -> None:
-    for command in walk(nvmedctl):
+    assert nvmedctl.help
+    for command in (each for name in GROUPS for each in (group(name), *walk(group(name)))):
         assert command.help, command.name
         assert isinstance(command, click.Group) or "JSON:" in command.help, command.name
 
 
 def test_every_status_code_has_an_exit_code() -> None:
-    listed = [status for _, statuses in failures.EXIT_CODES.values() for status in statuses]
+    listed = [status for _, statuses in exit_codes.EXIT_CODES.values() for status in statuses]
     assert sorted(listed) == sorted({*CLASSES, NvmedError.code})

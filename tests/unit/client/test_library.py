@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -21,21 +20,35 @@ from tests.unit.client.scripted_server import Telemetry, cut, make_inventory, se
 
 
 def test_what_is_public_is_exported() -> None:
-    public = {
-        name
-        for name, value in vars(nvmedctl).items()
-        if not name.startswith("_") and name != "annotations" and not inspect.ismodule(value)
-    }
-    assert sorted(public) == nvmedctl.__all__
+    assert nvmedctl.__all__ == sorted(nvmedctl.__all__)
+    assert all(getattr(nvmedctl, name) for name in nvmedctl.__all__)
+    assert set(nvmedctl.__all__) <= set(dir(nvmedctl))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = nvmedctl.nothing
+
+
+IMPORTED = """
+import sys
+import nvmedctl
+print(sorted({"ctypes", "grpc", "asyncio", "google"} & set(sys.modules)))
+"""
+
+
+def test_importing_the_library_imports_nothing_else_and_changes_no_process() -> None:
+    """`ctypes` is how malloc would be told anything."""
+    result = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
 
 
 TUNED_FIRST = """
 import sys
-import nvmed.malloc
-import nvmedctl
-names = list(sys.modules)
-assert names.index("nvmed.malloc") < names.index("grpc"), names
-print(nvmed.malloc.tune())
+from unittest import mock
+from nvmed import malloc
+told = []
+with mock.patch.object(malloc, "tune", lambda: told.append("grpc" in sys.modules)):
+    from nvmedctl.cli import nvmedctl
+    nvmedctl(["server", "info", "--address", "/nowhere.sock"], standalone_mode=False)
+print(told, malloc.tune())
 """
 
 
@@ -44,10 +57,10 @@ print(nvmed.malloc.tune())
     ("environment", "tuned"),
     [({}, "True"), ({"NVMED_MALLOC": "default"}, "False"), ({"MALLOC_ARENA_MAX": "4"}, "False")],
 )
-def test_malloc_is_tuned_before_grpc_is_imported(environment: dict[str, str], tuned: str) -> None:
+def test_the_command_line_tunes_malloc_before_grpc_is_imported(environment: dict[str, str], tuned: str) -> None:
     command = [sys.executable, "-c", TUNED_FIRST]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (result.stdout.strip(), result.stderr) == (tuned, "")
+    assert result.stdout == f"[False] {tuned}\n", result.stderr
 
 
 def test_a_client_needs_a_running_loop() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from nvmedctl.cli import nvmedctl
+from nvmedctl.cli import group
 
 from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, log_pb2, namespace_pb2, passthru_pb2, telemetry_pb2
 
@@ -30,7 +30,8 @@ def test_a_command_is_one(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     for name in FILES:
         (tmp_path / name).write_bytes(b"firmware")
-    command, words = nvmedctl.commands[shlex.split(text)[0]], shlex.split(text)[1:]
+    name, *words = shlex.split(text)
+    command: click.Command = group(name)
     while isinstance(command, click.Group):
         command, words = command.commands[words[0]], words[1:]
     context = command.make_context("nvmedctl", words)  # raises what is wrong with an argument
@@ -49,9 +50,7 @@ def test_every_call_exists_and_none_is_forgotten() -> None:
 def test_every_command_of_the_groups_is_named() -> None:
     named = {" ".join(text.split()[:3]) for text in COMMANDS} | {" ".join(text.split()[:2]) for text in COMMANDS}
     for name in ("controllers", "subsystems", "namespaces", "logs", "telemetry", "firmware", "keys", "passthru"):
-        group = nvmedctl.commands[name]
-        assert isinstance(group, click.Group)
-        for one, command in group.commands.items():
+        for one, command in group(name).commands.items():
             inner = command.commands if isinstance(command, click.Group) else None
             for path in [f"{name} {one} {each}" for each in inner] if inner else [f"{name} {one}"]:
                 assert path in named

@@ -54,8 +54,10 @@ def manuals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def paths(name: str, command: click.Command) -> Iterator[str]:
     """The path of every command, as it is typed."""
     if isinstance(command, click.Group):
-        for inner, below in command.commands.items():
-            if not below.hidden:
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            below = command.get_command(context, inner)
+            if below and not below.hidden:
                 yield f"{name} {inner}"
                 yield from paths(f"{name} {inner}", below)
 

@@ -1,46 +1,64 @@
 """The command line: one file per group of commands, and this registry of them.
 
-A new group is a file beside `controllers.py` and a row of `GROUPS`. It has a `click.Group`, and its commands are async
-functions under `@command(group, "name")`, which get a `Session`, call its client, and end with `session.show(message,
-view)`, where `view` is `render.table` or `render.details`. Everything else (options, connection, errors, exit codes,
-JSON) comes with that.
+A new group is a file beside `controllers.py` and a row of `GROUPS`. It has a `click.Group` of the same name, and its
+commands are async functions under `@command(group, "name")`, which get a `Session`, call its client, and end with
+`session.show(message, view)`, where `view` is `render.table` or `render.details`. Everything else (options, connection,
+errors, exit codes, JSON) comes with that.
+
+What is slow to import (gRPC, the stubs, rich) is imported by the command that runs, and by nothing before it: messages
+are named by `pb`, in functions alone. A test imports every file here and looks.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 import click
 
 import nvmed
-from nvmedctl.cli import (  # noqa: F401  # their commands are of the groups of others
-    drive_namespaces,
-    images,
-    key_rotation,
-    key_texts,
-    log_pages,
-    namespace_changes,
-    resets,
+from nvmedctl.cli.exit_codes import EXIT_HELP
+from nvmedctl.cli.settings import common_options
+
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "controllers": ("controllers", "resets"),
+    "subsystems": ("subsystems", "resets"),
+    "namespaces": ("namespaces", "drive_namespaces", "namespace_changes"),
+    "logs": ("logs", "log_pages"),
+    "telemetry": ("telemetry",),
+    "firmware": ("firmware", "images"),
+    "keys": ("keys", "key_texts", "key_rotation"),
+    "passthru": ("passthru",),
+    "operations": ("operations",),
+    "events": ("events",),
+    "server": ("server",),
+    "audit": ("audit",),
+}
+"""Each group with the files that its commands are in; the first has the group."""
+
+
+class Registry(click.Group):
+    """The groups of `GROUPS`, imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return group(cmd_name) if cmd_name in GROUPS else None
+
+
+def group(name: str) -> click.Group:
+    """The group `name`, with all of its commands."""
+    modules = [import_module(f"nvmedctl.cli.{module}") for module in GROUPS[name]]
+    found: click.Group = getattr(modules[0], name)
+    return found
+
+
+@click.command(
+    cls=Registry,
+    epilog=EXIT_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-from nvmedctl.cli.audit import audit
-from nvmedctl.cli.command import common_options
-from nvmedctl.cli.controllers import controllers
-from nvmedctl.cli.events import events
-from nvmedctl.cli.failures import EXIT_HELP
-from nvmedctl.cli.firmware import firmware
-from nvmedctl.cli.keys import keys
-from nvmedctl.cli.logs import logs
-from nvmedctl.cli.namespaces import namespaces
-from nvmedctl.cli.operations import operations
-from nvmedctl.cli.passthru import passthru
-from nvmedctl.cli.server import server
-from nvmedctl.cli.subsystems import subsystems
-from nvmedctl.cli.telemetry import telemetry
-
-GROUPS = (
-    controllers, subsystems, namespaces, logs, telemetry, firmware, keys, passthru, operations, events, server, audit,
-)  # fmt: skip
-
-
-@click.group(epilog=EXIT_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(nvmed.__version__, prog_name="nvmedctl")
 def nvmedctl() -> None:
     """Manage the NVMe drives of a storage host through its nvmed.
@@ -57,5 +75,3 @@ def nvmedctl() -> None:
 
 
 nvmedctl.params += common_options()
-for group in GROUPS:
-    nvmedctl.add_command(group)

@@ -6,15 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from google.protobuf.timestamp_pb2 import Timestamp
 
+import nvmedctl
 from nvmed.audit_chain import Position
 from nvmed.audit_chain import verify as verify_files
 from nvmed.reasons import Reason, error
-from nvmed.v1.admin_pb2 import AuditRecord, ListAuditRecordsRequest, ListAuditRecordsResponse
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
-from nvmedctl.client import pages
 
 DIRECTORY = Path("/var/lib/nvmed/audit")
 LISTED = 100
@@ -26,7 +24,7 @@ def audit() -> None:
     """Who did what to which drive from where, and what came of it."""
 
 
-COLUMNS: render.Columns[AuditRecord] = (
+COLUMNS: render.Columns[pb.admin.AuditRecord] = (
     ("NUMBER", lambda r: r.sequence),
     ("TIME", lambda r: r.time.ToJsonString().partition(".")[0]),
     ("EVENT", lambda r: render.enum(r, "event")),
@@ -38,11 +36,11 @@ COLUMNS: render.Columns[AuditRecord] = (
 )
 
 
-def _moment(_ctx: click.Context, _parameter: click.Parameter, value: datetime | None) -> Timestamp | None:
+def _moment(_ctx: click.Context, _parameter: click.Parameter, value: datetime | None) -> pb.timestamp.Timestamp | None:
     """A time without a zone is this machine's."""
     if value is None:
         return None
-    moment = Timestamp()
+    moment = pb.timestamp.Timestamp()
     moment.FromDatetime(value.astimezone())
     return moment
 
@@ -64,15 +62,15 @@ def _anchors(_ctx: click.Context, _parameter: click.Parameter, value: tuple[str,
 )
 @click.option("--since", type=click.DateTime(), callback=_moment, help="Only records from then on, in local time.")
 @click.option("--limit", type=click.IntRange(min=1), default=LISTED, show_default=True, help="So many at most.")
-async def list_records(session: Session, filter_text: str, since: Timestamp | None, limit: int) -> None:
+async def list_records(session: Session, filter_text: str, since: pb.timestamp.Timestamp | None, limit: int) -> None:
     """List the audit, newest first.  JSON: nvmed.v1.ListAuditRecordsResponse, all pages as one."""
-    request = ListAuditRecordsRequest(filter=filter_text, start_time=since, page_size=min(limit, 500))
-    found: list[AuditRecord] = []
-    async for record in pages(session.client.admin.ListAuditRecords, request, lambda r: r.audit_records):
+    request = pb.admin.ListAuditRecordsRequest(filter=filter_text, start_time=since, page_size=min(limit, 500))
+    found: list[pb.admin.AuditRecord] = []
+    async for record in nvmedctl.pages(session.client.admin.ListAuditRecords, request, lambda r: r.audit_records):
         found.append(record)
         if len(found) == limit:
             break
-    session.show(ListAuditRecordsResponse(audit_records=found), lambda: render.table(COLUMNS, found))
+    session.show(pb.admin.ListAuditRecordsResponse(audit_records=found), lambda: render.table(COLUMNS, found))
 
 
 @command(audit, "verify")

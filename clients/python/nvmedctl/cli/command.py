@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
-from google.protobuf.message import Message
 
-from nvmed.errors import NvmedError
-from nvmed.reasons import Reason, error
-from nvmedctl.address import DEFAULT_SOCKETS, ENVIRONMENT, Tls
-from nvmedctl.cli import failures, render
-from nvmedctl.client import Client
+from nvmed import malloc
+from nvmedctl.cli import render
+from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings, common_options
 
-CALL_TIMEOUT_S = 60.0
-"""Deadline of a call where --timeout is not given."""
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The options that every command has."""
-
-    address: str | None = None
-    output: str = "table"
-    timeout: float | None = None
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-    server_name: str = ""
-
-    def tls(self) -> Tls | None:
-        """What the TLS options say; None if there are none."""
-        if self.ca:
-            return Tls(self.ca, self.cert, self.key, self.server_name)
-        if self.cert or self.key or self.server_name:
-            raise click.UsageError("--cert, --key and --server-name need --ca.")
-        return None
+    from nvmedctl.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +35,6 @@ class Session:
         render.emit(self.settings.output, value, view)
 
 
-def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Put an option into the Settings, so that it may stand before or after the command's name."""
-    settings = ctx.obj or Settings()
-    if value is not None and parameter.name:
-        settings = replace(settings, **{parameter.name: value})
-    ctx.obj = settings
-
-
-_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def common_options() -> list[click.Parameter]:
-    """The options of `Settings`, which end up in `ctx.obj`; new objects for each command."""
-    address = f"unix:/path, /path or host:port.  [default: ${ENVIRONMENT}, else {DEFAULT_SOCKETS[0]}, else "
-    address += f"{DEFAULT_SOCKETS[1]}]"
-    seconds = click.FloatRange(min=0, min_open=True)
-    timeout = f"Give up after so long.  [default: {CALL_TIMEOUT_S:g} a call, none for a transfer]"
-    option = functools.partial(click.Option, expose_value=False, callback=_remember)
-    return [
-        option(["--address"], metavar="ADDRESS", help=address),
-        option(["--output"], type=click.Choice(["table", "json"]), help="For people or programs.  [default: table]"),
-        option(["--timeout"], type=seconds, metavar="SECONDS", help=timeout),
-        option(["--ca"], type=_PEM, help="Certificates (PEM) that the daemon's must be signed by; turns TLS on."),
-        option(["--cert"], type=_PEM, help="Own certificate (PEM)."),
-        option(["--key"], type=_PEM, help="Own key (PEM)."),
-        option(["--server-name"], metavar="NAME", help="Name in the daemon's certificate, if not the address's host."),
-    ]
-
-
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Awaitable[None]]], click.Command]:
     """Make `async def f(session, **options)` the command `name` of `group`; its docstring is its help.
 
@@ -99,6 +45,9 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Awaitable[
     def decorate(function: Callable[..., Awaitable[None]]) -> click.Command:
         @functools.wraps(function)
         def invoke(**options: Any) -> None:
+            malloc.tune()  # before gRPC is imported: see there
+            from nvmedctl.cli.running import run
+
             ctx = click.get_current_context()
             ctx.exit(run(ctx.obj, functools.partial(function, **options)))
 
@@ -107,52 +56,3 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Awaitable[
         return made
 
     return decorate
-
-
-def run(settings: Settings, function: Callable[[Session], Awaitable[None]]) -> int:
-    """Run a command's function to its exit code."""
-    tls = settings.tls()
-    try:
-        return asyncio.run(_main(settings, tls, function))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except NvmedError as failure:
-        return fail(settings, failure)
-    except BrokenPipeError:
-        raise  # whoever read the output has left: click ends quietly
-    except OSError as failure:
-        return fail(settings, failures.of_local_file(failure))
-
-
-async def _main(settings: Settings, tls: Tls | None, function: Callable[[Session], Awaitable[None]]) -> int:
-    """Connect, run, close; SIGTERM ends the command as SIGINT does, with everything tidied up."""
-    task = asyncio.current_task()
-    terminated = False
-
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        if task:
-            task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-    try:
-        call_timeout = settings.timeout or CALL_TIMEOUT_S
-        async with asyncio.timeout(settings.timeout), Client(settings.address, tls=tls, timeout=call_timeout) as client:
-            await function(Session(client, settings))
-    except asyncio.CancelledError:
-        if not terminated:
-            raise
-        return 128 + signal.SIGTERM
-    except TimeoutError as failure:
-        if settings.timeout is None:
-            raise
-        raise error(Reason.CALL_TIMEOUT, f"Not done after {settings.timeout:g} s.") from failure
-    return 0
-
-
-def fail(settings: Settings, failure: NvmedError) -> int:
-    """Print `failure` on standard error; its exit code."""
-    text = failures.as_json(failure) if settings.output == "json" else failures.as_text(failure)
-    click.echo(text, err=True)
-    return failures.exit_code(failure)

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.inventory_pb2 import (
-    ControllerCapabilities,
-    GetControllerCapabilitiesRequest,
-    GetControllerRequest,
-    ListControllersResponse,
-)
-from nvmed.v1.resources_pb2 import Controller
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import controller_argument, filter_option
 
-COLUMNS: render.Columns[Controller] = (
+COLUMNS: render.Columns[pb.resources.Controller] = (
     ("NAME", lambda c: c.name),
     ("NODE", lambda c: c.device_node),
     ("MODEL", lambda c: c.model_number),
@@ -27,7 +20,7 @@ COLUMNS: render.Columns[Controller] = (
     ("LANE", lambda c: render.enum(c, "lane_state")),
 )
 
-CAPABILITY_COLUMNS: render.Columns[ControllerCapabilities.Capability] = (
+CAPABILITY_COLUMNS: render.Columns[pb.inventory.ControllerCapabilities.Capability] = (
     ("CAPABILITY", lambda c: c.capability),
     ("SUPPORTED", lambda c: "yes" if c.supported else "no"),
     ("SAID BY", lambda c: c.source),
@@ -45,14 +38,14 @@ def controllers() -> None:
 async def list_controllers(session: Session, filter_text: str) -> None:
     """List controllers.  JSON: nvmed.v1.ListControllersResponse, all pages as one."""
     found = [item async for item in session.client.list_controllers(filter_text)]
-    session.show(ListControllersResponse(controllers=found), lambda: render.table(COLUMNS, found))
+    session.show(pb.inventory.ListControllersResponse(controllers=found), lambda: render.table(COLUMNS, found))
 
 
 @command(controllers, "show")
 @controller_argument
 async def show(session: Session, controller: str) -> None:
     """Show one controller.  JSON: nvmed.v1.Controller."""
-    found = await session.client.inventory.GetController(GetControllerRequest(name=controller))
+    found = await session.client.inventory.GetController(pb.inventory.GetControllerRequest(name=controller))
     session.show(found, lambda: render.details(found))
 
 
@@ -60,7 +53,7 @@ async def show(session: Session, controller: str) -> None:
 @controller_argument
 async def capabilities(session: Session, controller: str) -> None:
     """Ask a controller what it can do.  JSON: nvmed.v1.ControllerCapabilities."""
-    request = GetControllerCapabilitiesRequest(name=controller)
+    request = pb.inventory.GetControllerCapabilitiesRequest(name=controller)
     found = await session.client.inventory.GetControllerCapabilities(request)
     session.show(
         found,

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import namespace_pb2 as pb
-from nvmedctl.cli import render
+import nvmedctl
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.namespaces import namespaces
 from nvmedctl.cli.parameters import (
@@ -20,7 +20,6 @@ from nvmedctl.cli.parameters import (
     seconds,
 )
 from nvmedctl.cli.text import size
-from nvmedctl.client import pages
 
 nsid_argument = click.argument("nsid", type=DWORD)
 wait_options = options(
@@ -56,11 +55,11 @@ async def allocated(session: Session, controller: str, attached_only: bool) -> N
 
     JSON: nvmed.v1.ListAllocatedNamespacesResponse, all pages as one.
     """
-    request = pb.ListAllocatedNamespacesRequest(controller=controller, attached_only=attached_only)
+    request = pb.namespace.ListAllocatedNamespacesRequest(controller=controller, attached_only=attached_only)
     stub = session.client.namespaces
-    found = [page async for page in pages(stub.ListAllocatedNamespaces, request, lambda response: (response,))]
+    found = [page async for page in nvmedctl.pages(stub.ListAllocatedNamespaces, request, lambda response: (response,))]
     everything = [namespace for page in found for namespace in page.namespaces]
-    answer = pb.ListAllocatedNamespacesResponse(controller=found[0].controller, namespaces=everything)
+    answer = pb.namespace.ListAllocatedNamespacesResponse(controller=found[0].controller, namespaces=everything)
     session.show(answer, lambda: render.table(ALLOCATED, everything))
 
 
@@ -73,7 +72,7 @@ async def identity(session: Session, controller: str, nsid: int | None, include_
 
     NSID may be left out where CONTROLLER is a namespace's node.  JSON: nvmed.v1.NamespaceIdentity.
     """
-    request = pb.GetNamespaceIdentityRequest(controller=controller, nsid=nsid, include_raw=include_raw)
+    request = pb.namespace.GetNamespaceIdentityRequest(controller=controller, nsid=nsid, include_raw=include_raw)
     found = await session.client.namespaces.GetNamespaceIdentity(request)
     session.show(
         found, lambda: f"{render.details(found, without=('lba_formats', 'raw'))}\n\n"
@@ -89,7 +88,7 @@ async def block_size(session: Session, controller: str, nsid: int | None) -> Non
 
     NSID may be left out where CONTROLLER is a namespace's node.  JSON: nvmed.v1.LogicalBlockSize.
     """
-    request = pb.GetLogicalBlockSizeRequest(controller=controller, nsid=nsid)
+    request = pb.namespace.GetLogicalBlockSizeRequest(controller=controller, nsid=nsid)
     found = await session.client.namespaces.GetLogicalBlockSize(request)
     session.show(found, lambda: render.details(found))
 
@@ -103,7 +102,9 @@ async def attach(session: Session, controller: str, nsid: int, ids: list[int], *
 
     CONTROLLER is asked; those that are told are --controller-ids.  JSON: nvmed.v1.AttachControllersResponse.
     """
-    request = pb.AttachControllersRequest(controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more))
+    request = pb.namespace.AttachControllersRequest(
+        controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more)
+    )
     answer = await session.client.namespaces.AttachControllers(
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
@@ -119,7 +120,9 @@ async def detach(session: Session, controller: str, nsid: int, ids: list[int], *
 
     JSON: nvmed.v1.DetachControllersResponse.
     """
-    request = pb.DetachControllersRequest(controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more))
+    request = pb.namespace.DetachControllersRequest(
+        controller=controller, nsid=nsid, controller_ids=ids, **waiting(**more)
+    )
     answer = await session.client.namespaces.DetachControllers(
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
@@ -134,7 +137,7 @@ async def rescan(session: Session, controller: str, **more: Any) -> None:
 
     JSON: nvmed.v1.RescanControllerResponse.
     """
-    request = pb.RescanControllerRequest(controller=controller, **waiting(**more))
+    request = pb.namespace.RescanControllerRequest(controller=controller, **waiting(**more))
     answer = await session.client.namespaces.RescanController(
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
@@ -142,14 +145,14 @@ async def rescan(session: Session, controller: str, **more: Any) -> None:
                                  f"{render.table(ALLOCATED, answer.namespaces)}")  # fmt: skip
 
 
-ALLOCATED: render.Columns[pb.AllocatedNamespace] = (
+ALLOCATED: render.Columns[pb.namespace.AllocatedNamespace] = (
     ("NSID", lambda n: n.nsid),
     ("ATTACHED", lambda n: "yes" if n.attached else "no"),
     ("CONTROLLERS", lambda n: ", ".join(str(each) for each in n.controller_ids) or "-"),
     ("NODE", lambda n: n.device_node or "-"),
 )
 
-FORMATS: render.Columns[pb.LbaFormat] = (
+FORMATS: render.Columns[pb.namespace.LbaFormat] = (
     ("FORMAT", lambda f: f.index),
     ("BLOCK", lambda f: size(f.logical_block_bytes) if f.logical_block_bytes else "-"),
     ("METADATA", lambda f: f.metadata_bytes),
@@ -157,7 +160,7 @@ FORMATS: render.Columns[pb.LbaFormat] = (
     ("IN USE", lambda f: "yes" if f.in_use else "no"),
 )
 
-REPORTS: render.Columns[pb.ControllerReport] = (
+REPORTS: render.Columns[pb.namespace.ControllerReport] = (
     ("ID", lambda r: r.controller_id),
     ("CONTROLLER", lambda r: r.controller or "-"),
     ("OUTCOME", lambda r: render.enum(r, "outcome")),

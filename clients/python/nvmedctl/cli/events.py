@@ -7,22 +7,19 @@ from contextlib import aclosing
 
 import click
 
-from nvmed.v1.event_pb2 import (
-    Event,
-    EventKind,
-    ListEventsRequest,
-    ListEventsResponse,
-    WatchEventsRequest,
-    WatchEventsResponse,
-)
-from nvmedctl.cli import render
+import nvmedctl
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import filter_option, node
-from nvmedctl.cli.text import label, size
-from nvmedctl.client import pages
+from nvmedctl.cli.text import names, size
 
 PREFIX = "EVENT_KIND_"
-KINDS = {label(name, PREFIX): name for name in EventKind.keys()[1:]}
+KINDS = names(
+    PREFIX,
+    "controller-added", "controller-removed", "controller-changed", "controller-started", "namespace-added",
+    "namespace-removed", "namespace-changed", "async-event", "telemetry-available", "critical-warning-changed",
+    "operation-changed", "key-expiring",
+)  # fmt: skip
 
 
 @click.group()
@@ -30,15 +27,15 @@ def events() -> None:
     """What happens to the drives of the host."""
 
 
-def _kind(event: Event) -> str:
+def _kind(event: pb.event.Event) -> str:
     return render.enum(event, "kind")
 
 
-def _time(event: Event) -> str:
+def _time(event: pb.event.Event) -> str:
     return event.create_time.ToJsonString().partition(".")[0] if event.HasField("create_time") else "-"
 
 
-_SAID: dict[str, Callable[[Event], str]] = {
+_SAID: dict[str, Callable[[pb.event.Event], str]] = {
     "controller_state": lambda e: f"{e.controller_state.model_number} {render.enum(e.controller_state, 'state')}",
     "namespace_state": lambda e: f"{e.namespace_state.device_node}, {size(e.namespace_state.size_bytes)}",
     "async_event": lambda e: f"{e.async_event.name}, log page 0x{e.async_event.log_page_id:02x}",
@@ -62,18 +59,18 @@ _SAID: dict[str, Callable[[Event], str]] = {
 """What an event says in a few words, by its detail."""
 
 
-def _about(event: Event) -> str:
+def _about(event: pb.event.Event) -> str:
     return event.namespace or event.controller or event.operation or "host"
 
 
-def _said(event: Event) -> str:
+def _said(event: pb.event.Event) -> str:
     if event.changed_fields:
         return f"changed: {', '.join(event.changed_fields)}"
     detail = event.WhichOneof("detail")
     return _SAID[detail](event) if detail in _SAID else ""
 
 
-COLUMNS: render.Columns[Event] = (
+COLUMNS: render.Columns[pb.event.Event] = (
     ("NUMBER", lambda e: e.sequence),
     ("TIME", _time),
     ("KIND", _kind),
@@ -87,9 +84,9 @@ COLUMNS: render.Columns[Event] = (
 @filter_option
 async def list_events(session: Session, filter_text: str) -> None:
     """List what the daemon remembers, oldest first.  JSON: nvmed.v1.ListEventsResponse, all pages as one."""
-    request = ListEventsRequest(filter=filter_text)
-    found = [item async for item in pages(session.client.events.ListEvents, request, lambda r: r.events)]
-    session.show(ListEventsResponse(events=found), lambda: render.table(COLUMNS, found))
+    request = pb.event.ListEventsRequest(filter=filter_text)
+    found = [item async for item in nvmedctl.pages(session.client.events.ListEvents, request, lambda r: r.events)]
+    session.show(pb.event.ListEventsResponse(events=found), lambda: render.table(COLUMNS, found))
 
 
 @command(events, "watch")
@@ -107,7 +104,7 @@ async def watch(
 
     JSON: nvmed.v1.WatchEventsResponse, one in each line, heartbeats left out.
     """
-    request = WatchEventsRequest(
+    request = pb.event.WatchEventsRequest(
         controller=controller,
         kinds=[KINDS[kind] for kind in kinds],
         include_snapshot=snapshot,
@@ -124,7 +121,7 @@ async def watch(
                 return
 
 
-def _line(message: WatchEventsResponse) -> str:
+def _line(message: pb.event.WatchEventsResponse) -> str:
     """A message for people, in columns that stay where they are."""
     if message.HasField("dropped"):
         return f"-- {message.dropped.count or 'an unknown number of'} events are missing here"

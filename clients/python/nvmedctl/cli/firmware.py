@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
-from google.longrunning.operations_pb2 import Operation
 
+import nvmedctl
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason
-from nvmed.v1 import firmware_pb2 as pb
-from nvmed.v1.operations_pb2 import Gate, GateResult
-from nvmedctl import operations
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.operations import follow
 from nvmedctl.cli.parameters import controller_argument, filter_option, options
-from nvmedctl.cli.text import label
-from nvmedctl.client import pages
+from nvmedctl.cli.text import label, names
 
-MODES = {label(name, "ACTIVATION_MODE_"): name for name in pb.ActivationMode.keys()[1:]}
-GATES = {label(name, "GATE_"): name for name in Gate.keys()[1:]}
+MODES = names("ACTIVATION_MODE_", "on-next-reset", "controller-reset", "subsystem-reset", "immediate")
+GATES = names(
+    "GATE_",
+    "supported", "expected-model", "expected-revision", "image", "granularity", "transfer-size", "slot-exists",
+    "slot-writable", "slot-content", "transition", "image-listed", "boot-device", "in-use", "subsystem-busy",
+    "live-activation", "disruption-acknowledged",
+)  # fmt: skip
 
 
 @click.group()
@@ -76,7 +77,7 @@ async def stage(
 
     JSON: nvmed.v1.StageFirmwareResponse; with --no-wait google.longrunning.Operation.
     """
-    request = pb.StageFirmwareRequest(
+    request = pb.firmware.StageFirmwareRequest(
         controllers=controllers,
         slot=slot,
         image=more["image"],
@@ -84,8 +85,14 @@ async def stage(
         max_concurrency=concurrency or 0,
         **_common(more),
     )
-    await run(session, session.client.firmware.StageFirmware, request, pb.StageFirmwareResponse, more["no_wait"],
-              lambda answer: render.table(DRIVES, answer.drives))  # fmt: skip
+    await run(
+        session,
+        session.client.firmware.StageFirmware,
+        request,
+        pb.firmware.StageFirmwareResponse,
+        more["no_wait"],
+        lambda answer: render.table(DRIVES, answer.drives),
+    )
 
 
 @command(firmware, "activate")
@@ -97,11 +104,17 @@ async def stage(
 @gate_options
 async def activate(session: Session, controller: str, slot: int, **more: Any) -> None:
     """Activate the image in a slot.  JSON: nvmed.v1.ActivateFirmwareResponse."""
-    request = pb.ActivateFirmwareRequest(
+    request = pb.firmware.ActivateFirmwareRequest(
         controller=controller, slot=slot, slot_revision=more["revision"], **_activation(more), **_common(more)
     )
-    await run(session, session.client.firmware.ActivateFirmware, request, pb.ActivateFirmwareResponse, more["no_wait"],
-              _activated)  # fmt: skip
+    await run(
+        session,
+        session.client.firmware.ActivateFirmware,
+        request,
+        pb.firmware.ActivateFirmwareResponse,
+        more["no_wait"],
+        _activated,
+    )
 
 
 @command(firmware, "rollback")
@@ -112,9 +125,17 @@ async def activate(session: Session, controller: str, slot: int, **more: Any) ->
 @gate_options
 async def rollback(session: Session, controller: str, slot: int | None, **more: Any) -> None:
     """Activate the image that ran before.  JSON: nvmed.v1.ActivateFirmwareResponse."""
-    request = pb.RollbackFirmwareRequest(controller=controller, slot=slot, **_activation(more), **_common(more))
-    await run(session, session.client.firmware.RollbackFirmware, request, pb.ActivateFirmwareResponse, more["no_wait"],
-              _activated)  # fmt: skip
+    request = pb.firmware.RollbackFirmwareRequest(
+        controller=controller, slot=slot, **_activation(more), **_common(more)
+    )
+    await run(
+        session,
+        session.client.firmware.RollbackFirmware,
+        request,
+        pb.firmware.ActivateFirmwareResponse,
+        more["no_wait"],
+        _activated,
+    )
 
 
 @command(firmware, "verify")
@@ -126,9 +147,14 @@ async def verify(session: Session, controller: str, revision: str, slot: int | N
 
     JSON: nvmed.v1.VerifyFirmwareResponse.
     """
-    request = pb.VerifyFirmwareRequest(controller=controller, firmware_revision=revision, slot=slot or 0)
+    request = pb.firmware.VerifyFirmwareRequest(controller=controller, firmware_revision=revision, slot=slot or 0)
     await run(
-        session, session.client.firmware.VerifyFirmware, request, pb.VerifyFirmwareResponse, False, render.details
+        session,
+        session.client.firmware.VerifyFirmware,
+        request,
+        pb.firmware.VerifyFirmwareResponse,
+        False,
+        render.details,
     )
 
 
@@ -136,7 +162,7 @@ async def verify(session: Session, controller: str, revision: str, slot: int | N
 @controller_argument
 async def slots(session: Session, controller: str) -> None:
     """Show the slots of a controller, and what an update of it has to respect.  JSON: nvmed.v1.FirmwareSlots."""
-    found = await session.client.firmware.GetFirmwareSlots(pb.GetFirmwareSlotsRequest(controller=controller))
+    found = await session.client.firmware.GetFirmwareSlots(pb.firmware.GetFirmwareSlotsRequest(controller=controller))
     session.show(found, lambda: f"{render.details(found, without='slots')}\n\n{render.table(SLOTS, found.slots)}")
 
 
@@ -148,9 +174,11 @@ async def history(session: Session, controller: str, filter_text: str) -> None:
 
     JSON: nvmed.v1.ListFirmwareHistoryResponse, all pages as one.
     """
-    request = pb.ListFirmwareHistoryRequest(parent=controller, filter=filter_text)
-    found = [item async for item in pages(session.client.firmware.ListFirmwareHistory, request, lambda r: r.records)]
-    session.show(pb.ListFirmwareHistoryResponse(records=found), lambda: render.table(RECORDS, found))
+    request = pb.firmware.ListFirmwareHistoryRequest(parent=controller, filter=filter_text)
+    found = [
+        item async for item in nvmedctl.pages(session.client.firmware.ListFirmwareHistory, request, lambda r: r.records)
+    ]
+    session.show(pb.firmware.ListFirmwareHistoryResponse(records=found), lambda: render.table(RECORDS, found))
 
 
 async def run(
@@ -163,7 +191,7 @@ async def run(
 ) -> None:
     """Begin an operation, follow it and show what came of it; with validate_only, every gate if it has gates."""
     try:
-        begun: Operation = await method(request)
+        begun: pb.longrunning.Operation = await method(request)
     except NvmedError as failure:
         if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.settings.output == "table":
             click.echo(render.table(GATE_COLUMNS, _all_gates(failure)))
@@ -171,14 +199,14 @@ async def run(
     if no_wait and not request.validate_only:
         session.show(begun, lambda: f"{begun.name} has begun")
         return
-    answer = operations.unpack(await follow(session, begun), response)
+    answer = nvmedctl.operations.unpack(await follow(session, begun), response)
     gates = answer.gates if request.validate_only and hasattr(answer, "gates") else None
     session.show(answer, lambda: view(answer) if gates is None else _gate_table(gates))
 
 
 def _common(more: dict[str, Any]) -> dict[str, Any]:
     return {
-        "preconditions": pb.FirmwarePreconditions(
+        "preconditions": pb.firmware.FirmwarePreconditions(
             model_number=more["expect_model"], firmware_revision=more["expect_revision"]
         ),
         "override_gates": more["overrides"],
@@ -191,7 +219,7 @@ def _activation(more: dict[str, Any]) -> dict[str, Any]:
     return {"activation_mode": MODES[more["mode"]], "acknowledge_disruption": more["acknowledge_disruption"]}
 
 
-def _activated(answer: pb.ActivateFirmwareResponse) -> str:
+def _activated(answer: pb.firmware.ActivateFirmwareResponse) -> str:
     outcome = render.enum(answer, "outcome")
     line = f"{answer.controller}: slot {answer.slot} ({answer.slot_revision}) {outcome}, {answer.running_revision} runs"
     if answer.required_reset:
@@ -208,9 +236,14 @@ GATE_COLUMNS: render.Columns[GateRow] = (
 )
 
 
-def _gate_table(results: Iterable[GateResult]) -> str:
+def _gate_table(results: Iterable[pb.operations.GateResult]) -> str:
     rows = [
-        (each.controller, label(Gate.Name(each.gate), "GATE_"), render.enum(each, "state"), each.description)
+        (
+            each.controller,
+            label(pb.operations.Gate.Name(each.gate), "GATE_"),
+            render.enum(each, "state"),
+            each.description,
+        )
         for each in results
     ]
     return render.table(GATE_COLUMNS, rows)
@@ -223,7 +256,7 @@ def _all_gates(failure: NvmedError) -> list[GateRow]:
     return [*violated, *(("-", label(name, ""), "holds", "") for name in holding)]
 
 
-DRIVES: render.Columns[pb.StageFirmwareResponse.Drive] = (
+DRIVES: render.Columns[pb.firmware.StageFirmwareResponse.Drive] = (
     ("CONTROLLER", lambda d: d.controller),
     ("OUTCOME", lambda d: render.enum(d, "outcome")),
     ("SLOT", lambda d: d.slot),
@@ -231,19 +264,19 @@ DRIVES: render.Columns[pb.StageFirmwareResponse.Drive] = (
     ("RUNS", lambda d: d.running_revision),
 )
 
-SLOTS: render.Columns[pb.FirmwareSlots.Slot] = (
+SLOTS: render.Columns[pb.firmware.FirmwareSlots.Slot] = (
     ("SLOT", lambda s: s.slot),
     ("REVISION", lambda s: s.revision or "-"),
     ("STATE", lambda s: ", ".join(_slot_state(s)) or "-"),
 )
 
 
-def _slot_state(slot: pb.FirmwareSlots.Slot) -> list[str]:
+def _slot_state(slot: pb.firmware.FirmwareSlots.Slot) -> list[str]:
     marks = {"runs": slot.active, "runs after the next reset": slot.next, "read only": not slot.writable}
     return [mark for mark, is_so in marks.items() if is_so]
 
 
-RECORDS: render.Columns[pb.FirmwareRecord] = (
+RECORDS: render.Columns[pb.firmware.FirmwareRecord] = (
     ("TIME", lambda r: r.create_time.ToJsonString().partition(".")[0]),
     ("CONTROLLER", lambda r: r.controller),
     ("METHOD", lambda r: r.method.rpartition("/")[2]),

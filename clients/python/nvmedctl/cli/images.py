@@ -6,24 +6,14 @@ from pathlib import Path
 
 import click
 
-from nvmed.v1.firmware_pb2 import (
-    DeleteImageRequest,
-    DownloadHeader,
-    GetImageRequest,
-    Image,
-    ListImagesRequest,
-    ListImagesResponse,
-)
-from nvmed.v1.operations_pb2 import Gate
-from nvmedctl.cli import progress, render
+import nvmedctl
+from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import Session, command
-from nvmedctl.cli.firmware import firmware
+from nvmedctl.cli.firmware import GATES, firmware
 from nvmedctl.cli.parameters import controller_argument, filter_option
 from nvmedctl.cli.text import size
-from nvmedctl.client import pages
-from nvmedctl.images import Uploaded, download_firmware, upload_image
 
-COLUMNS: render.Columns[Image] = (
+COLUMNS: render.Columns[pb.firmware.Image] = (
     ("NAME", lambda i: i.name),
     ("SIZE", lambda i: size(i.size_bytes)),
     ("REVISION", lambda i: i.firmware_revision or "-"),
@@ -63,7 +53,7 @@ async def upload(session: Session, file: Path, revision: str, model: str, labels
     JSON: nvmed.v1.Image.
     """
     with progress.transfer(file.name) as report:
-        done = await upload_image(
+        done = await nvmedctl.upload_image(
             session.client.firmware,
             file,
             firmware_revision=revision,
@@ -74,7 +64,7 @@ async def upload(session: Session, file: Path, revision: str, model: str, labels
     session.show(done.image, lambda: _sentence(done))
 
 
-def _sentence(done: Uploaded) -> str:
+def _sentence(done: nvmedctl.Uploaded) -> str:
     if not done.sent_bytes:
         return f"{done.image.name} is there already"
     again = f", in {done.attempts} attempts" if done.attempts > 1 else ""
@@ -85,16 +75,16 @@ def _sentence(done: Uploaded) -> str:
 @filter_option
 async def images(session: Session, filter_text: str) -> None:
     """List the images of the spool.  JSON: nvmed.v1.ListImagesResponse, all pages as one."""
-    request = ListImagesRequest(filter=filter_text)
-    found = [item async for item in pages(session.client.firmware.ListImages, request, lambda r: r.images)]
-    session.show(ListImagesResponse(images=found), lambda: render.table(COLUMNS, found))
+    request = pb.firmware.ListImagesRequest(filter=filter_text)
+    found = [item async for item in nvmedctl.pages(session.client.firmware.ListImages, request, lambda r: r.images)]
+    session.show(pb.firmware.ListImagesResponse(images=found), lambda: render.table(COLUMNS, found))
 
 
 @command(firmware, "show-image")
 @image_argument
 async def show_image(session: Session, image: str) -> None:
     """Show one image.  JSON: nvmed.v1.Image."""
-    found = await session.client.firmware.GetImage(GetImageRequest(name=image))
+    found = await session.client.firmware.GetImage(pb.firmware.GetImageRequest(name=image))
     session.show(found, lambda: render.details(found))
 
 
@@ -103,7 +93,9 @@ async def show_image(session: Session, image: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 async def delete_image(session: Session, image: str, dry_run: bool) -> None:
     """Delete an image that no operation uses.  JSON: nvmed.v1.DeleteImageResponse."""
-    answer = await session.client.firmware.DeleteImage(DeleteImageRequest(name=image, validate_only=dry_run))
+    answer = await session.client.firmware.DeleteImage(
+        pb.firmware.DeleteImageRequest(name=image, validate_only=dry_run)
+    )
     session.show(answer, lambda: f"{answer.name} {'would be deleted' if dry_run else 'deleted'}")
 
 
@@ -113,7 +105,7 @@ async def delete_image(session: Session, image: str, dry_run: bool) -> None:
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Where in the drive's image FILE begins.")
 @click.option("--transfer", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Bytes of each command.")
 @click.option("--ignore-overlap", is_flag=True, help="Go on where the drive has a range already.")
-@click.option("--override", "overrides", multiple=True, metavar="GATE", type=click.Choice(Gate.keys()),
+@click.option("--override", "overrides", multiple=True, metavar="GATE", type=click.Choice(list(GATES.values())),
               help="Let this gate not hold, for example GATE_GRANULARITY.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
 async def download(
@@ -130,7 +122,7 @@ async def download(
 
     JSON: nvmed.v1.DownloadFirmwareResponse.
     """
-    header = DownloadHeader(
+    header = pb.firmware.DownloadHeader(
         controller=controller,
         offset_bytes=offset,
         transfer_bytes=transfer,
@@ -139,7 +131,7 @@ async def download(
         validate_only=dry_run,
     )
     with progress.transfer(controller) as report:
-        done = await download_firmware(session.client.firmware, file, header, progress=report)
+        done = await nvmedctl.download_firmware(session.client.firmware, file, header, progress=report)
     session.show(
         done,
         lambda: (

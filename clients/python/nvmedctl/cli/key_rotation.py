@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import key_pb2 as pb
-from nvmedctl.cli import render, secrets
+from nvmedctl.cli import pb, render, secrets
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.firmware import run
 from nvmedctl.cli.keys import (
@@ -25,14 +24,14 @@ from nvmedctl.cli.keys import (
 from nvmedctl.cli.parameters import options
 from nvmedctl.cli.secrets import source_options
 
-CONNECTIONS: render.Columns[pb.RotateTlsKeyResponse.Connection] = (
+CONNECTIONS: render.Columns[pb.key.RotateTlsKeyResponse.Connection] = (
     ("BEFORE", lambda c: c.previous_controller),
     ("NOW", lambda c: c.controller or "-"),
     ("METHOD", lambda c: render.enum(c, "method")),
     ("OLD KEY", lambda c: c.previous_serial),
     ("NEW KEY", lambda c: c.serial or "-"),
 )
-RETIRED: render.Columns[pb.RotateTlsKeyResponse.RetiredKey] = (
+RETIRED: render.Columns[pb.key.RotateTlsKeyResponse.RetiredKey] = (
     ("OLD KEY", lambda k: k.serial),
     ("REVOKED", lambda k: "yes" if k.revoked else "no"),
     ("STILL USED BY", lambda k: ", ".join(k.controllers) or "-"),
@@ -57,7 +56,7 @@ rotate_options = options(
 @click.option("--poll-queues", type=click.IntRange(0, 65535), default=0, help="Likewise: queues that are polled.")
 @click.option("--type-of-service", type=click.IntRange(0, 255), help="Likewise: type of service of IP packets.")
 @rotate_options
-async def rotate(session: Session, keyring: pb.KeyringRef | None, **more: Any) -> None:
+async def rotate(session: Session, keyring: pb.key.KeyringRef | None, **more: Any) -> None:
     """Replace the TLS key of a host and a subsystem, and move every connection to the new one, path by path.
 
     The subsystem must accept the new key already, beside the old one. The old key is revoked last; until then whatever
@@ -65,10 +64,10 @@ async def rotate(session: Session, keyring: pb.KeyringRef | None, **more: Any) -
 
     JSON: nvmed.v1.RotateTlsKeyResponse; with --no-wait google.longrunning.Operation.
     """
-    request = pb.RotateTlsKeyRequest(
+    request = pb.key.RotateTlsKeyRequest(
         keyring=keyring,
         ttl_s=more["ttl_s"] or 0,
-        connection_options=pb.ConnectionOptions(
+        connection_options=pb.key.ConnectionOptions(
             header_digest=more["header_digest"],
             data_digest=more["data_digest"],
             write_queues=more["write_queues"],
@@ -79,11 +78,17 @@ async def rotate(session: Session, keyring: pb.KeyringRef | None, **more: Any) -
         **derivation_of(more),
         **change_of(more),
     )
-    await run(session, session.client.keys.RotateTlsKey, request, pb.RotateTlsKeyResponse, more["no_wait"],
-              lambda answer: _rotated(answer, more))  # fmt: skip
+    await run(
+        session,
+        session.client.keys.RotateTlsKey,
+        request,
+        pb.key.RotateTlsKeyResponse,
+        more["no_wait"],
+        lambda answer: _rotated(answer, more),
+    )
 
 
-def _rotated(answer: pb.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
+def _rotated(answer: pb.key.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
     shown = [inserted(answer.key, more)]
     shown += [render.table(CONNECTIONS, answer.connections)] if answer.connections else ["no connection had to move"]
     shown += [render.table(RETIRED, answer.retired_keys)] if answer.retired_keys else []
@@ -109,17 +114,23 @@ async def rotate_dhchap(session: Session, **more: Any) -> None:
     host, controller = (secrets.optional(more, prefix) for prefix in ("host_", "controller_"))
     if host is None and controller is None:
         raise click.UsageError("Say where the new secret is: --host-secret-file, --controller-secret-file, ...")
-    request = pb.RotateDhchapKeyRequest(
+    request = pb.key.RotateDhchapKeyRequest(
         host_secret="" if host is None else secrets.as_text(host),
         controller_secret="" if controller is None else secrets.as_text(controller),
         acknowledge_disruption=more["acknowledge_disruption"],
         **names_of(more),
         **change_of(more),
     )
-    await run(session, session.client.keys.RotateDhchapKey, request, pb.RotateDhchapKeyResponse, more["no_wait"],
-              lambda answer: _authenticated(answer, more))  # fmt: skip
+    await run(
+        session,
+        session.client.keys.RotateDhchapKey,
+        request,
+        pb.key.RotateDhchapKeyResponse,
+        more["no_wait"],
+        lambda answer: _authenticated(answer, more),
+    )
 
 
-def _authenticated(answer: pb.RotateDhchapKeyResponse, more: dict[str, Any]) -> str:
+def _authenticated(answer: pb.key.RotateDhchapKeyResponse, more: dict[str, Any]) -> str:
     moved = ", ".join(answer.controllers)
     return f"{moved} would authenticate anew" if more["dry_run"] else f"{moved} authenticated with the new secrets"

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import key_pb2 as pb
-from nvmedctl.cli import secrets
+from nvmedctl.cli import pb, secrets
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.keys import SERIAL, keyring_of, keys, where_options
 from nvmedctl.cli.secrets import HASHES, psk_options, source_options, target_options
@@ -25,7 +24,7 @@ async def generate(session: Session, hash_: str, size: str | None, **more: Any) 
     JSON: nvmed.v1.GenerateTlsKeyResponse, without its secret unless --reveal is given.
     """
     secrets.check_target(more)
-    request = pb.GenerateTlsKeyRequest(hash=HASHES[hash_], size_bytes=int(size or 0))
+    request = pb.key.GenerateTlsKeyRequest(hash=HASHES[hash_], size_bytes=int(size or 0))
     made = await session.client.keys.GenerateTlsKey(request)
     secrets.give(session, made, ("text",), f"{made.text}\n".encode(), more)
 
@@ -51,7 +50,7 @@ async def generate_dhchap(
     """
     secrets.check_target(more)
     given = secrets.optional(more)
-    request = pb.GenerateDhchapKeyRequest(
+    request = pb.key.GenerateDhchapKeyRequest(
         hmac=HASHES[hmac],
         nqn=nqn,
         secret=b"" if given is None else secrets.as_bytes(given, form),
@@ -80,12 +79,12 @@ async def export(session: Session, identity: str | None, key_file: bool, **more:
     if identity is None:
         if key_file:
             raise click.UsageError("--key-file goes with --identity: a configured PSK is in no key file.")
-        request = pb.ExportTlsKeyRequest(psk=secrets.psk(more))
+        request = pb.key.ExportTlsKeyRequest(psk=secrets.psk(more))
     else:
-        stored = pb.ExportTlsKeyRequest.StoredTlsKey(
+        stored = pb.key.ExportTlsKeyRequest.StoredTlsKey(
             identity=identity, keyring=more["keyring"], key_type=more["key_type"]
         )
-        request = pb.ExportTlsKeyRequest(stored=stored)
+        request = pb.key.ExportTlsKeyRequest(stored=stored)
     done = await session.client.keys.ExportTlsKey(request)
     content = done.key_file_line if key_file else f"{done.text}\n"
     secrets.give(session, done, ("text", "key_file_line"), content.encode(), more)
@@ -95,11 +94,11 @@ async def export(session: Session, identity: str | None, key_file: bool, **more:
 @click.argument("serial", type=SERIAL)
 @click.option("--keyring", metavar="KEYRING", callback=keyring_of, help="Where it is.  [default: .nvme]")
 @target_options
-async def read(session: Session, serial: int, keyring: pb.KeyringRef | None, **more: Any) -> None:
+async def read(session: Session, serial: int, keyring: pb.key.KeyringRef | None, **more: Any) -> None:
     """Read what a key holds. No role that ships may.
 
     JSON: nvmed.v1.ReadKeyResponse, without its secret unless --reveal is given.
     """
     secrets.check_target(more)
-    found = await session.client.keys.ReadKey(pb.ReadKeyRequest(serial=serial, keyring=keyring))
+    found = await session.client.keys.ReadKey(pb.key.ReadKeyRequest(serial=serial, keyring=keyring))
     secrets.give(session, found, ("payload",), found.payload, more)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from google.protobuf.json_format import MessageToDict
 
-from nvmed.v1 import key_pb2 as pb
-from nvmedctl.cli import render, secrets
+from nvmedctl.cli import pb, render, secrets
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import dry_run_option, integer, options, request_id_option
 from nvmedctl.cli.secrets import psk_options, source_options
+from nvmedctl.cli.text import names
 
 SERIAL = integer(2**31 - 1)
 
-DERIVATIONS = {
-    "rfc8446": pb.TlsKeyDerivation.TLS_KEY_DERIVATION_RFC8446,
-    "compat": pb.TlsKeyDerivation.TLS_KEY_DERIVATION_COMPAT,
-}
+DERIVATIONS = names("TLS_KEY_DERIVATION_", "rfc8446", "compat")
 
 
 @click.group()
@@ -30,13 +26,13 @@ def keys() -> None:
     """
 
 
-def keyring_of(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> pb.KeyringRef | None:
+def keyring_of(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> pb.key.KeyringRef | None:
     if not value:
         return None
     try:
-        return pb.KeyringRef(serial=int(value, 0))
+        return pb.key.KeyringRef(serial=int(value, 0))
     except ValueError:
-        return pb.KeyringRef(name=value)
+        return pb.key.KeyringRef(name=value)
 
 
 where_options = options(
@@ -58,7 +54,7 @@ derive_options = options(
 ttl_option = click.option("--ttl", "ttl_s", type=click.IntRange(1, 2**32 - 1), metavar="SECONDS", help="Let it expire.")
 change_options = options(dry_run_option, request_id_option)
 
-COLUMNS: render.Columns[pb.KernelKey] = (
+COLUMNS: render.Columns[pb.key.KernelKey] = (
     ("SERIAL", lambda k: k.serial),
     ("TYPE", lambda k: k.type),
     ("VERSION", lambda k: k.identity.version if k.HasField("identity") else "-"),
@@ -68,7 +64,7 @@ COLUMNS: render.Columns[pb.KernelKey] = (
     ("HOST", lambda k: k.identity.host_nqn or "-"),
     ("SUBSYSTEM", lambda k: k.identity.subsystem_nqn or k.description),
 )
-VARIANTS: render.Columns[pb.CheckTlsKeyResponse.Variant] = (
+VARIANTS: render.Columns[pb.key.CheckTlsKeyResponse.Variant] = (
     ("VERSION", lambda v: v.identity.version),
     ("DERIVATION", lambda v: render.enum(v.identity, "derivation")),
     ("LOADED", lambda v: render.enum(v, "loaded")),
@@ -77,8 +73,8 @@ VARIANTS: render.Columns[pb.CheckTlsKeyResponse.Variant] = (
 )
 
 
-def _expiry(key: pb.KernelKey) -> str:
-    state = pb.KernelKey.ExpiryState
+def _expiry(key: pb.key.KernelKey) -> str:
+    state = pb.key.KernelKey.ExpiryState
     if key.expiry_state == state.EXPIRY_STATE_EXPIRES:
         return f"in {key.remaining_s} s or {key.resolution_s} s more"
     return {state.EXPIRY_STATE_PERMANENT: "never", state.EXPIRY_STATE_EXPIRED: "expired"}.get(key.expiry_state, "-")
@@ -91,7 +87,7 @@ def _expiry(key: pb.KernelKey) -> str:
 @click.argument("name", default="")
 async def keyring(session: Session, name: str) -> None:
     """Find a keyring, .nvme if NAME is not given.  JSON: nvmed.v1.KernelKey."""
-    found = await session.client.keys.LookupKeyring(pb.LookupKeyringRequest(name=name))
+    found = await session.client.keys.LookupKeyring(pb.key.LookupKeyringRequest(name=name))
     session.show(found, lambda: render.details(found))
 
 
@@ -99,7 +95,7 @@ async def keyring(session: Session, name: str) -> None:
 @click.argument("serial", type=SERIAL)
 async def show(session: Session, serial: int) -> None:
     """Describe the key or keyring of a serial number.  JSON: nvmed.v1.KernelKey."""
-    found = await session.client.keys.DescribeKey(pb.DescribeKeyRequest(serial=serial))
+    found = await session.client.keys.DescribeKey(pb.key.DescribeKeyRequest(serial=serial))
     session.show(found, lambda: render.details(found))
 
 
@@ -113,7 +109,7 @@ async def find(session: Session, description: str, **more: Any) -> None:
 
     JSON: nvmed.v1.KernelKey.
     """
-    found = await session.client.keys.LookupKey(pb.LookupKeyRequest(description=description, **more))
+    found = await session.client.keys.LookupKey(pb.key.LookupKeyRequest(description=description, **more))
     session.show(found, lambda: render.details(found))
 
 
@@ -121,11 +117,8 @@ async def find(session: Session, description: str, **more: Any) -> None:
 @where_options
 async def list_keys(session: Session, **more: Any) -> None:
     """List the TLS keys of a keyring.  JSON: an object with `keys`, each nvmed.v1.KernelKey."""
-    found = [part.key async for part in session.client.keys.ScanTlsKeys(pb.ScanTlsKeysRequest(**more))]
-    as_json = [
-        MessageToDict(key, preserving_proto_field_name=True, always_print_fields_with_no_presence=True) for key in found
-    ]
-    session.show({"keys": as_json}, lambda: render.table(COLUMNS, found))
+    found = [part.key async for part in session.client.keys.ScanTlsKeys(pb.key.ScanTlsKeysRequest(**more))]
+    session.show({"keys": [render.as_dict(key) for key in found]}, lambda: render.table(COLUMNS, found))
 
 
 @command(keys, "identity")
@@ -133,7 +126,7 @@ async def list_keys(session: Session, **more: Any) -> None:
 @derive_options
 async def identity(session: Session, **more: Any) -> None:
     """Say under which identity `insert` would put a configured PSK.  JSON: nvmed.v1.TlsKeyIdentity."""
-    request = pb.GenerateTlsKeyIdentityRequest(**derivation_of(more))
+    request = pb.key.GenerateTlsKeyIdentityRequest(**derivation_of(more))
     found = await session.client.keys.GenerateTlsKeyIdentity(request)
     session.show(found, lambda: found.identity)
 
@@ -147,7 +140,7 @@ async def check(session: Session, **more: Any) -> None:
 
     JSON: nvmed.v1.CheckTlsKeyResponse.
     """
-    request = pb.CheckTlsKeyRequest(**names_of(more), **where_of(more), psk=secrets.psk(more))
+    request = pb.key.CheckTlsKeyRequest(**names_of(more), **where_of(more), psk=secrets.psk(more))
     found = await session.client.keys.CheckTlsKey(request)
     omitted = [f"version {one.identity_version}, {render.enum(one, 'derivation')}: {one.why}" for one in found.omitted]
     session.show(found, lambda: "\n".join((render.table(VARIANTS, found.variants), *omitted)))
@@ -159,12 +152,12 @@ async def check(session: Session, **more: Any) -> None:
 @command(keys, "link")
 @click.option("--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]")
 @change_options
-async def link(session: Session, keyring: pb.KeyringRef | None, **more: Any) -> None:
+async def link(session: Session, keyring: pb.key.KeyringRef | None, **more: Any) -> None:
     """Link a keyring into the daemon's session keyring, for programs that share it.
 
     JSON: nvmed.v1.LinkKeyringResponse.
     """
-    answer = await session.client.keys.LinkKeyring(pb.LinkKeyringRequest(keyring=keyring, **change_of(more)))
+    answer = await session.client.keys.LinkKeyring(pb.key.LinkKeyringRequest(keyring=keyring, **change_of(more)))
     session.show(answer, lambda: f"keyring {answer.serial} {_done(more, 'linked')}")
 
 
@@ -176,7 +169,7 @@ async def link(session: Session, keyring: pb.KeyringRef | None, **more: Any) -> 
 @change_options
 async def insert(session: Session, **more: Any) -> None:
     """Derive a TLS PSK from a configured PSK and put it into the keyring.  JSON: nvmed.v1.InsertTlsKeyResponse."""
-    request = pb.InsertTlsKeyRequest(
+    request = pb.key.InsertTlsKeyRequest(
         **derivation_of(more), **where_of(more), **change_of(more), ttl_s=more["ttl_s"] or 0
     )
     answer = await session.client.keys.InsertTlsKey(request)
@@ -199,9 +192,9 @@ async def import_keys(session: Session, identity: str | None, **more: Any) -> No
     with secrets.required(more) as secret:
         source: dict[str, Any] = {"key_file": secret.reveal()}
         if identity is not None:
-            key = pb.ImportTlsKeyRequest.DerivedTlsKey(identity=identity, text=secrets.as_text(secret))
+            key = pb.key.ImportTlsKeyRequest.DerivedTlsKey(identity=identity, text=secrets.as_text(secret))
             source = {"key": key}
-    request = pb.ImportTlsKeyRequest(**source, **where_of(more), **change_of(more), ttl_s=more["ttl_s"] or 0)
+    request = pb.key.ImportTlsKeyRequest(**source, **where_of(more), **change_of(more), ttl_s=more["ttl_s"] or 0)
     answer = await session.client.keys.ImportTlsKey(request)
     session.show(answer, lambda: "\n".join(inserted(key, more) for key in answer.keys))
 
@@ -218,7 +211,7 @@ async def update(session: Session, description: str, **more: Any) -> None:
     JSON: nvmed.v1.UpdateKeyResponse.
     """
     with secrets.required(more) as secret:
-        request = pb.UpdateKeyRequest(
+        request = pb.key.UpdateKeyRequest(
             description=description,
             payload=secret.reveal(),
             ttl_s=more["ttl_s"] or 0,
@@ -235,12 +228,12 @@ async def update(session: Session, description: str, **more: Any) -> None:
 @change_options
 async def revoke(session: Session, identity: str, **more: Any) -> None:
     """Revoke the key of an IDENTITY: no new connection is made with it.  JSON: nvmed.v1.RevokeTlsKeyResponse."""
-    request = pb.RevokeTlsKeyRequest(identity=identity, **where_of(more), **change_of(more))
+    request = pb.key.RevokeTlsKeyRequest(identity=identity, **where_of(more), **change_of(more))
     answer = await session.client.keys.RevokeTlsKey(request)
     session.show(answer, lambda: f"key {answer.serial} {_done(more, 'revoked')}")
 
 
-def inserted(key: pb.InsertedTlsKey, more: dict[str, Any]) -> str:
+def inserted(key: pb.key.InsertedTlsKey, more: dict[str, Any]) -> str:
     """A key in the keyring, for people."""
     serial = f"key {key.serial}" if key.serial else "key"
     return f"{serial} {_done(more, render.enum(key, 'outcome'))}: {key.identity.identity}"

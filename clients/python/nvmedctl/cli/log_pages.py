@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import log_pb2 as pb
-from nvmedctl.cli import progress, render
+import nvmedctl
+from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.logs import logs
 from nvmedctl.cli.parameters import BYTE, DWORD, QWORD, controller_argument, integer, options, request_id_option
 from nvmedctl.cli.text import size
-from nvmedctl.log_pages import LogPage
 
 field_options = options(
     click.option("--offset", "offset_bytes", type=QWORD, default=0, help="Byte to begin at, a multiple of 4."),
@@ -46,7 +45,7 @@ async def raw(session: Session, controller: str, log_page: int, file: Path, clea
 
     JSON: controller, log_page, offset_bytes, path, size_bytes, sha256 (hexadecimal), async_event_retained, attempts.
     """
-    request = pb.ReadLogPageRequest(
+    request = pb.log.ReadLogPageRequest(
         controller=controller, log_page=log_page, retain_async_event=not clear_event, **fields
     )
     with progress.transfer(f"{controller} {log_page:02x}h") as report:
@@ -54,7 +53,7 @@ async def raw(session: Session, controller: str, log_page: int, file: Path, clea
     session.show(_summary(page, file), lambda: _sentence(page, file))
 
 
-def _summary(page: LogPage, file: Path) -> dict[str, object]:
+def _summary(page: nvmedctl.LogPage, file: Path) -> dict[str, object]:
     return {
         "controller": page.header.controller,
         "log_page": page.header.log_page,
@@ -67,7 +66,7 @@ def _summary(page: LogPage, file: Path) -> dict[str, object]:
     }
 
 
-def _sentence(page: LogPage, file: Path) -> str:
+def _sentence(page: nvmedctl.LogPage, file: Path) -> str:
     about = f"log page {page.header.log_page:02x}h"
     return f"{file}: {page.size_bytes} bytes ({size(page.size_bytes)}), {about}\nsha256 {page.sha256.hex()}"
 
@@ -84,14 +83,14 @@ async def persistent_events(
 
     `logs raw CONTROLLER 0x0d --lsp 1` saves the whole of it.
     """
-    request = pb.GetPersistentEventLogRequest(
+    request = pb.log.GetPersistentEventLogRequest(
         controller=controller, events_max=events_max or 0, take_over_context=take_over, request_id=request_id
     )
     found = await session.client.logs.GetPersistentEventLog(request)
     session.show(found, lambda: f"{render.details(found, without='events')}\n\n{render.table(EVENTS, found.events)}")
 
 
-EVENTS: render.Columns[pb.PersistentEvent] = (
+EVENTS: render.Columns[pb.log.PersistentEvent] = (
     ("TIME", lambda e: e.event_time.ToJsonString() if e.HasField("event_time") else f"{e.timestamp_ms} ms"),
     ("EVENT", lambda e: render.enum(e, "type") if e.type else f"type {e.raw_type:02x}h"),
     ("CONTROLLER", lambda e: e.controller_id),
@@ -100,7 +99,7 @@ EVENTS: render.Columns[pb.PersistentEvent] = (
 )
 
 
-def _details(event: pb.PersistentEvent) -> str:
+def _details(event: pb.log.PersistentEvent) -> str:
     """What an event says in a line; of what has no meaning here, how much there is."""
     kind = event.WhichOneof("details")
     if kind is None:

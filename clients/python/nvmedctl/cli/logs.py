@@ -6,11 +6,10 @@ from typing import IO, Any
 
 import click
 
-from nvmed.v1 import log_pb2 as pb
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import BYTE, DWORD, controller_argument, dry_run_option, options, request_id_option
-from nvmedctl.cli.text import label
+from nvmedctl.cli.text import label, names
 
 
 @click.group()
@@ -45,7 +44,7 @@ def clearing(clear_event: bool, request_id: str, include_raw: bool) -> dict[str,
 @clearing_options
 async def ana(session: Session, controller: str, groups_only: bool, **more: Any) -> None:
     """Show how namespaces are reached through a controller.  JSON: nvmed.v1.AnaLog."""
-    request = pb.GetAnaLogRequest(controller=controller, groups_only=groups_only, **clearing(**more))
+    request = pb.log.GetAnaLogRequest(controller=controller, groups_only=groups_only, **clearing(**more))
     found = await session.client.logs.GetAnaLog(request)
     session.show(found, lambda: _with_table(found, "groups", GROUPS, found.groups))
 
@@ -59,7 +58,7 @@ async def ana_size(session: Session, controller: str, identify_file: IO[bytes] |
     """Compute the largest size of the ANA log.  JSON: nvmed.v1.AnaLogSize."""
     if bool(controller) == bool(identify_file):
         raise click.UsageError("Give CONTROLLER or --identify-file, not both.")
-    request = pb.GetAnaLogSizeRequest(groups_only=groups_only)
+    request = pb.log.GetAnaLogSizeRequest(groups_only=groups_only)
     if identify_file:
         request.identify_controller = identify_file.read()
     else:
@@ -73,7 +72,7 @@ async def ana_size(session: Session, controller: str, identify_file: IO[bytes] |
 @clearing_options
 async def lba_status(session: Session, controller: str, **more: Any) -> None:
     """Show which logical blocks may be unrecoverable.  JSON: nvmed.v1.LbaStatusLog."""
-    request = pb.GetLbaStatusLogRequest(controller=controller, **clearing(**more))
+    request = pb.log.GetLbaStatusLogRequest(controller=controller, **clearing(**more))
     found = await session.client.logs.GetLbaStatusLog(request)
     session.show(found, lambda: _with_table(found, "elements", BLOCKS, _blocks(found)))
 
@@ -84,7 +83,7 @@ async def lba_status(session: Session, controller: str, **more: Any) -> None:
 @clearing_options
 async def smart(session: Session, controller: str, nsid: int | None, **more: Any) -> None:
     """Show health and wear.  JSON: nvmed.v1.SmartLog."""
-    request = pb.GetSmartLogRequest(controller=controller, nsid=nsid, **clearing(**more))
+    request = pb.log.GetSmartLogRequest(controller=controller, nsid=nsid, **clearing(**more))
     found = await session.client.logs.GetSmartLog(request)
     session.show(found, lambda: render.details(found, without="raw"))
 
@@ -95,7 +94,7 @@ async def smart(session: Session, controller: str, nsid: int | None, **more: Any
 @clearing_options
 async def errors(session: Session, controller: str, entries_max: int | None, **more: Any) -> None:
     """List the errors that a controller remembers, newest first.  JSON: nvmed.v1.ListErrorLogEntriesResponse."""
-    request = pb.ListErrorLogEntriesRequest(controller=controller, entries_max=entries_max or 0, **clearing(**more))
+    request = pb.log.ListErrorLogEntriesRequest(controller=controller, entries_max=entries_max or 0, **clearing(**more))
     found = await session.client.logs.ListErrorLogEntries(request)
     session.show(found, lambda: render.table(ERRORS, found.error_log_entries))
 
@@ -106,7 +105,7 @@ async def errors(session: Session, controller: str, entries_max: int | None, **m
 @raw_option
 async def effects(session: Session, controller: str, command_set: int, include_raw: bool) -> None:
     """List which commands a controller supports and what they affect.  JSON: nvmed.v1.EffectsLog."""
-    request = pb.GetEffectsLogRequest(controller=controller, command_set=command_set, include_raw=include_raw)
+    request = pb.log.GetEffectsLogRequest(controller=controller, command_set=command_set, include_raw=include_raw)
     found = await session.client.logs.GetEffectsLog(request)
     rows = [("admin", each) for each in found.admin_commands] + [("I/O", each) for each in found.io_commands]
     session.show(found, lambda: render.table(EFFECTS, rows))
@@ -117,12 +116,12 @@ async def effects(session: Session, controller: str, command_set: int, include_r
 @raw_option
 async def show_self_tests(session: Session, controller: str, include_raw: bool) -> None:
     """Show the self-test that runs and the results of the last ones.  JSON: nvmed.v1.SelfTestLog."""
-    request = pb.GetSelfTestLogRequest(controller=controller, include_raw=include_raw)
+    request = pb.log.GetSelfTestLogRequest(controller=controller, include_raw=include_raw)
     found = await session.client.logs.GetSelfTestLog(request)
     session.show(found, lambda: _with_table(found, "results", RESULTS, found.results))
 
 
-STARTABLE = {"short": pb.SELF_TEST_SHORT, "extended": pb.SELF_TEST_EXTENDED, "abort": pb.SELF_TEST_ABORT}
+STARTABLE = names("SELF_TEST_", "short", "extended", "abort")
 
 
 @command(self_test, "start")
@@ -138,7 +137,7 @@ async def start_self_test(
 
     It goes on in the drive: `show` tells how it is.  JSON: nvmed.v1.StartSelfTestResponse.
     """
-    request = pb.StartSelfTestRequest(
+    request = pb.log.StartSelfTestRequest(
         controller=controller, test=STARTABLE[test], nsid=nsid, validate_only=dry_run, request_id=request_id
     )
     answer = await session.client.logs.StartSelfTest(request)
@@ -153,7 +152,7 @@ async def start_self_test(
 @clearing_options
 async def sanitize(session: Session, controller: str, **more: Any) -> None:
     """Show how the last sanitize operation is or ended.  JSON: nvmed.v1.SanitizeStatus."""
-    request = pb.GetSanitizeStatusRequest(controller=controller, **clearing(**more))
+    request = pb.log.GetSanitizeStatusRequest(controller=controller, **clearing(**more))
     found = await session.client.logs.GetSanitizeStatus(request)
     session.show(found, lambda: render.details(found, without="raw"))
 
@@ -163,7 +162,7 @@ async def sanitize(session: Session, controller: str, **more: Any) -> None:
 @raw_option
 async def supported(session: Session, controller: str, include_raw: bool) -> None:
     """List which log pages a controller has.  JSON: nvmed.v1.SupportedLogPages."""
-    request = pb.GetSupportedLogPagesRequest(controller=controller, include_raw=include_raw)
+    request = pb.log.GetSupportedLogPagesRequest(controller=controller, include_raw=include_raw)
     found = await session.client.logs.GetSupportedLogPages(request)
     session.show(found, lambda: render.table(PAGES, found.pages))
 
@@ -174,7 +173,7 @@ async def supported(session: Session, controller: str, include_raw: bool) -> Non
 @raw_option
 async def ocp_smart(session: Session, controller: str, uuid_index: int | None, include_raw: bool) -> None:
     """Show the OCP extension of health and wear (log page C0h).  JSON: nvmed.v1.OcpSmartLog."""
-    request = pb.GetOcpSmartLogRequest(controller=controller, uuid_index=uuid_index, include_raw=include_raw)
+    request = pb.log.GetOcpSmartLogRequest(controller=controller, uuid_index=uuid_index, include_raw=include_raw)
     found = await session.client.logs.GetOcpSmartLog(request)
     session.show(found, lambda: render.details(found, without="raw"))
 
@@ -185,7 +184,7 @@ def _with_table(found: Any, field: str, columns: render.Columns[Any], rows: Any)
     return f"{shown}\n\n{render.table(columns, rows)}" if rows else shown
 
 
-GROUPS: render.Columns[pb.AnaLog.Group] = (
+GROUPS: render.Columns[pb.log.AnaLog.Group] = (
     ("GROUP", lambda g: g.group_id),
     ("STATE", lambda g: render.enum(g, "state")),
     ("CHANGES", lambda g: g.change_count),
@@ -201,7 +200,7 @@ BLOCKS: render.Columns[BlockRow] = (
 )
 
 
-def _blocks(found: pb.LbaStatusLog) -> list[BlockRow]:
+def _blocks(found: pb.log.LbaStatusLog) -> list[BlockRow]:
     rows = []
     for each in found.elements:
         action = f"{each.recommended_action:02x}h"
@@ -211,7 +210,7 @@ def _blocks(found: pb.LbaStatusLog) -> list[BlockRow]:
     return rows
 
 
-ERRORS: render.Columns[pb.ErrorLogEntry] = (
+ERRORS: render.Columns[pb.log.ErrorLogEntry] = (
     ("ERROR", lambda e: e.error_count),
     ("STATUS", lambda e: e.status_mnemonic or f"{e.raw_status:04x}h"),
     ("NSID", lambda e: e.nsid),
@@ -228,16 +227,19 @@ CHANGES = {
     "controller": "changes_controller",
 }
 
-EFFECTS: render.Columns[tuple[str, pb.CommandEffects]] = (
+EFFECTS: render.Columns[tuple[str, pb.log.CommandEffects]] = (
     ("QUEUE", lambda e: e[0]),
     ("OPCODE", lambda e: f"{e[1].opcode:02x}h"),
     ("COMMAND", lambda e: e[1].command or "-"),
     ("CHANGES", lambda e: ", ".join(word for word, field in CHANGES.items() if getattr(e[1], field)) or "-"),
     ("RUNS", lambda e: render.enum(e[1], "submission")),
-    ("SCOPE", lambda e: ", ".join(label(pb.CommandEffects.Scope.Name(s), "SCOPE_") for s in e[1].scopes) or "-"),
+    (
+        "SCOPE",
+        lambda e: ", ".join(label(pb.log.CommandEffects.Scope.Name(s), "SCOPE_") for s in e[1].scopes) or "-",
+    ),
 )
 
-RESULTS: render.Columns[pb.SelfTestResult] = (
+RESULTS: render.Columns[pb.log.SelfTestResult] = (
     ("TEST", lambda r: render.enum(r, "test")),
     ("OUTCOME", lambda r: render.enum(r, "outcome")),
     ("HOURS", lambda r: r.power_on_hours),
@@ -246,7 +248,7 @@ RESULTS: render.Columns[pb.SelfTestResult] = (
     ("LBA", lambda r: r.failing_lba if r.HasField("failing_lba") else "-"),
 )
 
-PAGES: render.Columns[pb.SupportedLogPages.Page] = (
+PAGES: render.Columns[pb.log.SupportedLogPages.Page] = (
     ("PAGE", lambda p: f"{p.log_page:02x}h"),
     ("TITLE", lambda p: p.title or "-"),
     ("INDEX", lambda p: "yes" if p.index_offset_supported else "no"),

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import namespace_pb2 as pb
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.drive_namespaces import REPORTS, nsid_argument, wait_options, waiting
 from nvmedctl.cli.firmware import run
@@ -24,7 +23,7 @@ from nvmedctl.cli.parameters import (
     size,
 )
 
-ERASES = {"user-data": pb.SECURE_ERASE_USER_DATA, "crypto": pb.SECURE_ERASE_CRYPTOGRAPHIC}
+ERASES = {"user-data": "SECURE_ERASE_USER_DATA", "crypto": "SECURE_ERASE_CRYPTOGRAPHIC"}
 
 acknowledge_option = click.option(
     "--acknowledge-data-loss", is_flag=True, help="The data will be lost, and that is fine."
@@ -59,9 +58,15 @@ async def create(session: Session, controller: str, no_wait: bool, dry_run: bool
     """
     if (fields["size_bytes"] is None) == (fields["size_blocks"] is None):
         raise click.UsageError("Give --size or --size-blocks, not both.")
-    request = pb.CreateNamespaceRequest(controller=controller, validate_only=dry_run, **_one_format(fields))
-    await run(session, session.client.namespaces.CreateNamespace, request, pb.CreateNamespaceResponse, no_wait,
-              lambda answer: _created(answer, dry_run))  # fmt: skip
+    request = pb.namespace.CreateNamespaceRequest(controller=controller, validate_only=dry_run, **_one_format(fields))
+    await run(
+        session,
+        session.client.namespaces.CreateNamespace,
+        request,
+        pb.namespace.CreateNamespaceResponse,
+        no_wait,
+        lambda answer: _created(answer, dry_run),
+    )
 
 
 @command(namespaces, "delete")
@@ -74,17 +79,17 @@ async def delete(
     session: Session, controller: str, nsid: int, acknowledge_data_loss: bool, no_wait: bool, **more: Any
 ) -> None:
     """Delete a namespace with its data.  JSON: nvmed.v1.DeleteNamespaceResponse."""
-    request = pb.DeleteNamespaceRequest(
+    request = pb.namespace.DeleteNamespaceRequest(
         controller=controller, nsid=nsid, acknowledge_data_loss=acknowledge_data_loss, **waiting(**more)
     )
 
-    def view(answer: pb.DeleteNamespaceResponse) -> str:
+    def view(answer: pb.namespace.DeleteNamespaceResponse) -> str:
         done = "would be deleted" if request.validate_only else "is deleted"
         line = f"{answer.controller}: namespace {answer.nsid} {done}"
         return f"{line}\n\n{render.table(REPORTS, answer.reports)}" if answer.reports else line
 
     stub = session.client.namespaces
-    await run(session, stub.DeleteNamespace, request, pb.DeleteNamespaceResponse, no_wait, view)
+    await run(session, stub.DeleteNamespace, request, pb.namespace.DeleteNamespaceResponse, no_wait, view)
 
 
 @command(namespaces, "format")
@@ -115,14 +120,20 @@ async def format_namespace(
     """
     if (fields["nsid"] is None) != fields["all_namespaces"]:
         raise click.UsageError("Give NSID or --all, not both.")
-    request = pb.FormatNamespaceRequest(
+    request = pb.namespace.FormatNamespaceRequest(
         controller=controller,
-        secure_erase=ERASES[erase] if erase else pb.SECURE_ERASE_UNSPECIFIED,
+        secure_erase=ERASES[erase] if erase else None,
         validate_only=dry_run,
         **_one_format(fields),
     )  # fmt: skip
-    await run(session, session.client.namespaces.FormatNamespace, request, pb.FormatNamespaceResponse, no_wait,
-              lambda answer: _formatted(answer, dry_run))  # fmt: skip
+    await run(
+        session,
+        session.client.namespaces.FormatNamespace,
+        request,
+        pb.namespace.FormatNamespaceResponse,
+        no_wait,
+        lambda answer: _formatted(answer, dry_run),
+    )
 
 
 def _one_format(fields: dict[str, Any]) -> dict[str, Any]:
@@ -132,13 +143,13 @@ def _one_format(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _created(answer: pb.CreateNamespaceResponse, dry_run: bool) -> str:
+def _created(answer: pb.namespace.CreateNamespaceResponse, dry_run: bool) -> str:
     name = "a namespace would be created" if dry_run else f"namespace {answer.nsid} is created"
     blocks = f"{answer.size_blocks} blocks of {answer.logical_block_bytes} bytes (format {answer.lba_format})"
     return f"{answer.controller}: {name}, {blocks}"
 
 
-def _formatted(answer: pb.FormatNamespaceResponse, dry_run: bool) -> str:
+def _formatted(answer: pb.namespace.FormatNamespaceResponse, dry_run: bool) -> str:
     done = "would be formatted" if dry_run else f"formatted, host: {render.enum(answer, 'host_view')}"
     names = ", ".join(str(nsid) for nsid in answer.nsids)
     blocks = f"blocks of {answer.logical_block_bytes} bytes (format {answer.lba_format})"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.inventory_pb2 import GetNamespaceRequest, ListNamespacesResponse
-from nvmed.v1.resources_pb2 import Namespace
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.text import size
 
-COLUMNS: render.Columns[Namespace] = (
+COLUMNS: render.Columns[pb.resources.Namespace] = (
     ("NAME", lambda n: n.name),
     ("NODE", lambda n: n.device_node),
     ("NSID", lambda n: n.nsid),
@@ -34,13 +32,13 @@ async def list_namespaces(session: Session, subsystem: str, filter_text: str) ->
     """List namespaces.  JSON: nvmed.v1.ListNamespacesResponse, all pages as one."""
     parent = f"subsystems/{subsystem.removeprefix('subsystems/')}" if subsystem else ""
     found = [item async for item in session.client.list_namespaces(parent, filter_text)]
-    session.show(ListNamespacesResponse(namespaces=found), lambda: render.table(COLUMNS, found))
+    session.show(pb.inventory.ListNamespacesResponse(namespaces=found), lambda: render.table(COLUMNS, found))
 
 
 @command(namespaces, "show")
 @click.argument("namespace")
 async def show(session: Session, namespace: str) -> None:
     """Show one namespace.  JSON: nvmed.v1.Namespace."""
-    request = GetNamespaceRequest(name=namespace.removeprefix("/dev/"))
+    request = pb.inventory.GetNamespaceRequest(name=namespace.removeprefix("/dev/"))
     found = await session.client.inventory.GetNamespace(request)
     session.show(found, lambda: render.details(found))

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import click
-from google.longrunning.operations_pb2 import (
-    CancelOperationRequest,
-    GetOperationRequest,
-    ListOperationsRequest,
-    ListOperationsResponse,
-    Operation,
-)
 
-from nvmed.v1.operations_pb2 import OperationMetadata
-from nvmedctl import operations as client
-from nvmedctl.cli import progress, render
+import nvmedctl
+from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.text import label, size
-from nvmedctl.client import pages
 
 
 def _name(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -33,17 +24,17 @@ def operations() -> None:
     """What is being done to drives, and what was. OPERATION is a name as `list` shows it."""
 
 
-def _method(about: OperationMetadata) -> str:
+def _method(about: pb.operations.OperationMetadata) -> str:
     return about.method.rpartition("/")[2]
 
 
-def _far(about: OperationMetadata) -> str:
+def _far(about: pb.operations.OperationMetadata) -> str:
     if not about.bytes_total:
         return about.phase or "-"
     return f"{about.phase} {100 * about.bytes_done // about.bytes_total} % of {size(about.bytes_total)}"
 
 
-COLUMNS: render.Columns[tuple[Operation, OperationMetadata]] = (
+COLUMNS: render.Columns[tuple[pb.longrunning.Operation, pb.operations.OperationMetadata]] = (
     ("NAME", lambda o: o[0].name),
     ("METHOD", lambda o: _method(o[1])),
     ("TARGET", lambda o: o[1].target),
@@ -62,17 +53,17 @@ async def list_operations(session: Session, filter_text: str) -> None:
     JSON: google.longrunning.ListOperationsResponse, all pages as one, each metadata as nvmed.v1.OperationMetadata.
     """
     stub = session.client.operations
-    request = ListOperationsRequest(filter=filter_text)
-    found = [item async for item in pages(stub.ListOperations, request, lambda r: r.operations)]
-    rows = [(item, client.metadata(item)) for item in found]
-    session.show(ListOperationsResponse(operations=found), lambda: render.table(COLUMNS, rows))
+    request = pb.longrunning.ListOperationsRequest(filter=filter_text)
+    found = [item async for item in nvmedctl.pages(stub.ListOperations, request, lambda r: r.operations)]
+    rows = [(item, nvmedctl.operations.metadata(item)) for item in found]
+    session.show(pb.longrunning.ListOperationsResponse(operations=found), lambda: render.table(COLUMNS, rows))
 
 
 @command(operations, "show")
 @operation_argument
 async def show(session: Session, operation: str) -> None:
     """Show one operation with its steps.  JSON: google.longrunning.Operation."""
-    found = await session.client.operations.GetOperation(GetOperationRequest(name=operation))
+    found = await session.client.operations.GetOperation(pb.longrunning.GetOperationRequest(name=operation))
     session.show(found, lambda: view(found))
 
 
@@ -80,9 +71,9 @@ async def show(session: Session, operation: str) -> None:
 @operation_argument
 async def wait(session: Session, operation: str) -> None:
     """Wait until an operation has ended, and fail as it failed.  JSON: google.longrunning.Operation."""
-    found = await follow(session, Operation(name=operation))
+    found = await follow(session, pb.longrunning.Operation(name=operation))
     if found.WhichOneof("result") == "error":
-        client.unpack(found, OperationMetadata)
+        nvmedctl.operations.unpack(found, pb.operations.OperationMetadata)
     session.show(found, lambda: view(found))
 
 
@@ -94,20 +85,20 @@ async def cancel(session: Session, operation: str) -> None:
     JSON: google.longrunning.Operation, as it is then.
     """
     stub = session.client.operations
-    await stub.CancelOperation(CancelOperationRequest(name=operation))
-    found = await stub.GetOperation(GetOperationRequest(name=operation))
+    await stub.CancelOperation(pb.longrunning.CancelOperationRequest(name=operation))
+    found = await stub.GetOperation(pb.longrunning.GetOperationRequest(name=operation))
     session.show(found, lambda: view(found))
 
 
-async def follow(session: Session, operation: Operation) -> Operation:
+async def follow(session: Session, operation: pb.longrunning.Operation) -> pb.longrunning.Operation:
     """`operation` once it is done, with a bar for those who watch."""
     with progress.operation() as report:
-        return await client.wait(session.client.operations, operation, report)
+        return await nvmedctl.operations.wait(session.client.operations, operation, report)
 
 
-def view(operation: Operation) -> str:
+def view(operation: pb.longrunning.Operation) -> str:
     """An operation for people: what it is, its steps, its parts, and its result."""
-    about = client.metadata(operation)
+    about = nvmedctl.operations.metadata(operation)
     shown = [f"{operation.name}: {_method(about)} of {about.target}, {render.enum(about, 'state')}"]
     shown.append(render.details(about, without=("steps", "parts", "method", "target", "state")))
     for step in about.steps:
@@ -121,10 +112,10 @@ def view(operation: Operation) -> str:
     return "\n".join(shown)
 
 
-PARTS: render.Columns[OperationMetadata.Part] = (
+PARTS: render.Columns[pb.operations.OperationMetadata.Part] = (
     ("PART", lambda p: p.operation),
     ("TARGET", lambda p: p.target),
-    ("STATE", lambda p: label(OperationMetadata.State.Name(p.state), "STATE_")),
+    ("STATE", lambda p: label(pb.operations.OperationMetadata.State.Name(p.state), "STATE_")),
     ("PHASE", lambda p: p.phase or "-"),
     ("FAILURE", lambda p: p.failure_message or "-"),
 )

@@ -7,8 +7,7 @@ from typing import IO, Any
 
 import click
 
-from nvmed.v1 import passthru_pb2 as pb
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import (
     BYTE,
@@ -20,7 +19,6 @@ from nvmedctl.cli.parameters import (
     request_id_option,
     seconds,
 )
-from nvmedctl.files import AtomicFile
 
 DWORDS = ("cdw2", "cdw3", "cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15")
 LINE_BYTES = 16
@@ -68,7 +66,7 @@ async def admin(session: Session, controller: str, **given: Any) -> None:
 
     JSON: nvmed.v1.ExecuteAdminResponse; what goes to a file is left out of it.
     """
-    request = pb.ExecuteAdminRequest(controller=controller, **_request(given))
+    request = pb.passthru.ExecuteAdminRequest(controller=controller, **_request(given))
     deadline = session.deadline_s(request.command.timeout_ms)
     _show(session, await session.client.passthru.ExecuteAdmin(request, timeout=deadline), given)
 
@@ -81,7 +79,7 @@ async def io(session: Session, namespace: str, **given: Any) -> None:
 
     JSON: nvmed.v1.ExecuteIoResponse; what goes to a file is left out of it.
     """
-    request = pb.ExecuteIoRequest(namespace=namespace, **_request(given))
+    request = pb.passthru.ExecuteIoRequest(namespace=namespace, **_request(given))
     deadline = session.deadline_s(request.command.timeout_ms)
     _show(session, await session.client.passthru.ExecuteIo(request, timeout=deadline), given)
 
@@ -95,8 +93,8 @@ async def test(session: Session, queue: str, resource: str, **given: Any) -> Non
 
     RESOURCE is what `admin` or `io` would be given.  JSON: nvmed.v1.TestPassthruResponse.
     """
-    number = pb.PASSTHRU_QUEUE_ADMIN if queue == "admin" else pb.PASSTHRU_QUEUE_IO
-    request = pb.TestPassthruRequest(queue=number, resource=resource, command=_command(given))
+    number = pb.passthru.PASSTHRU_QUEUE_ADMIN if queue == "admin" else pb.passthru.PASSTHRU_QUEUE_IO
+    request = pb.passthru.TestPassthruRequest(queue=number, resource=resource, command=_command(given))
     found = await session.client.passthru.TestPassthru(request)
     session.show(found, lambda: render.details(found))
 
@@ -110,9 +108,9 @@ def _request(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _command(given: dict[str, Any]) -> pb.PassthruCommand:
+def _command(given: dict[str, Any]) -> pb.passthru.PassthruCommand:
     numbers = ("opcode", "nsid", *DWORDS, "read_bytes", "read_metadata_bytes", "timeout_ms")
-    return pb.PassthruCommand(
+    return pb.passthru.PassthruCommand(
         data=_content(given["data"]), metadata=_content(given["metadata"]), **{name: given[name] for name in numbers}
     )
 
@@ -135,6 +133,8 @@ def _show(session: Session, answer: Any, given: dict[str, Any]) -> None:
 
 def _save(path: Path, content: bytes) -> None:
     """Write a file that is there complete or not at all."""
+    from nvmedctl.files import AtomicFile
+
     file = AtomicFile(path)
     try:
         file.open()

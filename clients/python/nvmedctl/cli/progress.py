@@ -5,22 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
-from nvmed.v1.operations_pb2 import OperationMetadata
+from nvmedctl.cli import pb
 from nvmedctl.cli.text import printable
-from nvmedctl.telemetry import Progress as Report
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from nvmedctl.telemetry import Progress as Report
 
 
 @contextmanager
@@ -29,21 +22,21 @@ def transfer(title: str) -> Iterator[Report | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    with Progress(*_columns(), console=Console(stderr=True)) as bar:
+    with _bar() as bar:
         task = bar.add_task(printable(title), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
-def operation() -> Iterator[Callable[[OperationMetadata], None] | None]:
+def operation() -> Iterator[Callable[[pb.operations.OperationMetadata], None] | None]:
     """What to tell of an operation: a bar for it, or one for each of its parts; None where nobody watches."""
     if not sys.stderr.isatty():
         yield None
         return
-    with Progress(*_columns(), console=Console(stderr=True)) as bar:
+    with _bar() as bar:
         tasks: dict[str, TaskID] = {}
 
-        def tell(about: OperationMetadata) -> None:
+        def tell(about: pb.operations.OperationMetadata) -> None:
             for each in about.parts or (about,):
                 title = printable(f"{each.target} {each.phase}".strip())
                 if each.target not in tasks:
@@ -54,11 +47,22 @@ def operation() -> Iterator[Callable[[OperationMetadata], None] | None]:
         yield tell
 
 
-def _columns() -> tuple[ProgressColumn, ...]:
-    return (
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
+        console=Console(stderr=True),
     )

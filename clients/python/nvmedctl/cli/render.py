@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from google.protobuf.descriptor import EnumDescriptor
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from nvmedctl.cli import pb
 from nvmedctl.cli.text import label, printable, size
 
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.message import Message
+    from rich.table import Table
+
 Item = TypeVar("Item")
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound="Message")
 
 Columns = Sequence[tuple[str, Callable[[Item], object]]]
 """Heading and content of each column."""
@@ -38,10 +37,15 @@ PIPE_WIDTH = 4096
 
 def as_json(value: Message | Mapping[str, object]) -> str:
     """`value` as indented JSON."""
-    return json.dumps(_as_dict(value) if isinstance(value, Message) else value, indent=2)
+    from google.protobuf.message import Message
+
+    return json.dumps(as_dict(value) if isinstance(value, Message) else value, indent=2)
 
 
-def _as_dict(message: Message) -> dict[str, object]:
+def as_dict(message: Message) -> dict[str, object]:
+    """`message` in protobuf's own mapping, with the contract's field names and every field."""
+    from google.protobuf.json_format import MessageToDict
+
     plain: dict[str, object] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -50,6 +54,9 @@ def _as_dict(message: Message) -> dict[str, object]:
 
 def table(columns: Columns[Item], items: Iterable[Item]) -> str:
     """A line of headings and a line for each item."""
+    from rich.table import Table
+    from rich.text import Text
+
     view = Table(box=None, pad_edge=False, header_style="bold")
     for number, (heading, _) in enumerate(columns):
         view.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is a name, which people copy
@@ -60,6 +67,9 @@ def table(columns: Columns[Item], items: Iterable[Item]) -> str:
 
 def details(message: Message, without: str | tuple[str, ...] = ()) -> str:
     """A line for each field but `without`, nested ones by their path; what is empty is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
     view = Table(box=None, pad_edge=False, show_header=False)
     view.add_column(style="bold", no_wrap=True)
     view.add_column(overflow="fold")
@@ -77,6 +87,8 @@ def line(message: Message, without: str | tuple[str, ...] = ()) -> str:
 
 
 def _rendered(view: Table) -> str:
+    from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
     with console.capture() as captured:
         console.print(view)
@@ -120,7 +132,7 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
         elif field.is_repeated:
             if value:
                 yield name, ", ".join(_scalar(field, element) for element in value)
-        elif isinstance(value, Timestamp):
+        elif isinstance(value, pb.timestamp.Timestamp):
             if message.HasField(field.name):
                 yield name, value.ToJsonString()
         elif field.message_type is not None:
@@ -137,4 +149,4 @@ def emit(output: str, value: Message | Mapping[str, object], view: Callable[[], 
 
 def emit_line(output: str, message: M, view: Callable[[M], str]) -> None:
     """Print one message of many at once, in a line."""
-    click.echo(json.dumps(_as_dict(message)) if output == "json" else printable(view(message)))
+    click.echo(json.dumps(as_dict(message)) if output == "json" else printable(view(message)))

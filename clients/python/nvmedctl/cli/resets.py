@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nvmed.v1 import inventory_pb2 as pb
+from nvmedctl.cli import pb
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.controllers import controllers
 from nvmedctl.cli.firmware import gate_options, run
@@ -24,9 +24,15 @@ acknowledge_option = click.option(
 @gate_options
 async def reset_controller(session: Session, controller: str, **more: Any) -> None:
     """Reset a controller, which activates firmware that waits for that.  JSON: nvmed.v1.ResetControllerResponse."""
-    request = pb.ResetControllerRequest(name=controller, **_common(more))
-    await run(session, session.client.inventory.ResetController, request, pb.ResetControllerResponse, more["no_wait"],
-              lambda answer: _done(answer.controller, answer))  # fmt: skip
+    request = pb.inventory.ResetControllerRequest(name=controller, **_common(more))
+    await run(
+        session,
+        session.client.inventory.ResetController,
+        request,
+        pb.inventory.ResetControllerResponse,
+        more["no_wait"],
+        lambda answer: _done(answer.controller, answer),
+    )
 
 
 @command(subsystems, "reset")
@@ -35,9 +41,15 @@ async def reset_controller(session: Session, controller: str, **more: Any) -> No
 @gate_options
 async def reset_subsystem(session: Session, subsystem: str, **more: Any) -> None:
     """Reset an NVM subsystem with all of its controllers.  JSON: nvmed.v1.ResetSubsystemResponse."""
-    request = pb.ResetSubsystemRequest(name=subsystem, **_common(more))
-    await run(session, session.client.inventory.ResetSubsystem, request, pb.ResetSubsystemResponse, more["no_wait"],
-              lambda answer: _done(answer.subsystem, answer))  # fmt: skip
+    request = pb.inventory.ResetSubsystemRequest(name=subsystem, **_common(more))
+    await run(
+        session,
+        session.client.inventory.ResetSubsystem,
+        request,
+        pb.inventory.ResetSubsystemResponse,
+        more["no_wait"],
+        lambda answer: _done(answer.subsystem, answer),
+    )
 
 
 def _common(more: dict[str, Any]) -> dict[str, Any]:

@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from google.protobuf.message import Message
 
 from nvmed.keys.secret import Secret
 from nvmed.reasons import invalid_field
-from nvmed.v1 import key_pb2 as pb
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session
 from nvmedctl.cli.parameters import options
-from nvmedctl.cli.text import label
-from nvmedctl.files import AtomicFile
+from nvmedctl.cli.text import names
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 SECRET_BYTES_MAX = 1 << 20
 """A key file; everything else is far smaller."""
@@ -33,7 +33,7 @@ SECRET_BYTES_MAX = 1 << 20
 STDIN = "-"
 ENVIRONMENT = "CREDENTIALS_DIRECTORY"
 
-HASHES = {label(name, "HMAC_ALGORITHM_"): name for name in pb.HmacAlgorithm.keys()[1:]}
+HASHES = names("HMAC_ALGORITHM_", "none", "sha256", "sha384", "sha512")
 
 
 def source_options(prefix: str = "", what: str = "the secret", default: str = "standard input") -> Callable[[Any], Any]:
@@ -135,13 +135,13 @@ psk_options = options(
 )  # fmt: skip
 
 
-def psk(more: dict[str, Any]) -> pb.ConfiguredPsk:
+def psk(more: dict[str, Any]) -> pb.key.ConfiguredPsk:
     """The configured PSK that `psk_options` name."""
     hash_ = HASHES[more["hash_"]] if more["hash_"] else None
     with required(more) as secret:
         if more["form"] == "text":
-            return pb.ConfiguredPsk(text=as_text(secret), hash=hash_)
-        return pb.ConfiguredPsk(key=as_bytes(secret, more["form"]), hash=hash_)
+            return pb.key.ConfiguredPsk(text=as_text(secret), hash=hash_)
+        return pb.key.ConfiguredPsk(key=as_bytes(secret, more["form"]), hash=hash_)
 
 
 target_options = options(
@@ -182,6 +182,8 @@ def _view(shown: Message, content: bytes, fields: tuple[str, ...], more: dict[st
 
 
 def _write(path: Path, content: bytes) -> None:
+    from nvmedctl.files import AtomicFile
+
     file = AtomicFile(path)
     try:
         file.open()

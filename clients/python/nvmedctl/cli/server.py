@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.admin_pb2 import GetPolicyRequest, GetServerInfoRequest, Policy, TestPermissionRequest
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 
 
@@ -17,16 +16,16 @@ def server() -> None:
 @command(server, "info")
 async def info(session: Session) -> None:
     """Show version, host, features and limits of the daemon.  JSON: nvmed.v1.ServerInfo."""
-    found = await session.client.admin.GetServerInfo(GetServerInfoRequest())
+    found = await session.client.admin.GetServerInfo(pb.admin.GetServerInfoRequest())
     session.show(found, lambda: render.details(found))
 
 
-ROLES: render.Columns[Policy.Role] = (
+ROLES: render.Columns[pb.admin.Policy.Role] = (
     ("ROLE", lambda r: r.name),
     ("FROM", lambda r: "nvmed" if r.shipped else "configuration"),
     ("PERMISSIONS", lambda r: " ".join(r.permissions)),
 )
-BINDINGS: render.Columns[Policy.Binding] = (
+BINDINGS: render.Columns[pb.admin.Policy.Binding] = (
     ("BINDING", lambda b: b.name),
     ("PRINCIPALS", lambda b: " ".join(b.principals)),
     ("ROLES", lambda b: " ".join(b.roles)),
@@ -37,7 +36,7 @@ BINDINGS: render.Columns[Policy.Binding] = (
 @command(server, "policy")
 async def policy(session: Session) -> None:
     """Show who may do what.  JSON: nvmed.v1.Policy."""
-    found = await session.client.admin.GetPolicy(GetPolicyRequest())
+    found = await session.client.admin.GetPolicy(pb.admin.GetPolicyRequest())
 
     def view() -> str:
         blocked = [f"blocked: {' '.join(found.blocked)}"] if found.blocked else []
@@ -64,6 +63,6 @@ async def test_permission(session: Session, permission: str, resource: str, prin
     JSON: nvmed.v1.TestPermissionResponse.
     """
     asked = {"method" if "/" in permission else "permission": permission}
-    request = TestPermissionRequest(principals=principals, resource=resource, **asked)
+    request = pb.admin.TestPermissionRequest(principals=principals, resource=resource, **asked)
     found = await session.client.admin.TestPermission(request)
     session.show(found, lambda: f"{'allowed' if found.allowed else 'denied'}: {found.explanation}")

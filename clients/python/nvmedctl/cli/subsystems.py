@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import click
 
-from nvmed.v1.inventory_pb2 import GetSubsystemRequest, ListSubsystemsResponse
-from nvmed.v1.resources_pb2 import Subsystem
-from nvmedctl.cli import render
+from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import filter_option
 
-COLUMNS: render.Columns[Subsystem] = (
+COLUMNS: render.Columns[pb.resources.Subsystem] = (
     ("NAME", lambda s: s.name),
     ("MODEL", lambda s: s.model_number),
     ("SERIAL", lambda s: s.serial_number),
@@ -30,12 +28,12 @@ def subsystems() -> None:
 async def list_subsystems(session: Session, filter_text: str) -> None:
     """List NVM subsystems.  JSON: nvmed.v1.ListSubsystemsResponse, all pages as one."""
     found = [item async for item in session.client.list_subsystems(filter_text)]
-    session.show(ListSubsystemsResponse(subsystems=found), lambda: render.table(COLUMNS, found))
+    session.show(pb.inventory.ListSubsystemsResponse(subsystems=found), lambda: render.table(COLUMNS, found))
 
 
 @command(subsystems, "show")
 @click.argument("subsystem")
 async def show(session: Session, subsystem: str) -> None:
     """Show one NVM subsystem.  JSON: nvmed.v1.Subsystem."""
-    found = await session.client.inventory.GetSubsystem(GetSubsystemRequest(name=subsystem))
+    found = await session.client.inventory.GetSubsystem(pb.inventory.GetSubsystemRequest(name=subsystem))
     session.show(found, lambda: render.details(found))

@@ -6,28 +6,15 @@ from pathlib import Path
 
 import click
 
-from nvmed.v1.telemetry_pb2 import (
-    AcknowledgeTelemetryRequest,
-    GetTelemetryCapabilitiesRequest,
-    StreamTelemetryRequest,
-    TelemetryDataArea,
-    TelemetrySource,
-)
-from nvmedctl.cli import progress, render
+import nvmedctl
+from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import Session, command
 from nvmedctl.cli.parameters import controller_argument
-from nvmedctl.cli.text import label, size
-from nvmedctl.telemetry import TelemetryLog
+from nvmedctl.cli.text import label, names, size
 
-SOURCES = {"host": TelemetrySource.TELEMETRY_SOURCE_HOST, "controller": TelemetrySource.TELEMETRY_SOURCE_CONTROLLER}
+SOURCES = names("TELEMETRY_SOURCE_", "host", "controller")
 
-AREAS = {
-    "1": TelemetryDataArea.TELEMETRY_DATA_AREA_1,
-    "2": TelemetryDataArea.TELEMETRY_DATA_AREA_2,
-    "3": TelemetryDataArea.TELEMETRY_DATA_AREA_3,
-    "4": TelemetryDataArea.TELEMETRY_DATA_AREA_4,
-    "auto": TelemetryDataArea.TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED,
-}
+AREAS = names("TELEMETRY_DATA_AREA_", "1", "2", "3", "4") | {"auto": "TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED"}
 
 
 @click.group()
@@ -56,7 +43,7 @@ async def save(session: Session, controller: str, file: Path, source: str, area:
         raise click.UsageError("--create is for --source host: a controller log is captured by the controller.")
     if ack and source != "controller":
         raise click.UsageError("--ack is for --source controller: a host log has no event.")
-    request = StreamTelemetryRequest(
+    request = pb.telemetry.StreamTelemetryRequest(
         controller=controller, source=SOURCES[source], data_area=AREAS[area], create=create
     )
     with progress.transfer(controller) as report:
@@ -65,18 +52,18 @@ async def save(session: Session, controller: str, file: Path, source: str, area:
     try:
         if ack:
             name, generation = log.header.controller, log.generation_number
-            request_ack = AcknowledgeTelemetryRequest(controller=name, generation_number=generation)
+            request_ack = pb.telemetry.AcknowledgeTelemetryRequest(controller=name, generation_number=generation)
             await session.client.telemetry.AcknowledgeTelemetry(request_ack)
             acknowledged = True
     finally:  # the file is there, whatever became of the event
         session.show(_summary(log, file, acknowledged), lambda: _sentence(log, file))
 
 
-def _summary(log: TelemetryLog, file: Path, acknowledged: bool) -> dict[str, object]:
+def _summary(log: nvmedctl.TelemetryLog, file: Path, acknowledged: bool) -> dict[str, object]:
     return {
         "controller": log.header.controller,
-        "source": TelemetrySource.Name(log.header.source),
-        "data_area": TelemetryDataArea.Name(log.header.data_area),
+        "source": pb.telemetry.TelemetrySource.Name(log.header.source),
+        "data_area": pb.telemetry.TelemetryDataArea.Name(log.header.data_area),
         "path": str(file),
         "size_bytes": log.size_bytes,
         "sha256": log.sha256.hex(),
@@ -88,8 +75,8 @@ def _summary(log: TelemetryLog, file: Path, acknowledged: bool) -> dict[str, obj
     }
 
 
-def _sentence(log: TelemetryLog, file: Path) -> str:
-    area = label(TelemetryDataArea.Name(log.header.data_area), "TELEMETRY_DATA_AREA_")
+def _sentence(log: nvmedctl.TelemetryLog, file: Path) -> str:
+    area = label(pb.telemetry.TelemetryDataArea.Name(log.header.data_area), "TELEMETRY_DATA_AREA_")
     lines = [
         f"{file}: {log.size_bytes} bytes ({size(log.size_bytes)}), area {area}, generation {log.generation_number}",
         f"sha256 {log.sha256.hex()}",
@@ -103,7 +90,7 @@ def _sentence(log: TelemetryLog, file: Path) -> str:
 @controller_argument
 async def info(session: Session, controller: str) -> None:
     """Show which logs and areas there are and what they hold.  JSON: nvmed.v1.TelemetryCapabilities."""
-    request = GetTelemetryCapabilitiesRequest(controller=controller)
+    request = pb.telemetry.GetTelemetryCapabilitiesRequest(controller=controller)
     found = await session.client.telemetry.GetTelemetryCapabilities(request)
     session.show(found, lambda: render.details(found))
 
@@ -117,7 +104,7 @@ async def acknowledge(session: Session, controller: str, generation: int, valida
 
     JSON: nvmed.v1.AcknowledgeTelemetryResponse.
     """
-    request = AcknowledgeTelemetryRequest(
+    request = pb.telemetry.AcknowledgeTelemetryRequest(
         controller=controller, generation_number=generation, validate_only=validate_only
     )
     answer = await session.client.telemetry.AcknowledgeTelemetry(request)

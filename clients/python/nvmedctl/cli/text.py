@@ -16,6 +16,11 @@ def size(count: int) -> str:
     return f"{count / 1024**unit:.1f} {_UNITS[unit]}" if unit else f"{count} B"
 
 
+def names(prefix: str, *labels: str) -> dict[str, str]:
+    """The enum values that people call `labels`, by those labels: the reverse of `label`."""
+    return {each: prefix + each.upper().replace("-", "_") for each in labels}
+
+
 def label(name: str, prefix: str) -> str:
     """An enum value as people say it: STATE_LIVE of prefix STATE_ is `live`, an unspecified one `-`."""
     short = name.removeprefix(prefix).lower().replace("_", "-")
