@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 CLIENT = ROOT / "clients/python"
+FLEET = ROOT / "fleet"
 
 FLOORS = (
     {"errors", "grpc_environment", "malloc", "audit_chain", "settle"},
@@ -57,6 +58,7 @@ IMPORT_NAMES = {
     "grpcio-reflection": "grpc_reflection",
     "grpcio-status": "grpc_status",
     "prometheus-client": "prometheus_client",
+    "pyyaml": "yaml",
 }
 """Import names of distributions whose name differs."""
 
@@ -71,6 +73,13 @@ def packages(requirements: list[str]) -> set[str]:
 
 BASE = packages(PROJECT["dependencies"])
 DAEMON = BASE | packages(PROJECT["optional-dependencies"]["daemon"])
+FLEET_HAS = BASE | packages(PROJECT["optional-dependencies"]["fleet"])
+
+CLIENT_ASKS_FOR = {"clients/python/nvmedctl/host_sources.py": {"yaml"}}
+"""What a module of the client imports where it is used, and says how to get if it is not there."""
+
+ENGINE_ROOMS = "fleet/nvmed_fleet/temporal/"
+"""Where the engine stops: the rest of the fleet knows nothing of it."""
 
 
 def imports(path: Path, package: str) -> Iterator[tuple[int, str]]:
@@ -147,7 +156,21 @@ def test_the_client_imports_only_what_every_host_has() -> None:
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path, package in modules(CLIENT, "nvmedctl")
         for line, name in imports(path, package)
+        if name.split(".")[0] not in CLIENT_ASKS_FOR.get(str(path.relative_to(ROOT)), ())
         if (name.split(".")[1] not in CLIENT_MAY if name.startswith("nvmed.") else name.split(".")[0] not in known)
+    ]
+    assert wrong == []
+
+
+def test_the_fleet_is_a_client_and_knows_the_engine_in_one_room() -> None:
+    """It imports the client library and the stubs, never a room of the daemon."""
+    known = set(sys.stdlib_module_names) | FLEET_HAS | {"nvmed", "nvmedctl", "nvmed_fleet"}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path, package in modules(FLEET, "nvmed_fleet")
+        for line, name in imports(path, package)
+        if (name.split(".")[1] not in CLIENT_MAY if name.startswith("nvmed.") else name.split(".")[0] not in known)
+        or (name.startswith("temporalio") and not str(path.relative_to(ROOT)).startswith(ENGINE_ROOMS))
     ]
     assert wrong == []
 

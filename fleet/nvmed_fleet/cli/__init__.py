@@ -1,0 +1,18 @@
+"""`nvmed-fleet`: campaigns over many hosts, from a shell."""
+
+from __future__ import annotations
+
+import click
+
+from nvmed import __version__
+from nvmed_fleet.cli.failures import EXIT_HELP
+from nvmed_fleet.cli.hosts import hosts
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_HELP)
+@click.version_option(__version__, prog_name="nvmed-fleet")
+def nvmed_fleet() -> None:
+    """Do to many hosts, in order, what nvmed does to one."""
+
+
+nvmed_fleet.add_command(hosts)
