@@ -28,6 +28,7 @@ RUN python3 -m venv /build && python3 -m venv --without-pip /opt/nvmed \
  && /build/bin/pip --python /opt/nvmed/bin/python install --no-cache-dir --no-deps --require-hashes -r /daemon.txt
 COPY nvmed nvmed
 COPY clients/python clients/python
+COPY fleet/nvmed_fleet fleet/nvmed_fleet
 RUN PATH=/build/bin:$PATH /build/bin/pip --python /build/bin/python wheel --no-deps --no-build-isolation -w /wheel . \
  && /build/bin/pip --python /opt/nvmed/bin/python install --no-cache-dir --no-deps --no-index /wheel/nvmed-*.whl
 
