@@ -49,7 +49,12 @@ def main() -> None:
         (again,) = work.glob("*.whl")
         assert names(again) == names(wheel), "the sdist builds another wheel"
         contents = {name for name, _ in names(wheel)}
-        for needed in ("nvmed/py.typed", "nvmedctl/py.typed", "nvmed_fleet/py.typed", "nvmed/security/passthru-rules.toml"):
+        for needed in (
+            "nvmed/py.typed",
+            "nvmedctl/py.typed",
+            "nvmed_fleet/py.typed",
+            "nvmed/security/passthru-rules.toml",
+        ):
             assert needed in contents, f"the wheel lacks {needed}"
 
         venv.create(work / "venv", symlinks=True)
