@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
+from nvmedctl.cli.exit_codes import EXIT_HELP
 
 from nvmed import __version__
-from nvmed_fleet.cli.failures import EXIT_HELP
 from nvmed_fleet.cli.hosts import hosts
 
 

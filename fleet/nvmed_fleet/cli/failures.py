@@ -14,8 +14,6 @@ from nvmedctl.cli import failures
 from nvmed.errors import NvmedError
 from nvmed_fleet import errors
 
-EXIT_HELP = failures.EXIT_HELP
-
 
 def run(function: Callable[..., Awaitable[int | None]]) -> Callable[..., None]:
     """Make an async function the body of a command: its result is the exit code, 0 for None."""
