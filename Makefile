@@ -79,7 +79,7 @@ format: setup ## Format the code and the contract, mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
 
-LINTS := lint-code lint-types lint-proto lint-docs lint-shell
+LINTS := lint-code lint-imports lint-types lint-proto lint-docs lint-shell
 
 .PHONY: lint $(LINTS)
 lint: $(LINTS) ## Everything that can be checked without running it
@@ -87,6 +87,9 @@ lint: $(LINTS) ## Everything that can be checked without running it
 lint-code: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-imports: setup
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 
 lint-types: setup
 	$(BIN)/mypy
