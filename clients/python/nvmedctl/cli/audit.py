@@ -12,7 +12,8 @@ from nvmed.audit_chain import Position
 from nvmed.audit_chain import verify as verify_files
 from nvmed.reasons import Reason, error
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
+from nvmedctl.cli.session import Session
 
 DIRECTORY = Path("/var/lib/nvmed/audit")
 LISTED = 100

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import click
 
 from nvmed import malloc
-from nvmedctl.cli import render
-from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings, common_options
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-    from nvmedctl.client import Client
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What a command works with: a connected client, and where its result goes."""
-
-    client: Client
-    settings: Settings
-
-    def deadline_s(self, extra_ms: int) -> float:
-        """Deadline of a call that the daemon may take `extra_ms` longer for than for others."""
-        return (self.settings.timeout or CALL_TIMEOUT_S) + extra_ms / 1000
-
-    def show(self, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
-        """Print a result: `value` is its JSON, `view()` what people see."""
-        render.emit(self.settings.output, value, view)
+from nvmedctl.cli.settings import common_options
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., Awaitable[None]]], click.Command]:

@@ -8,7 +8,7 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.namespaces import namespaces
 from nvmedctl.cli.parameters import (
     DWORD,
@@ -19,6 +19,7 @@ from nvmedctl.cli.parameters import (
     request_id_option,
     seconds,
 )
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import size
 
 nsid_argument = click.argument("nsid", type=DWORD)

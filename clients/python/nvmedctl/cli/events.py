@@ -9,8 +9,9 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option, node
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import names, size
 
 PREFIX = "EVENT_KIND_"

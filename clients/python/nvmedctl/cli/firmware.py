@@ -11,9 +11,10 @@ import nvmedctl
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.operations import follow
 from nvmedctl.cli.parameters import controller_argument, filter_option, options
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import label, names
 
 MODES = names("ACTIVATION_MODE_", "on-next-reset", "controller-reset", "subsystem-reset", "immediate")

@@ -8,9 +8,10 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.firmware import GATES, firmware
 from nvmedctl.cli.parameters import controller_argument, filter_option
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import size
 
 COLUMNS: render.Columns[pb.firmware.Image] = (

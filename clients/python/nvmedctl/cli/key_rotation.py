@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nvmedctl.cli import pb, render, secrets
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.firmware import run
 from nvmedctl.cli.keys import (
     change_of,
@@ -23,6 +23,7 @@ from nvmedctl.cli.keys import (
 )
 from nvmedctl.cli.parameters import options
 from nvmedctl.cli.secrets import source_options
+from nvmedctl.cli.session import Session
 
 CONNECTIONS: render.Columns[pb.key.RotateTlsKeyResponse.Connection] = (
     ("BEFORE", lambda c: c.previous_controller),

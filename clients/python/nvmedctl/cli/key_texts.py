@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from nvmedctl.cli import pb, secrets
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.keys import SERIAL, keyring_of, keys, where_options
 from nvmedctl.cli.secrets import HASHES, psk_options, source_options, target_options
+from nvmedctl.cli.session import Session
 
 SIZES = click.Choice(["32", "48", "64"])
 

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from nvmedctl.cli import pb, render, secrets
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import dry_run_option, integer, options, request_id_option
 from nvmedctl.cli.secrets import psk_options, source_options
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import names
 
 SERIAL = integer(2**31 - 1)

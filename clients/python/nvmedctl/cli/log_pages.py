@@ -9,9 +9,10 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.logs import logs
 from nvmedctl.cli.parameters import BYTE, DWORD, QWORD, controller_argument, integer, options, request_id_option
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import size
 
 field_options = options(

@@ -7,8 +7,9 @@ from typing import IO, Any
 import click
 
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import BYTE, DWORD, controller_argument, dry_run_option, options, request_id_option
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import label, names
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.drive_namespaces import REPORTS, nsid_argument, wait_options, waiting
 from nvmedctl.cli.firmware import run
 from nvmedctl.cli.namespaces import namespaces
@@ -22,6 +22,7 @@ from nvmedctl.cli.parameters import (
     seconds,
     size,
 )
+from nvmedctl.cli.session import Session
 
 ERASES = {"user-data": "SECURE_ERASE_USER_DATA", "crypto": "SECURE_ERASE_CRYPTOGRAPHIC"}
 

@@ -6,8 +6,9 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import label, size
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 import click
 
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import (
     BYTE,
     DWORD,
@@ -19,6 +19,7 @@ from nvmedctl.cli.parameters import (
     request_id_option,
     seconds,
 )
+from nvmedctl.cli.session import Session
 
 DWORDS = ("cdw2", "cdw3", "cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15")
 LINE_BYTES = 16

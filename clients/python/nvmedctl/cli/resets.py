@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from nvmedctl.cli import pb
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.controllers import controllers
 from nvmedctl.cli.firmware import gate_options, run
 from nvmedctl.cli.parameters import controller_argument
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.subsystems import subsystems
 
 acknowledge_option = click.option(

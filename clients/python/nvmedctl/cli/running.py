@@ -12,7 +12,7 @@ from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 from nvmedctl.address import Tls
 from nvmedctl.cli import failures
-from nvmedctl.cli.command import Session
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings
 from nvmedctl.client import Client
 

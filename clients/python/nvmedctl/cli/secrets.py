@@ -20,8 +20,8 @@ import click
 from nvmed.keys.secret import Secret
 from nvmed.reasons import invalid_field
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session
 from nvmedctl.cli.parameters import options
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import names
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
+from nvmedctl.cli.session import Session
 
 
 @click.group()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
+from nvmedctl.cli.session import Session
 
 COLUMNS: render.Columns[pb.resources.Subsystem] = (
     ("NAME", lambda s: s.name),

@@ -8,8 +8,9 @@ import click
 
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
-from nvmedctl.cli.command import Session, command
+from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import controller_argument
+from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import label, names, size
 
 SOURCES = names("TELEMETRY_SOURCE_", "host", "controller")
