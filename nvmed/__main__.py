@@ -155,8 +155,8 @@ def dev_ca(directory: Path, servers: tuple[str, ...], clients: tuple[str, ...]) 
         raise click.ClickException(exc.message) from None
 
 
-@main.command()
-@click.option("--nvme-tcp", metavar="ADDRESS:PORT", required=True, help="Where kernels connect; port 0 for a free one.")
+@main.group(invoke_without_command=True)
+@click.option("--nvme-tcp", metavar="ADDRESS:PORT", help="Where kernels connect; port 0 for a free one.")
 @click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="How many NVM subsystems.")
 @click.option(
     "--config",
@@ -165,8 +165,20 @@ def dev_ca(directory: Path, servers: tuple[str, ...], clients: tuple[str, ...]) 
 )
 @click.option("--paths", type=click.IntRange(1, 16), default=1, show_default=True, help="How many ports, from PORT on.")
 @click.option("--advertise-host", metavar="ADDRESS", help="What discovery tells hosts to connect to, behind NAT.")
-def simulator(nvme_tcp: str, drives: int, config: Path | None, paths: int, advertise_host: str | None) -> None:
-    """Serve simulated drives to other kernels over NVMe/TCP."""
+@click.pass_context
+def simulator(
+    context: click.Context,
+    nvme_tcp: str | None,
+    drives: int,
+    config: Path | None,
+    paths: int,
+    advertise_host: str | None,
+) -> None:
+    """Serve simulated drives to other kernels over NVMe/TCP, or whole simulated hosts: `farm`."""
+    if context.invoked_subcommand is not None:
+        return
+    if nvme_tcp is None:
+        raise click.UsageError("Missing option '--nvme-tcp', or the command `farm`.")
     from nvmed.simulator.nvme_tcp import load_drives, serve
 
     host, _, port = nvme_tcp.rpartition(":")
@@ -179,6 +191,43 @@ def simulator(nvme_tcp: str, drives: int, config: Path | None, paths: int, adver
         raise click.ClickException(exc.message) from None
     except OSError as exc:
         raise click.ClickException(f"{nvme_tcp}: {exc.strerror}") from None
+
+
+@simulator.command("farm")
+@click.option("--hosts", type=click.IntRange(1, 500), default=20, show_default=True, help="How many hosts.")
+@click.option("--state", type=_FOLDER, required=True, help="What the drives are and were told, and hosts.toml.")
+@click.option("--first", type=click.IntRange(1), default=1, show_default=True, help="Number of the first host.")
+@click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="Drives of each host.")
+@click.option("--racks", type=click.IntRange(1), default=6, show_default=True, help="Racks: failure domains of hosts.")
+@click.option("--revision", default="1.0.0", show_default=True, help="Firmware revision that new drives run.")
+@click.option(
+    "--tls-port",
+    type=click.IntRange(1024, 65000),
+    help="Ports of loopback from here on, and TLS, in the place of sockets.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="HOST=FAULT",
+    help="Something wrong with a host or its last "
+    "drive: absent, in-use, boot-device, refuse-image, refuse-activation, slow, kill-before-commit, "
+    "kill-after-commit, kill-after-reset.",
+)
+def farm(state: Path, faults: tuple[str, ...], **options: Any) -> None:  # fmt: skip
+    """Serve many hosts with simulated drives from one process, to try out what is done to a fleet.
+
+    What the drives are outlives the process; what they were told is in their logs.
+    """
+    from nvmed import farm as farms
+    from nvmed import logs
+
+    logs.configure("warning")
+    try:
+        wanted = farms.Farm(state, faults=farms.parse_faults(faults), **options)
+        asyncio.run(farms.run(wanted, lambda addresses: _say_ready((f"{len(addresses)} addresses of {state}",))))
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
 
 
 def _say_ready(addresses: tuple[str, ...]) -> None:

@@ -48,13 +48,14 @@ class FirmwareStore:
     """The firmware of a subsystem, shared by its controllers. Called with the subsystem's lock held.
 
     `slots` has the revision in each slot ("" for none), `active` the slot that runs, `pending` the one that a reset
-    activates (0: none), `revision` what runs: it may differ from `slots[active - 1]` once that was replaced.
+    activates (0: none), `waits_for` which reset, `revision` what runs: it may differ from `slots[active - 1]` once that
+    was replaced.
     """
 
     def __init__(self, spec: FirmwareSpec, model: str) -> None:
         self.spec = spec
         self._model = model
-        self._wanted: Activation | None = None
+        self.waits_for: Activation | None = None
         self.slots = list(spec.slots)
         self.active = spec.active_slot
         self.pending = 0
@@ -75,17 +76,17 @@ class FirmwareStore:
 
     def _reset(self, *kinds: Activation) -> None:
         self.download = Download()
-        if self.pending and self._wanted in kinds:
+        if self.pending and self.waits_for in kinds:
             self.activate(self.pending)
 
     def activate(self, slot: int) -> None:
         """Run what is in `slot`."""
-        self.active, self.pending, self._wanted = slot, 0, None
+        self.active, self.pending, self.waits_for = slot, 0, None
         self.revision = self.slots[slot - 1]
 
     def wait_for_reset(self, slot: int, kind: Activation) -> None:
         """Run what is in `slot` after the next reset of `kind`."""
-        self.pending, self._wanted = slot, kind
+        self.pending, self.waits_for = slot, kind
 
     # what the commands do
 
