@@ -116,7 +116,7 @@ class Admission:
         """Let the call begin: whoever it is may do this to that, and the request is sound."""
         call = self._call = self._identified_call()
         rule = rule_of(self._method)
-        call.resources = await self._control.resources.of(self._method, request, rule.resource_field)
+        call.resources = await self._control.resources.of(self._method, request, rule)
         call.require(rule.permission)
         validate(request)
         if is_audited(rule, request):

@@ -8,14 +8,18 @@ handler gets DEVICE_IDENTITY_CHANGED instead of a drive that nobody allowed. Ope
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory, nodes_meant
 from nvmed.errors import NvmedError
 from nvmed.nvme.host import NODE_NAME
 from nvmed.operations.manager import Manager
+from nvmed.preconditions.drives import subsystem_of
+from nvmed.rpc.wire import ReceivedChunk
 from nvmed.security.patterns import COLLECTIONS, HOST
+from nvmed.security.policy import Also, Rule
 
 OPERATIONS: Final = "operations/"
 
@@ -41,14 +45,18 @@ class Resources:
         self._inventory = inventory
         self._operations = operations
 
-    async def of(self, method: str, request: Any, field: str) -> Mapping[str, str]:
-        """What `request` is about: the names in its `field`, which may be nested or repeated, with the canonical ones.
+    async def of(self, method: str, request: Any, rule: Rule) -> Mapping[str, str]:
+        """What `request` is about: the names in the rule's field, with the canonical ones; then what it also touches.
 
         Without a name, it is the host. A name that does not exist stays as it is: whoever may not know that learns no
-        more than that they may not.
+        more than that they may not. What is also touched is told by what the request says of it.
         """
-        names = _values(request, field) if field else []
-        return {name or HOST: await self._canonical(method, name) for name in names or [""]}
+        names = _values(request, rule.resource_field) if rule.resource_field else []
+        found = {name or HOST: await self._canonical(method, name) for name in names or [""]}
+        for also in rule.also:
+            for asked, resource in await _TOUCHED[also](self._inventory, request, dict(found)):
+                found.setdefault(asked, resource)
+        return found
 
     async def canonical(self, name: str) -> str:
         """The canonical name of what `name` is, for no call: `host` for ""."""
@@ -75,6 +83,86 @@ class Resources:
             found = (await self._inventory.find(node)).device.resource_name
         nodes_meant.set({**nodes_meant.get({}), node: found})
         return found
+
+
+Touched = Iterable[tuple[str, str]]
+"""Resources that a call also touches: what the caller is told of each, and its canonical name."""
+
+Named = Mapping[str, str]
+"""What a request names: by the name that it has, the canonical one."""
+
+
+async def _by_identifier(inventory: Inventory, request: Any, named: Named) -> Touched:
+    wanted = set(request.controller_ids)
+    touched: list[tuple[str, str]] = []
+    async for asked, subsystem, family in _families(inventory, named):
+        touched += _told(asked, [one for one in family if one.node.controller_id in wanted])
+        if wanted - {one.node.controller_id for one in family}:
+            touched.append((f"controllers of the subsystem of {asked} that are not on this host", subsystem))
+    return touched
+
+
+async def _leading_to(inventory: Inventory, request: Any, named: Named) -> Touched:
+    touched: list[tuple[str, str]] = []
+    async for asked, _, family in _families(inventory, named):
+        touched += _told(asked, [one for one in family if _leads(one, request)])
+    return touched
+
+
+def _leads(device: Device, request: Any) -> bool:
+    """Whether a controller leads to the namespace of a request, or to any if it is about all."""
+    nsids = [namespace.nsid for namespace in device.node.namespaces]
+    return bool(nsids) if getattr(request, "all_namespaces", False) else request.nsid in nsids
+
+
+async def _same_subsystem(inventory: Inventory, request: Any, named: Named) -> Touched:
+    touched: list[tuple[str, str]] = []
+    async for asked, _, family in _families(inventory, named):
+        touched += _told(asked, family)
+    return touched
+
+
+async def _connected(inventory: Inventory, request: Any, named: Named) -> Touched:
+    ends = (request.host_nqn, request.subsystem_nqn)
+    devices = [one for one in await inventory.controllers() if (one.node.host_nqn, one.node.subsystem_nqn) == ends]
+    return [(f"the connection {one.node.node} to {request.subsystem_nqn}", one.resource_name) for one in devices]
+
+
+async def _image(inventory: Inventory, request: Any, named: Named) -> Touched:
+    return [(request.image, request.image)]
+
+
+async def _uploaded(inventory: Inventory, request: Any, named: Named) -> Touched:
+    if isinstance(request, ReceivedChunk) or not request.HasField("header"):
+        return []  # will be refused: a stream begins with its header
+    name = f"images/{request.header.sha256.hex()}"
+    return [(name, name)]
+
+
+_TOUCHED: Final[Mapping[Also, Callable[[Inventory, Any, Named], Awaitable[Touched]]]] = {
+    Also.CONTROLLER_IDS: _by_identifier,
+    Also.NAMESPACE: _leading_to,
+    Also.SUBSYSTEM: _same_subsystem,
+    Also.IMAGE: _image,
+    Also.UPLOADED: _uploaded,
+    Also.CONNECTIONS: _connected,
+}
+
+
+async def _families(inventory: Inventory, named: Named) -> AsyncIterator[tuple[str, str, Sequence[Device]]]:
+    """For each controller or subsystem that is named: its name in the request, the subsystem, all its controllers."""
+    devices = await inventory.controllers()
+    for asked, resource in named.items():
+        subsystems = {subsystem_of(one) for one in devices if resource in (one.resource_name, subsystem_of(one))}
+        for subsystem in subsystems:
+            yield asked, subsystem, [one for one in devices if subsystem_of(one) == subsystem]
+
+
+def _told(asked: str, devices: Collection[Device]) -> Touched:
+    return [
+        (f"controller {one.node.controller_id} ({one.node.node}) of the subsystem of {asked}", one.resource_name)
+        for one in devices
+    ]
 
 
 def _values(message: Any, path: str) -> list[str]:

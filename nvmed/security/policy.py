@@ -28,9 +28,26 @@ class Audit(Enum):
     """It shows key material."""
 
 
+@unique
+class Also(Enum):
+    """What a call touches beside the resource that its request names first; the value is the fields that say so."""
+
+    CONTROLLER_IDS = ("controller_ids",)
+    """The controllers of these identifiers; for those of another host, the subsystem."""
+    NAMESPACE = ("nsid", "all_namespaces")
+    """The controllers that lead to the namespace, or to any of the subsystem's."""
+    SUBSYSTEM = ()
+    """Every controller of the same subsystem: they share its firmware, and its reset."""
+    IMAGE = ("image",)
+    UPLOADED = ("header.sha256",)
+    """The image that the bytes will be."""
+    CONNECTIONS = ("host_nqn", "subsystem_nqn")
+    """The controllers that these two are connected by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a method needs: `permission`, over the resource in the request's `resource_field`.
+    """What a method needs: `permission`, over the resource in the request's `resource_field`, and over `also`.
 
     The field may be nested or repeated (`header.controller`, `controllers`: then over each of them), hold a resource
     name or a device node, and "" is the host. A method that changes something only sometimes is written down where it
@@ -40,6 +57,7 @@ class Rule:
     permission: str
     resource_field: str = ""
     audit: Audit = Audit.NO
+    also: tuple[Also, ...] = ()
 
 
 READ_KEYS: Final = "keys.read"
@@ -62,17 +80,27 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.InventoryService/ListNamespaces": Rule("inventory.read", "parent"),
         "/nvmed.v1.InventoryService/GetNamespace": Rule("inventory.read", "name"),
         "/nvmed.v1.InventoryService/ResetController": Rule("inventory.reset", "name", Audit.CHANGE),
-        "/nvmed.v1.InventoryService/ResetSubsystem": Rule("inventory.reset", "name", Audit.CHANGE),
-        "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload", audit=Audit.CHANGE),
+        "/nvmed.v1.InventoryService/ResetSubsystem": Rule(
+            "inventory.reset", "name", Audit.CHANGE, also=(Also.SUBSYSTEM,)
+        ),
+        "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload", audit=Audit.CHANGE, also=(Also.UPLOADED,)),
         "/nvmed.v1.FirmwareService/GetUpload": Rule("firmware.upload", "name"),
         "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/ListImages": Rule("firmware.read"),
         "/nvmed.v1.FirmwareService/GetImage": Rule("firmware.read", "name"),
         "/nvmed.v1.FirmwareService/DeleteImage": Rule("firmware.upload", "name", Audit.CHANGE),
-        "/nvmed.v1.FirmwareService/DownloadFirmware": Rule("firmware.download", "header.controller", Audit.CHANGE),
-        "/nvmed.v1.FirmwareService/StageFirmware": Rule("firmware.stage", "controllers", Audit.CHANGE),
-        "/nvmed.v1.FirmwareService/ActivateFirmware": Rule("firmware.activate", "controller", Audit.CHANGE),
-        "/nvmed.v1.FirmwareService/RollbackFirmware": Rule("firmware.activate", "controller", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/DownloadFirmware": Rule(
+            "firmware.download", "header.controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)
+        ),
+        "/nvmed.v1.FirmwareService/StageFirmware": Rule(
+            "firmware.stage", "controllers", Audit.CHANGE, also=(Also.IMAGE, Also.SUBSYSTEM)
+        ),
+        "/nvmed.v1.FirmwareService/ActivateFirmware": Rule(
+            "firmware.activate", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)
+        ),
+        "/nvmed.v1.FirmwareService/RollbackFirmware": Rule(
+            "firmware.activate", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)
+        ),
         "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/GetFirmwareSlots": Rule("firmware.read", "controller"),
         "/nvmed.v1.FirmwareService/ListFirmwareHistory": Rule("firmware.read", "parent"),
@@ -103,11 +131,19 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.NamespaceService/ListAllocatedNamespaces": Rule("namespace.read", "controller"),
         "/nvmed.v1.NamespaceService/GetNamespaceIdentity": Rule("namespace.read", "controller"),
         "/nvmed.v1.NamespaceService/GetLogicalBlockSize": Rule("namespace.read", "controller"),
-        "/nvmed.v1.NamespaceService/AttachControllers": Rule("namespace.attach", "controller", Audit.CHANGE),
-        "/nvmed.v1.NamespaceService/DetachControllers": Rule("namespace.attach", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/AttachControllers": Rule(
+            "namespace.attach", "controller", Audit.CHANGE, also=(Also.CONTROLLER_IDS,)
+        ),
+        "/nvmed.v1.NamespaceService/DetachControllers": Rule(
+            "namespace.attach", "controller", Audit.CHANGE, also=(Also.CONTROLLER_IDS,)
+        ),
         "/nvmed.v1.NamespaceService/CreateNamespace": Rule("namespace.create", "controller", Audit.CHANGE),
-        "/nvmed.v1.NamespaceService/DeleteNamespace": Rule("namespace.delete", "controller", Audit.CHANGE),
-        "/nvmed.v1.NamespaceService/FormatNamespace": Rule("namespace.format", "controller", Audit.CHANGE),
+        "/nvmed.v1.NamespaceService/DeleteNamespace": Rule(
+            "namespace.delete", "controller", Audit.CHANGE, also=(Also.NAMESPACE,)
+        ),
+        "/nvmed.v1.NamespaceService/FormatNamespace": Rule(
+            "namespace.format", "controller", Audit.CHANGE, also=(Also.NAMESPACE,)
+        ),
         "/nvmed.v1.NamespaceService/RescanController": Rule("namespace.rescan", "controller", Audit.CHANGE),
         "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
         "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
@@ -124,8 +160,8 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.KeyService/InsertTlsKey": Rule("keys.write", audit=Audit.CHANGE),
         "/nvmed.v1.KeyService/ImportTlsKey": Rule("keys.write", audit=Audit.CHANGE),
         "/nvmed.v1.KeyService/RevokeTlsKey": Rule("keys.write", audit=Audit.CHANGE),
-        "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate", audit=Audit.CHANGE),
-        "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate", audit=Audit.CHANGE),
+        "/nvmed.v1.KeyService/RotateTlsKey": Rule("keys.rotate", audit=Audit.CHANGE, also=(Also.CONNECTIONS,)),
+        "/nvmed.v1.KeyService/RotateDhchapKey": Rule("keys.rotate", audit=Audit.CHANGE, also=(Also.CONNECTIONS,)),
         "/nvmed.v1.EventService/WatchEvents": Rule("events.read", "controller"),
         "/nvmed.v1.EventService/ListEvents": Rule("events.read"),
         "/grpc.health.v1.Health/Check": Rule("server.health"),
