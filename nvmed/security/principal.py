@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+from cryptography import x509
+
+from nvmed import limits
+from nvmed.errors import NvmedError
+from nvmed.reasons import Reason, error
 
 TLS_VERSION: Final = "TLSv1.3"
 
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,2040}")
-_DNS: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+"""RFC 3986's characters, behind a scheme."""
+_LABEL: Final = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DNS: Final = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+_PRINTABLE: Final = re.compile(r"[ -~]+")
+
+URI_BYTES_MAX: Final = 2048  # of a SPIFFE ID
+DNS_BYTES_MAX: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +56,51 @@ class Principal:
 
 
 def proven_by_certificate(auth_context: Mapping[str, Sequence[bytes]]) -> tuple[str, ...]:
-    """The identities in what gRPC says of a TLS connection: URIs first, then DNS names; none if it proved none.
+    """The identities in the certificate of a TLS connection: URIs first, then DNS names; raises UNKNOWN_PRINCIPAL.
 
-    Neither the common name nor `x509_subject_alternative_name` counts: the one is free text, the other mixes kinds, so
-    that an e-mail address could pass for a DNS name. Wildcards are for servers and identify nobody.
+    The certificate itself is read: gRPC's `peer_uri` and `peer_dns` end at a NUL, so that a name could pass for the
+    part before it, and `x509_subject_alternative_name` mixes kinds. Neither the common name nor any other kind counts.
     """
-    uris = [uri for value in auth_context.get("peer_uri", ()) if _URI.fullmatch(uri := value.decode("latin-1"))]
-    names = [name for value in auth_context.get("peer_dns", ()) if _DNS.fullmatch(name := value.decode("latin-1"))]
-    return tuple(dict.fromkeys([*(f"uri:{uri}" for uri in uris), *(f"dns:{name.lower()}" for name in names)]))
+    certificates = auth_context.get("x509_pem_cert", ())
+    if len(certificates) != 1:
+        raise _refused("there is none")
+    return _identities(certificates[0])
+
+
+@lru_cache(maxsize=1024)
+def _identities(pem: bytes) -> tuple[str, ...]:
+    """What a certificate says that its bearer is. One name that is not what its kind allows refuses all of them: who
+    could have that signed, could have had the others.
+    """
+    try:
+        extensions = x509.load_pem_x509_certificate(pem).extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise _refused("it has no subject alternative name") from None
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise _refused("its extensions cannot be read") from None
+    if len(names) > limits.IDENTITIES_MAX:
+        raise _refused(f"it has {len(names)} subject alternative names; at most {limits.IDENTITIES_MAX} are looked at")
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    hosts = names.get_values_for_type(x509.DNSName)
+    kinds = (
+        ("URI", uris, _URI, URI_BYTES_MAX),
+        ("DNS name", hosts, _DNS, DNS_BYTES_MAX),
+        ("e-mail address", names.get_values_for_type(x509.RFC822Name), _PRINTABLE, URI_BYTES_MAX),
+    )
+    for kind, values, allowed, bytes_max in kinds:
+        for value in values:
+            if len(value) > bytes_max or not allowed.fullmatch(value):
+                raise _refused(f"{value[:64]!a} among its subject alternative names is no {kind}")
+    servers = [host.lower() for host in hosts if not host.startswith("*")]  # wildcards identify nobody
+    found = tuple(dict.fromkeys([*(f"uri:{uri}" for uri in uris), *(f"dns:{host}" for host in servers)]))
+    if not found:
+        raise _refused("it needs a URI or a DNS name as subject alternative name")
+    return found
+
+
+def _refused(why: str) -> NvmedError:
+    return error(Reason.UNKNOWN_PRINCIPAL, f"the certificate identifies nobody: {why}")
 
 
 def is_outdated_tls(auth_context: Mapping[str, Sequence[bytes]]) -> bool:

@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from nvmed.audit_chain import decode, newest_first
 from nvmed.config import Binding, Policy
-from nvmed.security.dev_ca import Pair, make_authority
+from nvmed.security.dev_ca import CLIENT, Pair, issue, make_authority
 from nvmed.v1.admin_pb2 import GetServerInfoRequest, ServerInfo
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from tests.rpc.harness import reason_of
@@ -103,6 +103,25 @@ async def test_a_name_that_is_not_bound_may_nothing(daemon: TlsDaemon, names: li
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await info(daemon, daemon.pki.client(*names))
     assert reason_of(refused.value) == reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.DNSName("operator.example.org\0.evil.com"),
+        x509.UniformResourceIdentifier(f"{OPERATOR}\0evil"),
+        x509.UniformResourceIdentifier(f"http://evil.example.com\n{OPERATOR}"),
+    ],
+    ids=["DNS with NUL", "URI with NUL", "URI with newline"],
+)
+async def test_a_name_is_not_cut_to_what_is_bound(pki: Pki, name: x509.GeneralName) -> None:
+    """gRPC's `peer_dns` and `peer_uri` end at a NUL."""
+    bound = Binding(principals=(f"uri:{OPERATOR}", "dns:operator.example.org"), roles=("operator",))
+    async with serving_tls(pki, Policy(bindings=(bound,))) as daemon:
+        assert await code(daemon, pki.client("operator.example.org")) is grpc.StatusCode.OK
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await info(daemon, issue(pki.authority, "evil", [name], [CLIENT]))
+        assert reason_of(refused.value) == "UNKNOWN_PRINCIPAL"
 
 
 @pytest.mark.parametrize(
