@@ -1,4 +1,4 @@
-"""The daemon: picks the host it manages, opens the ways in, and stops in order."""
+"""The daemon: manages this machine's drives or simulated ones, opens its listeners, and stops in order."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
 def _listeners(
     components: Components, configured: Config, tls_credentials: Sequence[ListenerCredentials]
 ) -> Iterator[AbstractAsyncContextManager[str]]:
-    """The ways in, none of them open yet."""
+    """The configured listeners, none of them open yet."""
     listen = configured.listen
     for unix in listen.unix:
         yield unix_listener(components, unix)

@@ -9,7 +9,7 @@ CIPHERS = "GRPC_SSL_CIPHER_SUITES"
 NO_TLS_1_2 = "ECDHE-PSK-AES256-CBC-SHA"
 """gRPC has no switch for the version of TLS, and this list is of ciphers of TLS 1.2 alone: those of 1.3 are always
 offered. It may not be empty, so it has one that needs a key which both sides share and nobody has: TLS 1.2 then fails
-in the handshake. The guard of calls looks at the version once more, in case another gRPC reads this otherwise."""
+in the handshake. Admission of calls looks at the version once more, in case another gRPC reads this otherwise."""
 
 
 def prepare() -> None:

@@ -1,4 +1,4 @@
-"""A controller's own threads, so that a drive that hangs exhausts nothing but itself.
+"""A controller's own threads: a drive that hangs blocks those, and no other drive's.
 
 A thread inside an ioctl cannot be cancelled: Python cannot interrupt it and the kernel will not. So a lane never
 pretends. When the caller goes away its result is dropped, but the token it held comes back only when the thread does;

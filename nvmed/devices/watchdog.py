@@ -1,8 +1,8 @@
-"""systemd's watchdog, fed by the event loop for as long as a restart would mend nothing.
+"""systemd's watchdog: the event loop sends WATCHDOG=1 until only a restart of the daemon would help.
 
-A loop that is stuck feeds nobody. Beside that, the daemon is sound while every lane is (`Lane.fault`) and its own lanes
-answer: the thread that scans, the journal's and the spool's. A drive that hangs is no reason for a restart, which would
-not end the ioctl but would end everybody else's calls.
+A loop that is stuck sends nothing. Beside that, the daemon is sound while every lane is (`Lane.fault`) and its own
+lanes answer: the thread that scans, the journal's and the spool's. A drive that hangs is no reason for a restart, which
+would not end the ioctl but would end everybody else's calls.
 """
 
 from __future__ import annotations

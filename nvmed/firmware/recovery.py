@@ -27,7 +27,7 @@ HISTORY: Final = frozenset({*KINDS, RESET_CONTROLLER, RESET_SUBSYSTEM})
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Observed:
     """What a drive says now."""
 
     controller: str
@@ -35,17 +35,17 @@ class Truth:
     slots: FirmwareSlots
 
 
-Find = Callable[[str], Awaitable[Truth]]
-"""The truth about a controller, by its resource name."""
+Find = Callable[[str], Awaitable[Observed]]
+"""Asks a controller, by its resource name."""
 
 
 def reconcilers(drives: Drives) -> Mapping[str, Reconcile]:
     """How each kind is reconciled."""
 
-    async def truth(name: str) -> Truth:
+    async def observed(name: str) -> Observed:
         device = (await drives.inventory.find(name)).device
         async with device.open() as session:
-            return Truth(name, (await fresh_identity(session)).fr, await fresh_slots(session))
+            return Observed(name, (await fresh_identity(session)).fr, await fresh_slots(session))
 
     async def revision(name: str) -> str:
         await drives.inventory.controllers()
@@ -59,10 +59,10 @@ def reconcilers(drives: Drives) -> Mapping[str, Reconcile]:
     async def stage(case: Interrupted) -> Verdict:
         if case.steps[0].name == "stage_drives":
             return of_parts(case)
-        return staged(case, await truth(case.record.target))
+        return staged(case, await observed(case.record.target))
 
     async def activate(case: Interrupted) -> Verdict:
-        return activated(case, await truth(case.record.target))
+        return activated(case, await observed(case.record.target))
 
     async def reset(case: Interrupted) -> Verdict:
         return was_reset(case, await revision(case.record.target))
@@ -83,14 +83,14 @@ def reconcilers(drives: Drives) -> Mapping[str, Reconcile]:
 # -- staging
 
 
-def staged(case: Interrupted, truth: Truth) -> Verdict:
+def staged(case: Interrupted, observed: Observed) -> Verdict:
     """A staging of one drive: whether the slot holds what it held before, or the image."""
     step = case.steps[-1]
     if refusal := _refused(step):
         return Verdict(State.FAILED, failure=refusal)
     detail = step.detail
     slot, before = detail["slot"], [*detail["slots"]]
-    now = [*truth.slots.revisions]
+    now = [*observed.slots.revisions]
     held, held_before = now[slot - 1], before[slot - 1]
     others_changed = [number for number in range(1, 8) if number != slot and now[number - 1] != before[number - 1]]
     if others_changed:
@@ -105,21 +105,21 @@ def staged(case: Interrupted, truth: Truth) -> Verdict:
                 f"slot {slot} holds {held!r} and held {held_before!r} before, but nothing had been committed to it",
             )
         return Verdict(State.SAFE_TO_RETRY, f"nothing was committed; slot {slot} holds {held!r} as before")
-    return _committed(case, truth, held, held_before)
+    return _committed(case, observed, held, held_before)
 
 
-def _committed(case: Interrupted, truth: Truth, held: str, held_before: str) -> Verdict:
+def _committed(case: Interrupted, observed: Observed, held: str, held_before: str) -> Verdict:
     """A staging that was interrupted at its commit, or after it."""
     detail = case.steps[-1].detail
     slot, revision = detail["slot"], detail["slot_revision"]
     done = _succeeded(case.steps[-1])
     if (revision and held == revision) or (done and not revision and held):
         drive = {
-            "controller": truth.controller,
+            "controller": observed.controller,
             **outcome_field("STAGED"),
             "slot": slot,
             "slot_revision": held,
-            "running_revision": truth.revision,
+            "running_revision": observed.revision,
         }
         return Verdict(State.SUCCEEDED, result={"drives": [drive]})
     if done:
@@ -152,7 +152,7 @@ def of_parts(case: Interrupted) -> Verdict:
 # -- activating
 
 
-def activated(case: Interrupted, truth: Truth) -> Verdict:
+def activated(case: Interrupted, observed: Observed) -> Verdict:
     """An activation or rollback: what runs, and what waits for a reset."""
     intent = case.steps[0].detail  # the commit's; a reset may follow
     if refusal := _refused(case.steps[0]):
@@ -160,22 +160,23 @@ def activated(case: Interrupted, truth: Truth) -> Verdict:
     slot, mode = intent["slot"], Mode(intent["mode"])
     undoes = intent["active_slot"] == slot and intent["running_revision"] == intent["slot_revision"]
     result = {
-        "controller": truth.controller,
+        "controller": observed.controller,
         "slot": slot,
         "slot_revision": intent["slot_revision"],
         "previous_revision": intent["running_revision"],
-        "running_revision": truth.revision,
+        "running_revision": observed.revision,
     }
-    waits = truth.slots.next_slot == slot and truth.slots.active_slot != slot
-    runs = (truth.revision, truth.slots.active_slot) == (intent["slot_revision"], slot)
-    if runs and (not undoes or truth.slots.next_slot in (0, slot)):
+    waits = observed.slots.next_slot == slot and observed.slots.active_slot != slot
+    runs = (observed.revision, observed.slots.active_slot) == (intent["slot_revision"], slot)
+    if runs and (not undoes or observed.slots.next_slot in (0, slot)):
         return Verdict(State.SUCCEEDED, result={**result, **outcome_field("ACTIVATED")})
     was_committed = waits or _succeeded(case.steps[0])
-    unchanged = (truth.revision, truth.slots.active_slot) == (intent["running_revision"], intent["active_slot"])
+    unchanged = (observed.revision, observed.slots.active_slot) == (intent["running_revision"], intent["active_slot"])
     if not unchanged:
         return Verdict(
             State.NEEDS_ATTENTION,
-            f"{truth.revision!r} runs from slot {truth.slots.active_slot}; before, {intent['running_revision']!r} ran "
+            f"{observed.revision!r} runs from slot {observed.slots.active_slot}; before, "
+            f"{intent['running_revision']!r} ran "
             f"from slot {intent['active_slot']}, and {intent['slot_revision']!r} from slot {slot} should",
         )
     if was_committed and (mode in (Mode.ON_NEXT_RESET, Mode.IMMEDIATE) or _needs_more(case, mode)):
@@ -189,15 +190,15 @@ def activated(case: Interrupted, truth: Truth) -> Verdict:
             f"slot {slot} is committed and runs after the next reset, which this operation was to make and did not: "
             "reset the controller, or roll back",
         )
-    if truth.slots.next_slot == intent["next_slot"]:
-        caveat = "" if truth.slots.next_slot else ", nor any other; a few drives report none"
+    if observed.slots.next_slot == intent["next_slot"]:
+        caveat = "" if observed.slots.next_slot else ", nor any other; a few drives report none"
         return Verdict(
             State.SAFE_TO_RETRY,
-            f"{truth.revision!r} runs as before, and the drive reports no activation of slot {slot}{caveat}",
+            f"{observed.revision!r} runs as before, and the drive reports no activation of slot {slot}{caveat}",
         )
     return Verdict(
         State.NEEDS_ATTENTION,
-        f"slot {truth.slots.next_slot} runs after the next reset, which this operation did not ask for",
+        f"slot {observed.slots.next_slot} runs after the next reset, which this operation did not ask for",
     )
 
 

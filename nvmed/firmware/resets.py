@@ -1,4 +1,4 @@
-"""Resets of controllers and NVM subsystems, which close the loop that "needs reset" opens.
+"""Resets of controllers and NVM subsystems: committed firmware may need one before it runs.
 
 Everything above a drive stops while it is reset, so it takes an acknowledgement, and a drive in use is refused. After
 the reset the controller is looked up and identified anew: it may have another node, and it may be another one.

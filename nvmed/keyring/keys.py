@@ -22,7 +22,7 @@ from nvmed.preconditions.exclusion import Exclusion
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What KeyService stands on."""
+    """What KeyService is made of."""
 
     keyring: Keyring
     tls_rotations: TlsRotations

@@ -1,4 +1,4 @@
-"""What becomes of a rotation that a crash interrupted: finished, undone, or left to somebody who looks.
+"""What becomes of a rotation that a crash interrupted: finished, undone, or left to an administrator.
 
 The keyring in which it held its keys outlives the daemon (see `rotation_calls`), and sysfs says which key each
 connection uses. If all of them use the new one only the end is missing. If none does, keys are put back and nothing has

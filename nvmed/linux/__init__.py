@@ -1,1 +1,1 @@
-"""The kernel's edge: ioctl, keyctl, sysfs, uevent and systemd, wrapped thinly and without policy."""
+"""Thin wrappers, without policy, of the kernel's interfaces and systemd's: ioctl, keyctl, sysfs, uevent, sd_notify."""

@@ -1,4 +1,4 @@
-"""NVMe commands through ioctl (linux/nvme_ioctl.h): `LinuxTransport`, the kernel's side of the transport seam.
+"""NVMe commands through ioctl (linux/nvme_ioctl.h): `LinuxTransport` implements `Transport`.
 
 What was learnt about the kernel:
 

@@ -1,4 +1,4 @@
-"""NVMe controllers as sysfs shows them, and opening one: `LinuxHost`, the kernel's side of the host seam.
+"""NVMe controllers as sysfs shows them, and opening one: `LinuxHost` implements `Host`.
 
 Where the kernel (6.12) puts things, under /sys:
 

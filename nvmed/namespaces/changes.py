@@ -70,7 +70,7 @@ class Deletion:
     wait_ms: int
 
 
-class Family:
+class SubsystemControllers:
     """The controllers of a subsystem that are on this host."""
 
     def __init__(self, inventory: Inventory) -> None:
@@ -93,11 +93,11 @@ class Family:
 
 
 class Namespaces:
-    """Does it. Each kind of change has a check, which changes nothing, and a run, which begins with the same check."""
+    """Each kind of change has a check, which changes nothing, and a run, which begins with the same check."""
 
     def __init__(self, drives: Drives) -> None:
         self._drives = drives
-        self._family = Family(drives.inventory)
+        self._family = SubsystemControllers(drives.inventory)
 
     # -- attachment
 

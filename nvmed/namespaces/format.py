@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
-from nvmed.namespaces.changes import Family, refuse_in_use, submit
+from nvmed.namespaces.changes import SubsystemControllers, refuse_in_use, submit
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.layout import bit, bits
@@ -61,7 +61,7 @@ class Formats:
 
     def __init__(self, drives: Drives) -> None:
         self._drives = drives
-        self._family = Family(drives.inventory)
+        self._family = SubsystemControllers(drives.inventory)
 
     async def check(self, wanted: Formatting) -> Result:
         """What would be formatted, and to what; raises what keeps it from being."""

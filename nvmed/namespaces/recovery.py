@@ -12,7 +12,7 @@ from typing import Any, Final
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
-from nvmed.namespaces.changes import Family, report
+from nvmed.namespaces.changes import SubsystemControllers, report
 from nvmed.namespaces.format import remaining_percent
 from nvmed.nvme.namespace import AttachmentSelect
 from nvmed.operations.journal import State, Step
@@ -36,7 +36,7 @@ Judge = Callable[[Interrupted, Device, Session], Awaitable[Verdict]]
 
 def reconcilers(inventory: Inventory) -> Mapping[str, Reconcile]:
     """How each kind is reconciled."""
-    family = Family(inventory)
+    family = SubsystemControllers(inventory)
 
     async def attached(case: Interrupted, device: Device, session: Session) -> Verdict:
         return await _attachment(case, device, session, family, AttachmentSelect.ATTACH)
@@ -71,7 +71,7 @@ def reconcilers(inventory: Inventory) -> Mapping[str, Reconcile]:
 
 
 async def _attachment(
-    case: Interrupted, device: Device, session: Session, family: Family, select: AttachmentSelect
+    case: Interrupted, device: Device, session: Session, family: SubsystemControllers, select: AttachmentSelect
 ) -> Verdict:
     nsid, wanted = case.steps[0].detail["nsid"], set(case.steps[0].detail["controller_ids"])
     there = set(await namespaces.list_controllers(session, nsid))

@@ -1,7 +1,7 @@
-"""What a host shows of its NVMe controllers, and how to open one: fulfilled by `linux` (sysfs) and `simulator`.
+"""What a host shows of its NVMe controllers, and how to open one: implemented by `linux` (sysfs) and `simulator`.
 
-All values are what the kernel had read when the controller was last initialised; a fresh Identify is the truth
-about a drive, this is the truth about the host.
+All values are what the kernel read when the controller was last initialised: they say what the host knows. What the
+drive says now, only a new Identify tells.
 """
 
 from __future__ import annotations

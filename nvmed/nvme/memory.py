@@ -1,4 +1,4 @@
-"""Memory that a drive may write to: whole pages of 4 KiB that nothing else lives in.
+"""Memory that a drive may write to: whole pages of 4 KiB that hold nothing else.
 
 Some drives transfer multiples of 4 KiB whatever they were asked for. Where the kernel maps the caller's memory instead
 of copying, what comes after a smaller buffer is overwritten: programs crashed of it (libnvme#684, udisks#1152).

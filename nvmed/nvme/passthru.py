@@ -1,4 +1,4 @@
-"""Commands that somebody else made up: how much they transfer, whether they may change state, which nobody may send.
+"""Commands that a client composes: how much they transfer, whether they may change state, which nobody may send.
 
 What a command transfers stands in its own dwords, and a controller obeys those, not the length of the buffer: with a
 smaller buffer it writes over, or reads out, memory of the kernel behind it (CVE-2023-6238). The tables below are what

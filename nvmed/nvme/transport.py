@@ -1,6 +1,6 @@
-"""A command, its completion, and how to submit one: the seam between nvmed and whatever executes commands.
+"""A command, its completion, and how to submit one: the interface to whatever executes commands.
 
-`nvmed.linux` fulfils `Transport` with ioctls, `nvmed.simulator` with a controller in software; nothing above knows
+`nvmed.linux` implements `Transport` with ioctls, `nvmed.simulator` with a controller in software; nothing above knows
 which of them it has.
 """
 

@@ -1,4 +1,4 @@
-"""The way to the journal: one thread, and one sync of the disk for all who write at the same time.
+"""Calls of the journal from the event loop: one thread makes them, and syncs once for all that wait at the same time.
 
 Twenty-four drives that are staged together write their intents together. Each waits until its own is on disk, as if it
 were alone; but they share the sync, which is what takes the time.

@@ -1,4 +1,4 @@
-"""Commands that are passed through: found a drive for, judged, checked, and sent; as operations if they change it."""
+"""Commands that are passed through: allowed by a rule, checked and sent; as an operation if the drive may change."""
 
 from __future__ import annotations
 

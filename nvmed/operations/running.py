@@ -1,4 +1,4 @@
-"""An operation from the inside: what its function uses to say what it does, and to learn that it should stop."""
+"""What the function of an operation uses to record its steps, report progress and learn that it is cancelled."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Progress:
 
 
 class Running:
-    """One operation at work."""
+    """One operation while its function runs."""
 
     def __init__(self, record: Record, keeper: Keeper) -> None:
         self.record = record

@@ -9,7 +9,7 @@ from nvmed.reasons import Reason, error
 
 
 class Exclusion:
-    """Subsystems that somebody works on. Nobody waits: who comes second is told who is there."""
+    """Subsystems that an operation works on. Nobody waits: a second operation is refused, and told of the first."""
 
     def __init__(self) -> None:
         self._holders: dict[str, str] = {}

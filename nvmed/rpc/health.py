@@ -24,7 +24,7 @@ Status = int
 
 
 class Health(aio.HealthServicer):  # type: ignore[misc]  # the library has no types
-    """The library's, with List, which it lacks."""
+    """The servicer of grpcio-health-checking, with List, which it lacks."""
 
     def __init__(self) -> None:
         super().__init__()

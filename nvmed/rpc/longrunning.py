@@ -1,4 +1,4 @@
-"""How a method that returns an Operation does it: replay, check, or begin."""
+"""What a method that returns an Operation does: replays an earlier answer, only validates, or begins the operation."""
 
 from __future__ import annotations
 

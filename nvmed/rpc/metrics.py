@@ -45,7 +45,7 @@ Values = Iterator[tuple[tuple[str, ...], float]]
 
 
 class CallMetrics:
-    """Counts calls; told of each by its guard. Belongs to one event loop."""
+    """Counts calls; told of each by its admission. Belongs to one event loop."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._handled = Counter(

@@ -1,4 +1,4 @@
-"""One gRPC server per way in, all with the same services."""
+"""One gRPC server per listener, all with the same services."""
 
 from __future__ import annotations
 

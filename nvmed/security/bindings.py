@@ -1,4 +1,4 @@
-"""The policy in force: the roles that ship, the configuration's own roles, bindings and blocks, made ready to ask."""
+"""The policy in force: roles that ship, and the configuration's roles, bindings and blocks, compiled for lookups."""
 
 from __future__ import annotations
 

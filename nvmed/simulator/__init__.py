@@ -2,7 +2,8 @@
 
 Each floor imports those below it, never one above:
 
-    nvme_tcp, host            a target over NVMe/TCP; a host as a kernel shows it (Host)
+    nvme_tcp                  a target over NVMe/TCP
+    host, durable             a host as a kernel shows it (Host); a drive whose firmware outlives its process
     kernel, transport         what a kernel does by itself; an open device node (Transport)
     subsystem                 a drive of a DriveSpec, powered on
     controller                executes a command: latency, faults, journal, then the table's handler

@@ -47,7 +47,7 @@ def take_time(milliseconds: float, command: Command) -> None:
 
 
 class Action(Protocol):
-    """What a fault does to a command it strikes."""
+    """What a fault does to a command that it matches."""
 
     def before(self, controller: ControllerState, command: Command, data: Data) -> Completion | None:
         """Called before the command is executed; a completion is the answer instead of executing it."""

@@ -83,7 +83,7 @@ class _Plugged:
 
 
 class SimulatedHost:
-    """Fulfils `Host`. Thread-safe. `queue_limit_bytes` is the kernel's limit of a transfer, None for none."""
+    """Implements `Host`. Thread-safe. `queue_limit_bytes` is the kernel's limit of a transfer, None for none."""
 
     def __init__(
         self, subsystems: Iterable[Subsystem] = (), *, queue_limit_bytes: int | None = QUEUE_LIMIT_BYTES

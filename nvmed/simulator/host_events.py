@@ -16,7 +16,7 @@ Subscribe = Callable[[Callable[[Mapping[str, str]], None]], Callable[[], None]]
 
 
 class SimulatedEvents:
-    """Fulfils `HostEvents`. Made on the loop on which it is read; events may happen in any thread."""
+    """Implements `HostEvents`. Made on the loop on which it is read; events may happen in any thread."""
 
     def __init__(self, subscribe: Subscribe) -> None:
         self._loop = asyncio.get_running_loop()

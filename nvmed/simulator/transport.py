@@ -15,7 +15,7 @@ Route = Callable[[], Controller]
 
 
 class SimulatedTransport:
-    """Fulfils `Transport`. Thread-safe; latency and hanging are the submitting thread's.
+    """Implements `Transport`. Thread-safe; latency and hanging are the submitting thread's.
 
     `nsid` is the namespace of a namespace's node, None for a controller's; `sole_nsid` tells whether a controller has
     exactly one namespace, because only then its node takes I/O commands (nvme_dev_user_cmd); `rescan` is the host's.

@@ -1,4 +1,4 @@
-"""Events as they happen, over cuts and restarts of the daemon.
+"""Events as they happen, across disconnections and restarts of the daemon.
 
 async for message in client.watch_events(WatchEventsRequest(include_snapshot=True)):
     match message.WhichOneof("part"):

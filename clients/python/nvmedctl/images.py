@@ -1,4 +1,4 @@
-"""A firmware image from a file into a daemon's spool: sent once, taken up again after a cut where it is committed.
+"""Uploads a firmware image: each byte sent once, and resumed after a disconnection from what the daemon committed.
 
 The file is hashed first, because the hash is the image's name: a daemon that has it already answers at once. Reading
 the file happens in one worker thread.

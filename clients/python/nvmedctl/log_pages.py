@@ -1,6 +1,6 @@
-"""A log page received whole: every byte checked, begun again after a cut.
+"""A log page received whole: every byte checked, begun anew after a disconnection.
 
-A page has no generation that tells whether it changed meanwhile, so what arrived before a cut is not kept.
+A page has no generation that tells whether it changed meanwhile, so what arrived before a disconnection is not kept.
 """
 
 from __future__ import annotations

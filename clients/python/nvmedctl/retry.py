@@ -1,4 +1,4 @@
-"""When a broken stream is taken up again, and after how long."""
+"""When a stream that broke is resumed, and after how long."""
 
 from __future__ import annotations
 

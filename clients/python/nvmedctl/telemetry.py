@@ -1,4 +1,4 @@
-"""A telemetry log received whole: every byte checked, taken up again after a cut, begun again if the log changed.
+"""A telemetry log received whole: every byte checked, resumed after a disconnection, begun anew if the log changed.
 
 What arrives goes through one worker thread in order: while it hashes and writes one chunk, the next is received.
 """

@@ -1,1 +1,1 @@
-"""Values of the rooms below as messages of the contract, and back: a module for each kind of thing."""
+"""Values of the other packages as messages of the contract, and back: a module for each kind of thing."""

@@ -1,4 +1,4 @@
-"""Namespaces as the messages of the contract, and requests about them as what `operations` wants."""
+"""Namespaces as the messages of the contract, and requests about them as what `nvmed.namespaces` takes."""
 
 from __future__ import annotations
 

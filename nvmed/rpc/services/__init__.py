@@ -44,7 +44,7 @@ from nvmed.v1.telemetry_pb2_grpc import add_TelemetryServiceServicer_to_server
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What the services stand on, made by the daemon."""
+    """What the services are made of; the daemon makes it."""
 
     inventory: Inventory
     extended_telemetry: ExtendedTelemetry

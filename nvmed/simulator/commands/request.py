@@ -1,4 +1,4 @@
-"""A command on its way through the simulator."""
+"""A command and its buffers, as handlers get them."""
 
 from __future__ import annotations
 

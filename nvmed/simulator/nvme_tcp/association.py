@@ -1,7 +1,7 @@
-"""A host's hold on a controller: from the Connect of its admin queue until that connection ends (Base 2.0, 3.1.1).
+"""The association of a host with a controller: from Connect to the end of the admin queue (Base 2.0, 3.1.1).
 
 The association answers what belongs to the fabric (properties, Keep Alive, parked Asynchronous Event Requests, how
-many queues there are) and hands everything else to the controller it holds.
+many queues there are) and passes everything else to the controller.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Queue(Protocol):
 
 
 class Association:
-    """Lives in the event loop: only `_on_event` and `_on_change` are called for by other threads, and brought in.
+    """Belongs to one event loop, which also runs `_on_event` and `_on_change` for the threads that cause them.
 
     `ended` is called once, when the controller is free again.
     """

@@ -1,4 +1,4 @@
-"""The target: listens, and joins hosts with the controllers of the subsystems it exports.
+"""The target: listens, and connects hosts to the controllers of the subsystems that it exports.
 
 async with NvmeTcpTarget([Subsystem()], port=0) as target:
     ...  # nvme connect -t tcp -a 127.0.0.1 -s {target.port} -n {subsystem.nqn}

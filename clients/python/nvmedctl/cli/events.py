@@ -101,7 +101,7 @@ async def list_events(session: Session, filter_text: str) -> None:
 async def watch(
     session: Session, controller: str, kinds: tuple[str, ...], snapshot: bool, token: str, count: int | None
 ) -> None:
-    """Show what happens as it happens, until interrupted, over cuts and restarts of the daemon.
+    """Show what happens as it happens, until interrupted, across disconnections and restarts of the daemon.
 
     JSON: nvmed.v1.WatchEventsResponse, one in each line, heartbeats left out.
     """
