@@ -29,7 +29,7 @@ from nvmed.keyring import files as key_files
 from nvmed.keyring.files import KeySources
 from nvmed.keyring.keys import Keys
 from nvmed.keyring.paths import Fabrics
-from nvmed.linux import systemd
+from nvmed.linux import machine, systemd
 from nvmed.namespaces import recovery as namespace_reconcile
 from nvmed.nvme.host import Host
 from nvmed.operations.journal import Journal
@@ -48,6 +48,7 @@ from nvmed.rpc.metrics_http import metrics_listener
 from nvmed.rpc.operation_audit import OperationAudit
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.services import Components
+from nvmed.rpc.services.admin import HostIdentity
 from nvmed.rpc.throttle import Throttle
 from nvmed.security.audit import Audit, auditing
 from nvmed.security.bindings import Policy, make_policy
@@ -115,12 +116,13 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
     )
     sampler = Sampler(inventory, configured.metrics.sample_interval_s)
     metrics = Metrics(inventory, operations, sampler)
+    digests = RequestDigests(state_dir)
     return Components(
         inventory=inventory,
         extended_telemetry=extended,
         operations=operations,
         keys=keys,
-        digests=RequestDigests(state_dir),
+        digests=digests,
         spool=spool,
         firmware=Firmware(drives, operations, spool, RulesFiles(_path(configured.firmware.rules))),
         resets=Resets(drives),
@@ -133,8 +135,18 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
             policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits)
         ),
         audit_reader=Lane("audit-reader", threads=2),
+        identity=_identity(configured, digests),
         simulated=configured.host.simulate > 0,
     )
+
+
+def _identity(configured: Config, digests: RequestDigests) -> HostIdentity:
+    """This installation; many simulated hosts may share a machine, and each has a state directory of its own."""
+    if configured.host.simulate:
+        return HostIdentity(str(machine.as_uuid(digests.keyed(machine.NVMED.bytes))), "")
+    found = machine.machine_id()
+    host_id = machine.application_id(found) if found else machine.as_uuid(digests.keyed(machine.NVMED.bytes))
+    return HostIdentity(str(host_id), machine.host_nqn())
 
 
 def _make_events(host: Host, configured: Config, inventory: Inventory, operations: Manager, keys: Keys) -> EventSources:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, unique
+from typing import Final
 
 from nvmed.errors import (
     Aborted,
@@ -286,13 +287,13 @@ class Reason(Enum):
     OPERATION_UNCERTAIN = (
         FailedPrecondition,
         "The daemon stopped while it did this, and what became of the drive has to be looked at.",
-        "The operation's metadata says what was found; examine the drive before anything else is done to it.",
+        "`next_step` of the operation's metadata says what to look at before anything else is done to the drive.",
     )
     OPERATION_CANCELLED = Cancelled, "The operation was cancelled before it changed anything more.", "Nothing to do."
     SUBSYSTEM_BUSY = (
         Unavailable,
         "Another operation works on the same NVM subsystem.",
-        "Wait for the operation that the message names.",
+        "Try again after the delay given, with a new request_id, or wait for the operation that the message names.",
     )
     STATE_IN_USE = (
         AlreadyExists,
@@ -310,7 +311,7 @@ class Reason(Enum):
     IMAGE_IN_USE = (
         FailedPrecondition,
         "An operation uses the image.",
-        "Wait for it, or cancel it: ListOperations shows it.",
+        "Try again once it has ended, or cancel it: the message names it.",
     )
     IMAGE_REJECTED = (
         InvalidArgument,
@@ -330,7 +331,7 @@ class Reason(Enum):
     UPLOAD_BUSY = (
         Aborted,
         "Another call writes this upload.",
-        "Wait until it ends, then go on from GetUpload's committed_bytes.",
+        "Try again after the delay given, from GetUpload's committed_bytes on.",
     )
     SPOOL_FULL = (
         ResourceExhausted,
@@ -340,7 +341,7 @@ class Reason(Enum):
     GATE_FAILED = (
         FailedPrecondition,
         "A precondition does not hold, so nothing was changed.",
-        "Each violation names its gate and what to do; override_gates lists those that need not hold.",
+        "Each violation names its gate and what to do; the metadata's `transient` names those that pass by themselves.",
     )
     FIRMWARE_RULES_INVALID = (
         FailedPrecondition,
@@ -444,6 +445,17 @@ class Reason(Enum):
         self.remedy = remedy
 
 
+CONTENTION: Final = frozenset(
+    {Reason.DEVICE_BUSY, Reason.NVME_BUSY, Reason.SUBSYSTEM_BUSY, Reason.IMAGE_IN_USE, Reason.UPLOAD_BUSY}
+)
+"""Reasons that say nothing but that others are at work: each error says when to try again.
+
+They are UNAVAILABLE, but for the two of the spool: no reason ever changes its code.
+"""
+
+CONTENTION_RETRY_MS: Final = 1_000
+
+
 def error(
     reason: Reason,
     message: str = "",
@@ -456,6 +468,8 @@ def error(
     **metadata: object,
 ) -> NvmedError:
     """The error of `reason`, of the class that the table gives; `metadata` holds the dynamic parts of `message`."""
+    if retry_delay_ms is None and reason in CONTENTION:
+        retry_delay_ms = CONTENTION_RETRY_MS
     return reason.cls(
         reason.name,
         message or reason.meaning,

@@ -220,7 +220,6 @@ class Lane:
             raise error(
                 Reason.DEVICE_BUSY,
                 f"{self.name}: {self._waiting_max} calls are waiting for this drive already",
-                retry_delay_ms=1_000,
                 controller=self.name,
                 limit=self._waiting_max,
             )

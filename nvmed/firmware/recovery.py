@@ -189,6 +189,7 @@ def activated(case: Interrupted, observed: Observed) -> Verdict:
             State.NEEDS_ATTENTION,
             f"slot {slot} is committed and runs after the next reset, which this operation was to make and did not: "
             "reset the controller, or roll back",
+            next_step="RESET",
         )
     if observed.slots.next_slot == intent["next_slot"]:
         caveat = "" if observed.slots.next_slot else ", nor any other; a few drives report none"

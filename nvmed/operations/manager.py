@@ -74,12 +74,14 @@ class Verdict:
     """How an operation that did not end has ended.
 
     `result` goes with SUCCEEDED, `message` with the rest; `failure` is a saved error that is truer than a new one.
+    `next_step` is the contract's NextStep where it is known better than by the operation's kind.
     """
 
     state: State
     message: str = ""
     result: Result | None = None
     failure: Mapping[str, Any] | None = None
+    next_step: str = ""
 
 
 class OperationListener(Protocol):
@@ -406,4 +408,7 @@ def _same_request(found: Record, kind: str, digest: bytes) -> None:
 
 def _interrupted(record: Record, verdict: Verdict) -> NvmedError:
     reason = Reason.OPERATION_INTERRUPTED if verdict.state is State.SAFE_TO_RETRY else Reason.OPERATION_UNCERTAIN
-    return error(reason, f"{record.kind} of {record.target}: {verdict.message}", operation=record.id)
+    failed = error(reason, f"{record.kind} of {record.target}: {verdict.message}", operation=record.id)
+    if verdict.next_step:
+        failed.metadata["next_step"] = verdict.next_step
+    return failed

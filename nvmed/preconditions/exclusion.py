@@ -27,7 +27,6 @@ class Exclusion:
                 f"{subsystem} is being worked on by {other}; wait for it",
                 subsystem=subsystem,
                 holder=other,
-                retry_delay_ms=1_000,
             )
         self._holders[subsystem] = holder
         try:

@@ -102,10 +102,12 @@ Check = Callable[[DriveState, Wanted], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A row of the table; only an overridable gate may be left out by a request."""
+    """A row of the table; only an overridable gate may be left out by a request, and only a transient one holds later
+    without anybody's doing."""
 
     check: Check
     overridable: bool = False
+    transient: bool = False
 
 
 def _holds(description: str) -> Answer:
@@ -305,7 +307,7 @@ GATES: Final[Mapping[str, Gate]] = {
     "IMAGE_LISTED": Gate(_image_listed, overridable=True),
     "BOOT_DEVICE": Gate(_boot_device, overridable=True),
     "IN_USE": Gate(_in_use, overridable=True),
-    "SUBSYSTEM_BUSY": Gate(_subsystem_busy),
+    "SUBSYSTEM_BUSY": Gate(_subsystem_busy, transient=True),
     "LIVE_ACTIVATION": Gate(_live_activation, overridable=True),
     "DISRUPTION_ACKNOWLEDGED": Gate(_disruption_acknowledged),
 }
@@ -341,19 +343,26 @@ def _evaluate(name: str, drive: DriveState, wanted: Wanted) -> GateResult:
 
 
 def refuse(results: Iterable[GateResult]) -> None:
-    """Raise GATE_FAILED, which names every gate that is violated, if one is; and, in `holding`, those that are not."""
+    """Raise GATE_FAILED, which names every gate that is violated, if one is; SUBSYSTEM_BUSY if waiting is all it needs.
+
+    The metadata has the names of those that are not violated (`holding`), and of the violated ones that will hold
+    without anybody's doing (`transient`).
+    """
     everything = tuple(results)
     violated = [result for result in everything if result.found is Found.VIOLATED]
-    if violated:
-        names = {result.gate for result in violated}
-        raise error(
-            Reason.GATE_FAILED,
-            "; ".join(f"{result.controller}: {result.gate}: {result.description}" for result in violated[:8])
-            + (f"; and {len(violated) - 8} more" if len(violated) > 8 else ""),
-            gates=[GateViolation(result.gate, result.controller, result.description) for result in violated],
-            gate=violated[0].gate,
-            holding=", ".join(dict.fromkeys(result.gate for result in everything if result.gate not in names)),
-        )
+    if not violated:
+        return
+    names = dict.fromkeys(result.gate for result in violated)
+    transient = [name for name in names if GATES[name].transient]
+    raise error(
+        Reason.SUBSYSTEM_BUSY if len(transient) == len(names) else Reason.GATE_FAILED,
+        "; ".join(f"{result.controller}: {result.gate}: {result.description}" for result in violated[:8])
+        + (f"; and {len(violated) - 8} more" if len(violated) > 8 else ""),
+        gates=[GateViolation(result.gate, result.controller, result.description) for result in violated],
+        gate=violated[0].gate,
+        holding=", ".join(dict.fromkeys(result.gate for result in everything if result.gate not in names)),
+        transient=", ".join(transient),
+    )
 
 
 def check_overrides(names: Iterable[str]) -> frozenset[str]:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/admin.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xf7\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x16\n\x0ekernel_release\x18\x03 \x01(\t\x12\x11\n\thost_name\x18\x04 \x01(\t\x12\x11\n\tsimulated\x18\x05 \x01(\x08\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12\x30\n\x06limits\x18\x07 \x03(\x0b\x32 .nvmed.v1.ServerInfo.LimitsEntry\x12\x11\n\tprincipal\x18\x08 \x01(\t\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x12\n\x10GetPolicyRequest\"\x83\x03\n\x06Policy\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12$\n\x05roles\x18\x02 \x03(\x0b\x32\x15.nvmed.v1.Policy.Role\x12*\n\x08\x62indings\x18\x03 \x03(\x0b\x32\x18.nvmed.v1.Policy.Binding\x12\x0f\n\x07\x62locked\x18\x04 \x03(\t\x12(\n\x07methods\x18\x05 \x03(\x0b\x32\x17.nvmed.v1.Policy.Method\x1a:\n\x04Role\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07shipped\x18\x02 \x01(\x08\x12\x13\n\x0bpermissions\x18\x03 \x03(\t\x1aM\n\x07\x42inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nprincipals\x18\x02 \x03(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12\x11\n\tresources\x18\x04 \x03(\t\x1aS\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\x12\x16\n\x0eresource_field\x18\x03 \x01(\t\x12\x0f\n\x07\x61udited\x18\x04 \x01(\x08\"a\n\x15TestPermissionRequest\x12\x12\n\nprincipals\x18\x01 \x03(\t\x12\x12\n\npermission\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x96\x01\n\x16TestPermissionResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\x12\x0f\n\x07\x62inding\x18\x05 \x01(\t\x12\x0c\n\x04role\x18\x06 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x07 \x01(\t\"\x80\x01\n\x17ListAuditRecordsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\x18ListAuditRecordsResponse\x12,\n\raudit_records\x18\x01 \x03(\x0b\x32\x15.nvmed.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf1\x04\n\x0b\x41uditRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05\x65vent\x18\x04 \x01(\x0e\x32\x1b.nvmed.v1.AuditRecord.Event\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0c\n\x04peer\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x11\n\tresources\x18\t \x03(\t\x12\x11\n\toperation\x18\n \x01(\t\x12\x0c\n\x04\x63ode\x18\x0b \x01(\t\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\x12\x12\n\nparameters\x18\x0e \x01(\t\x12\x15\n\rprevious_hash\x18\x0f \x01(\t\x12\x0c\n\x04hash\x18\x10 \x01(\t\"\x98\x02\n\x05\x45vent\x12\x15\n\x11\x45VENT_UNSPECIFIED\x10\x00\x12\x11\n\rEVENT_ATTEMPT\x10\x01\x12\x11\n\rEVENT_OUTCOME\x10\x02\x12\x10\n\x0c\x45VENT_DENIAL\x10\x03\x12\x19\n\x15\x45VENT_OPERATION_BEGAN\x10\x04\x12\x19\n\x15\x45VENT_OPERATION_ENDED\x10\x05\x12\x11\n\rEVENT_STARTED\x10\x06\x12\x11\n\rEVENT_STOPPED\x10\x07\x12\x12\n\x0e\x45VENT_RELOADED\x10\x08\x12\x18\n\x14\x45VENT_RELOAD_REFUSED\x10\t\x12\x11\n\rEVENT_REMOVED\x10\n\x12\x13\n\x0f\x45VENT_RECOVERED\x10\x0b\x12\x0e\n\nEVENT_LOST\x10\x0c\x32\xc0\x02\n\x0c\x41\x64minService\x12\x45\n\rGetServerInfo\x12\x1e.nvmed.v1.GetServerInfoRequest\x1a\x14.nvmed.v1.ServerInfo\x12\x39\n\tGetPolicy\x12\x1a.nvmed.v1.GetPolicyRequest\x1a\x10.nvmed.v1.Policy\x12S\n\x0eTestPermission\x12\x1f.nvmed.v1.TestPermissionRequest\x1a .nvmed.v1.TestPermissionResponse\x12Y\n\x10ListAuditRecords\x12!.nvmed.v1.ListAuditRecordsRequest\x1a\".nvmed.v1.ListAuditRecordsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/admin.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x9a\x02\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x14\n\x0c\x61pi_versions\x18\x02 \x03(\t\x12\x16\n\x0ekernel_release\x18\x03 \x01(\t\x12\x11\n\thost_name\x18\x04 \x01(\t\x12\x11\n\tsimulated\x18\x05 \x01(\x08\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12\x30\n\x06limits\x18\x07 \x03(\x0b\x32 .nvmed.v1.ServerInfo.LimitsEntry\x12\x11\n\tprincipal\x18\x08 \x01(\t\x12\x0f\n\x07host_id\x18\t \x01(\t\x12\x10\n\x08host_nqn\x18\n \x01(\t\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x12\n\x10GetPolicyRequest\"\x83\x03\n\x06Policy\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12$\n\x05roles\x18\x02 \x03(\x0b\x32\x15.nvmed.v1.Policy.Role\x12*\n\x08\x62indings\x18\x03 \x03(\x0b\x32\x18.nvmed.v1.Policy.Binding\x12\x0f\n\x07\x62locked\x18\x04 \x03(\t\x12(\n\x07methods\x18\x05 \x03(\x0b\x32\x17.nvmed.v1.Policy.Method\x1a:\n\x04Role\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07shipped\x18\x02 \x01(\x08\x12\x13\n\x0bpermissions\x18\x03 \x03(\t\x1aM\n\x07\x42inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nprincipals\x18\x02 \x03(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12\x11\n\tresources\x18\x04 \x03(\t\x1aS\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\x12\x16\n\x0eresource_field\x18\x03 \x01(\t\x12\x0f\n\x07\x61udited\x18\x04 \x01(\x08\"a\n\x15TestPermissionRequest\x12\x12\n\nprincipals\x18\x01 \x03(\t\x12\x12\n\npermission\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x96\x01\n\x16TestPermissionResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\x12\x0f\n\x07\x62inding\x18\x05 \x01(\t\x12\x0c\n\x04role\x18\x06 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x07 \x01(\t\"\x80\x01\n\x17ListAuditRecordsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\x18ListAuditRecordsResponse\x12,\n\raudit_records\x18\x01 \x03(\x0b\x32\x15.nvmed.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf1\x04\n\x0b\x41uditRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05\x65vent\x18\x04 \x01(\x0e\x32\x1b.nvmed.v1.AuditRecord.Event\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0c\n\x04peer\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x11\n\tresources\x18\t \x03(\t\x12\x11\n\toperation\x18\n \x01(\t\x12\x0c\n\x04\x63ode\x18\x0b \x01(\t\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\x0f\n\x07message\x18\r \x01(\t\x12\x12\n\nparameters\x18\x0e \x01(\t\x12\x15\n\rprevious_hash\x18\x0f \x01(\t\x12\x0c\n\x04hash\x18\x10 \x01(\t\"\x98\x02\n\x05\x45vent\x12\x15\n\x11\x45VENT_UNSPECIFIED\x10\x00\x12\x11\n\rEVENT_ATTEMPT\x10\x01\x12\x11\n\rEVENT_OUTCOME\x10\x02\x12\x10\n\x0c\x45VENT_DENIAL\x10\x03\x12\x19\n\x15\x45VENT_OPERATION_BEGAN\x10\x04\x12\x19\n\x15\x45VENT_OPERATION_ENDED\x10\x05\x12\x11\n\rEVENT_STARTED\x10\x06\x12\x11\n\rEVENT_STOPPED\x10\x07\x12\x12\n\x0e\x45VENT_RELOADED\x10\x08\x12\x18\n\x14\x45VENT_RELOAD_REFUSED\x10\t\x12\x11\n\rEVENT_REMOVED\x10\n\x12\x13\n\x0f\x45VENT_RECOVERED\x10\x0b\x12\x0e\n\nEVENT_LOST\x10\x0c\x32\xc0\x02\n\x0c\x41\x64minService\x12\x45\n\rGetServerInfo\x12\x1e.nvmed.v1.GetServerInfoRequest\x1a\x14.nvmed.v1.ServerInfo\x12\x39\n\tGetPolicy\x12\x1a.nvmed.v1.GetPolicyRequest\x1a\x10.nvmed.v1.Policy\x12S\n\x0eTestPermission\x12\x1f.nvmed.v1.TestPermissionRequest\x1a .nvmed.v1.TestPermissionResponse\x12Y\n\x10ListAuditRecords\x12!.nvmed.v1.ListAuditRecordsRequest\x1a\".nvmed.v1.ListAuditRecordsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,31 +38,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=67
   _globals['_GETSERVERINFOREQUEST']._serialized_end=89
   _globals['_SERVERINFO']._serialized_start=92
-  _globals['_SERVERINFO']._serialized_end=339
-  _globals['_SERVERINFO_LIMITSENTRY']._serialized_start=294
-  _globals['_SERVERINFO_LIMITSENTRY']._serialized_end=339
-  _globals['_GETPOLICYREQUEST']._serialized_start=341
-  _globals['_GETPOLICYREQUEST']._serialized_end=359
-  _globals['_POLICY']._serialized_start=362
-  _globals['_POLICY']._serialized_end=749
-  _globals['_POLICY_ROLE']._serialized_start=527
-  _globals['_POLICY_ROLE']._serialized_end=585
-  _globals['_POLICY_BINDING']._serialized_start=587
-  _globals['_POLICY_BINDING']._serialized_end=664
-  _globals['_POLICY_METHOD']._serialized_start=666
-  _globals['_POLICY_METHOD']._serialized_end=749
-  _globals['_TESTPERMISSIONREQUEST']._serialized_start=751
-  _globals['_TESTPERMISSIONREQUEST']._serialized_end=848
-  _globals['_TESTPERMISSIONRESPONSE']._serialized_start=851
-  _globals['_TESTPERMISSIONRESPONSE']._serialized_end=1001
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_start=1004
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_end=1132
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_start=1134
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_end=1231
-  _globals['_AUDITRECORD']._serialized_start=1234
-  _globals['_AUDITRECORD']._serialized_end=1859
-  _globals['_AUDITRECORD_EVENT']._serialized_start=1579
-  _globals['_AUDITRECORD_EVENT']._serialized_end=1859
-  _globals['_ADMINSERVICE']._serialized_start=1862
-  _globals['_ADMINSERVICE']._serialized_end=2182
+  _globals['_SERVERINFO']._serialized_end=374
+  _globals['_SERVERINFO_LIMITSENTRY']._serialized_start=329
+  _globals['_SERVERINFO_LIMITSENTRY']._serialized_end=374
+  _globals['_GETPOLICYREQUEST']._serialized_start=376
+  _globals['_GETPOLICYREQUEST']._serialized_end=394
+  _globals['_POLICY']._serialized_start=397
+  _globals['_POLICY']._serialized_end=784
+  _globals['_POLICY_ROLE']._serialized_start=562
+  _globals['_POLICY_ROLE']._serialized_end=620
+  _globals['_POLICY_BINDING']._serialized_start=622
+  _globals['_POLICY_BINDING']._serialized_end=699
+  _globals['_POLICY_METHOD']._serialized_start=701
+  _globals['_POLICY_METHOD']._serialized_end=784
+  _globals['_TESTPERMISSIONREQUEST']._serialized_start=786
+  _globals['_TESTPERMISSIONREQUEST']._serialized_end=883
+  _globals['_TESTPERMISSIONRESPONSE']._serialized_start=886
+  _globals['_TESTPERMISSIONRESPONSE']._serialized_end=1036
+  _globals['_LISTAUDITRECORDSREQUEST']._serialized_start=1039
+  _globals['_LISTAUDITRECORDSREQUEST']._serialized_end=1167
+  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_start=1169
+  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_end=1266
+  _globals['_AUDITRECORD']._serialized_start=1269
+  _globals['_AUDITRECORD']._serialized_end=1894
+  _globals['_AUDITRECORD_EVENT']._serialized_start=1614
+  _globals['_AUDITRECORD_EVENT']._serialized_end=1894
+  _globals['_ADMINSERVICE']._serialized_start=1897
+  _globals['_ADMINSERVICE']._serialized_end=2217
 # @@protoc_insertion_point(module_scope)

@@ -15,7 +15,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "api_versions", "kernel_release", "host_name", "simulated", "features", "limits", "principal")
+    __slots__ = ("version", "api_versions", "kernel_release", "host_name", "simulated", "features", "limits", "principal", "host_id", "host_nqn")
     class LimitsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class ServerInfo(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    HOST_ID_FIELD_NUMBER: _ClassVar[int]
+    HOST_NQN_FIELD_NUMBER: _ClassVar[int]
     version: str
     api_versions: _containers.RepeatedScalarFieldContainer[str]
     kernel_release: str
@@ -39,7 +41,9 @@ class ServerInfo(_message.Message):
     features: _containers.RepeatedScalarFieldContainer[str]
     limits: _containers.ScalarMap[str, int]
     principal: str
-    def __init__(self, version: _Optional[str] = ..., api_versions: _Optional[_Iterable[str]] = ..., kernel_release: _Optional[str] = ..., host_name: _Optional[str] = ..., simulated: _Optional[bool] = ..., features: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., principal: _Optional[str] = ...) -> None: ...
+    host_id: str
+    host_nqn: str
+    def __init__(self, version: _Optional[str] = ..., api_versions: _Optional[_Iterable[str]] = ..., kernel_release: _Optional[str] = ..., host_name: _Optional[str] = ..., simulated: _Optional[bool] = ..., features: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., principal: _Optional[str] = ..., host_id: _Optional[str] = ..., host_nqn: _Optional[str] = ...) -> None: ...
 
 class GetPolicyRequest(_message.Message):
     __slots__ = ()

@@ -197,6 +197,9 @@ class FirmwareServiceServicer:
 
     def RollbackFirmware(self, request, context):
         """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+
+        The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+        twice, by two callers, it goes back once. Without either it would go forth again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -74,7 +74,11 @@ class FirmwareServiceStub:
     operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
     """
     RollbackFirmware: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.RollbackFirmwareRequest, _operations_pb2.Operation]
-    """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse."""
+    """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+
+    The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+    twice, by two callers, it goes back once. Without either it would go forth again.
+    """
     GetFirmwareSlots: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]
@@ -127,7 +131,11 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
     """
     RollbackFirmware: _aio.UnaryUnaryMultiCallable[_firmware_pb2.RollbackFirmwareRequest, _operations_pb2.Operation]  # type: ignore[assignment]
-    """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse."""
+    """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+
+    The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+    twice, by two callers, it goes back once. Without either it would go forth again.
+    """
     GetFirmwareSlots: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]  # type: ignore[assignment]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _aio.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]  # type: ignore[assignment]
@@ -243,7 +251,11 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _firmware_pb2.RollbackFirmwareRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
-        """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse."""
+        """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+
+        The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+        twice, by two callers, it goes back once. Without either it would go forth again.
+        """
 
     @_abc_1.abstractmethod
     def GetFirmwareSlots(

@@ -70,7 +70,7 @@ class GateResult(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., state: _Optional[_Union[GateResult.State, str]] = ..., description: _Optional[str] = ...) -> None: ...
 
 class OperationMetadata(_message.Message):
-    __slots__ = ("method", "target", "principal", "request_id", "state", "phase", "bytes_done", "bytes_total", "bytes_per_second", "cancellable", "cancel_requested", "create_time", "update_time", "steps", "parts")
+    __slots__ = ("method", "target", "principal", "request_id", "state", "phase", "bytes_done", "bytes_total", "bytes_per_second", "cancellable", "cancel_requested", "create_time", "update_time", "steps", "parts", "next_step")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[OperationMetadata.State]
@@ -89,6 +89,22 @@ class OperationMetadata(_message.Message):
     STATE_CANCELLED: OperationMetadata.State
     STATE_SAFE_TO_RETRY: OperationMetadata.State
     STATE_NEEDS_ATTENTION: OperationMetadata.State
+    class NextStep(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        NEXT_STEP_UNSPECIFIED: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_REQUEST_AGAIN: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_CHECK_FIRMWARE: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_RESET: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_CHECK_NAMESPACES: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_CHECK_KEYS: _ClassVar[OperationMetadata.NextStep]
+        NEXT_STEP_CHECK_CONTROLLER: _ClassVar[OperationMetadata.NextStep]
+    NEXT_STEP_UNSPECIFIED: OperationMetadata.NextStep
+    NEXT_STEP_REQUEST_AGAIN: OperationMetadata.NextStep
+    NEXT_STEP_CHECK_FIRMWARE: OperationMetadata.NextStep
+    NEXT_STEP_RESET: OperationMetadata.NextStep
+    NEXT_STEP_CHECK_NAMESPACES: OperationMetadata.NextStep
+    NEXT_STEP_CHECK_KEYS: OperationMetadata.NextStep
+    NEXT_STEP_CHECK_CONTROLLER: OperationMetadata.NextStep
     class Step(_message.Message):
         __slots__ = ("name", "detail", "intend_time", "settle_time", "outcome", "failure_reason", "failure_message")
         class DetailEntry(_message.Message):
@@ -121,7 +137,7 @@ class OperationMetadata(_message.Message):
         failure_message: str
         def __init__(self, name: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ..., intend_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Mapping[str, str]] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...
     class Part(_message.Message):
-        __slots__ = ("operation", "target", "state", "phase", "bytes_done", "bytes_total", "failure_reason", "failure_message")
+        __slots__ = ("operation", "target", "state", "phase", "bytes_done", "bytes_total", "failure_reason", "failure_message", "next_step")
         OPERATION_FIELD_NUMBER: _ClassVar[int]
         TARGET_FIELD_NUMBER: _ClassVar[int]
         STATE_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +146,7 @@ class OperationMetadata(_message.Message):
         BYTES_TOTAL_FIELD_NUMBER: _ClassVar[int]
         FAILURE_REASON_FIELD_NUMBER: _ClassVar[int]
         FAILURE_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+        NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
         operation: str
         target: str
         state: OperationMetadata.State
@@ -138,7 +155,8 @@ class OperationMetadata(_message.Message):
         bytes_total: int
         failure_reason: str
         failure_message: str
-        def __init__(self, operation: _Optional[str] = ..., target: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...
+        next_step: OperationMetadata.NextStep
+        def __init__(self, operation: _Optional[str] = ..., target: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ..., next_step: _Optional[_Union[OperationMetadata.NextStep, str]] = ...) -> None: ...
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +172,7 @@ class OperationMetadata(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
     method: str
     target: str
     principal: str
@@ -169,4 +188,5 @@ class OperationMetadata(_message.Message):
     update_time: _timestamp_pb2.Timestamp
     steps: _containers.RepeatedCompositeFieldContainer[OperationMetadata.Step]
     parts: _containers.RepeatedCompositeFieldContainer[OperationMetadata.Part]
-    def __init__(self, method: _Optional[str] = ..., target: _Optional[str] = ..., principal: _Optional[str] = ..., request_id: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., cancellable: _Optional[bool] = ..., cancel_requested: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[OperationMetadata.Step, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[OperationMetadata.Part, _Mapping]]] = ...) -> None: ...
+    next_step: OperationMetadata.NextStep
+    def __init__(self, method: _Optional[str] = ..., target: _Optional[str] = ..., principal: _Optional[str] = ..., request_id: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., cancellable: _Optional[bool] = ..., cancel_requested: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[OperationMetadata.Step, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[OperationMetadata.Part, _Mapping]]] = ..., next_step: _Optional[_Union[OperationMetadata.NextStep, str]] = ...) -> None: ...

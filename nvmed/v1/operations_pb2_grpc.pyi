@@ -6,6 +6,11 @@ What google.longrunning.Operation carries for nvmed: its metadata, and what seve
 Everything that changes a drive is journalled: an intent before each step, its outcome after. So an operation is
 found by its name, with all of its steps, also after the daemon or the host went down in the middle of it. The
 standard service google.longrunning.Operations lists, gets, waits for and cancels operations.
+
+A `request_id` (AIP-155) makes a change happen once. It belongs to the principal that sent it. Repeat it where no
+answer came (the connection broke, the deadline passed): what it began is found, or done now. Once there was an answer
+it is used up, whatever the answer was: the same one answers the same again, errors as well, as long as the operation
+is remembered (24 hours at least). To try again after an error, or after SAFE_TO_RETRY, send a new one.
 """
 
 from collections import abc as _abc

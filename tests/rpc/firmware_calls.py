@@ -92,9 +92,10 @@ async def activate(daemon: Daemon, slot: int = 2, mode: str = "CONTROLLER_RESET"
     return await stub(daemon).ActivateFirmware(request)
 
 
-async def rollback(daemon: Daemon, mode: str = "CONTROLLER_RESET", **fields: Any) -> Operation:
-    """Begin to roll back; acknowledged, if nothing else is said."""
-    fields = {"controller": "nvme0", "acknowledge_disruption": True, **fields}
+async def rollback(daemon: Daemon, mode: str = "CONTROLLER_RESET", *, leaves: str = "", **fields: Any) -> Operation:
+    """Begin to roll back from the revision that it leaves, or to a slot; acknowledged, if nothing else is said."""
+    conditions = pb.FirmwarePreconditions(firmware_revision=leaves)
+    fields = {"controller": "nvme0", "acknowledge_disruption": True, "preconditions": conditions, **fields}
     request = pb.RollbackFirmwareRequest(activation_mode=f"ACTIVATION_MODE_{mode}", **fields)
     return await stub(daemon).RollbackFirmware(request)
 

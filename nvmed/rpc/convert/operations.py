@@ -18,6 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from nvmed.operations import failure
 from nvmed.operations.journal import Record, State, Step
 from nvmed.operations.running import Running
+from nvmed.reasons import CONTENTION, Reason
 from nvmed.rpc.errors import to_status
 from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operations_pb2
 
@@ -37,6 +38,20 @@ RESPONSES: Final[Mapping[str, type[Message]]] = {
     "nvmed.v1.NamespaceService/FormatNamespace": namespace_pb2.FormatNamespaceResponse,
 }
 """The response of every method that returns an Operation; a test holds that none is missing."""
+
+_PASSING: Final = frozenset({*(reason.name for reason in CONTENTION), Reason.AUDIT_UNAVAILABLE.name})
+"""Reasons of failed operations that changed nothing and may be asked for again as they are.
+
+Not those of a command that may have been executed, and not NVME_FAILED: what a drive that failed internally makes of
+the same command is not for a program to find out.
+"""
+
+_CHECKS: Final[Mapping[str, operations_pb2.OperationMetadata.NextStep]] = {
+    "FirmwareService": operations_pb2.OperationMetadata.NEXT_STEP_CHECK_FIRMWARE,
+    "NamespaceService": operations_pb2.OperationMetadata.NEXT_STEP_CHECK_NAMESPACES,
+    "KeyService": operations_pb2.OperationMetadata.NEXT_STEP_CHECK_KEYS,
+}
+"""Where to look after an operation of a service whose end is not known; for the rest, at the controller."""
 
 log: Final = structlog.get_logger("nvmed.rpc")
 
@@ -112,6 +127,7 @@ def metadata(
         update_time=timestamp(record.updated_ms),
         steps=[_step(step) for step in steps],
         parts=parts,
+        next_step=next_step(record),
     )
     if running is not None and record.state.is_open:
         progress = running.progress
@@ -133,11 +149,29 @@ def part(record: Record, running: Running | None) -> operations_pb2.OperationMet
         phase=record.phase,
         failure_reason=why.get("reason", ""),
         failure_message=why.get("message", ""),
+        next_step=next_step(record),
     )
     if running is not None and record.state.is_open:
         shown.phase = running.progress.phase or record.phase
         shown.bytes_done, shown.bytes_total = running.progress.bytes_done, running.progress.bytes_total
     return shown
+
+
+def next_step(record: Record) -> operations_pb2.OperationMetadata.NextStep:
+    """What is to be done after an operation, by how it ended."""
+    why = record.failure or {}
+    passes = record.state is State.FAILED and why.get("reason") in _PASSING
+    if passes or record.state is State.SAFE_TO_RETRY:
+        return operations_pb2.OperationMetadata.NEXT_STEP_REQUEST_AGAIN
+    if record.state is not State.NEEDS_ATTENTION:
+        return operations_pb2.OperationMetadata.NEXT_STEP_UNSPECIFIED
+    if named := why.get("metadata", {}).get("next_step"):
+        shown: operations_pb2.OperationMetadata.NextStep = getattr(
+            operations_pb2.OperationMetadata, f"NEXT_STEP_{named}"
+        )
+        return shown
+    service = record.kind.partition("/")[0].rpartition(".")[2]
+    return _CHECKS.get(service, operations_pb2.OperationMetadata.NEXT_STEP_CHECK_CONTROLLER)
 
 
 def state(record: Record) -> operations_pb2.OperationMetadata.State:

@@ -21,7 +21,7 @@ from nvmed.operations.request_digest import RequestDigests
 from nvmed.preconditions.drives import Drives
 from nvmed.rpc.admission import AdmissionControl
 from nvmed.rpc.metrics import Metrics
-from nvmed.rpc.services.admin import AdminService
+from nvmed.rpc.services.admin import AdminService, HostIdentity
 from nvmed.rpc.services.event import EventService
 from nvmed.rpc.services.firmware import FirmwareService
 from nvmed.rpc.services.inventory import InventoryService
@@ -61,6 +61,7 @@ class Components:
     metrics: Metrics
     admission: AdmissionControl
     audit_reader: Lane
+    identity: HostIdentity
     simulated: bool
 
     @property
@@ -75,7 +76,7 @@ Make = Callable[[Components], Any]
 SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
     (
         add_AdminServiceServicer_to_server,
-        lambda on: AdminService(on.admission, on.audit_reader, simulated=on.simulated),
+        lambda on: AdminService(on.admission, on.audit_reader, on.identity, simulated=on.simulated),
     ),
     (add_InventoryServiceServicer_to_server, lambda on: InventoryService(on.inventory, on.operations, on.resets)),
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -43,6 +44,14 @@ FEATURES: Final = (
 """What clients may rely on: append-only."""
 
 
+@dataclass(frozen=True, slots=True)
+class HostIdentity:
+    """What a fleet knows a host by: a UUID that stays with the installation, and its NQN or ""."""
+
+    host_id: str
+    host_nqn: str
+
+
 SCANNED_MAX: Final = 20_000
 """Records that are looked at for one page: where few pass the filter, the page has fewer."""
 
@@ -50,9 +59,12 @@ SCANNED_MAX: Final = 20_000
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
     """Tells about the daemon, who may do what with it, and what was done."""
 
-    def __init__(self, control: AdmissionControl, audit_reader: Lane, *, simulated: bool) -> None:
+    def __init__(
+        self, control: AdmissionControl, audit_reader: Lane, identity: HostIdentity, *, simulated: bool
+    ) -> None:
         self._control = control
         self._reader = audit_reader
+        self._identity = identity
         self._simulated = simulated
 
     async def GetServerInfo(self, request: admin_pb2.GetServerInfoRequest, context: Any) -> admin_pb2.ServerInfo:
@@ -66,6 +78,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             features=FEATURES,
             limits={**limits.PUBLISHED, **msgspec.structs.asdict(self._control.throttle.limits)},
             principal=current_call.get().principal.name,
+            host_id=self._identity.host_id,
+            host_nqn=self._identity.host_nqn,
         )
 
     async def GetPolicy(self, request: admin_pb2.GetPolicyRequest, context: Any) -> admin_pb2.Policy:

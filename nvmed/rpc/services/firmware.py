@@ -136,6 +136,12 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         return pb.ListFirmwareHistoryResponse(records=shown, next_page_token=token)
 
     async def _activate(self, request: Any, *, rollback: bool) -> longrunning.Operation:
+        if rollback and not (request.slot or request.preconditions.firmware_revision):
+            raise invalid_field(
+                "slot",
+                "give it, or preconditions.firmware_revision, the revision that is to be left: a rollback that names "
+                "neither would undo one that somebody else has made",
+            )
         if (known := await replayed(self._operations, request)) is not None:
             return known
         device = await self._device(request.controller)

@@ -49,7 +49,7 @@ async def test_an_update_from_stage_to_roll_back(uploaded: Daemon) -> None:
     )
     code, _, _ = await nvmedctl(uploaded, *firmware, "verify", "nvme0", "--revision", "2.0.0", "--slot", "2")
     assert code == 0
-    code, done, _ = await nvmedctl(uploaded, *firmware, "rollback", "nvme0", "--mode", "immediate", ACK)
+    code, done, _ = await nvmedctl(uploaded, *firmware, "rollback", "nvme0", "--slot", "1", "--mode", "immediate", ACK)
     assert (code, done["running_revision"]) == (0, "1.0.0")
     code, found, _ = await nvmedctl(uploaded, *firmware, "history", "nvme0")
     assert code == 0

@@ -57,7 +57,7 @@ async def test_an_update_from_a_file_to_the_running_drive(start_daemon: StartDae
     code, out, _ = await run(daemon, "firmware", "slots", "nvme0")
     assert rows(out.partition("\n\n")[2]) == [["1", "1.0.0", "-"], ["2", "2.0.0", "runs"], ["3", "-", "-"]]
     code, out, _ = await run(
-        daemon, "firmware", "rollback", "nvme0", "--mode", "controller-reset", "--acknowledge-disruption"
+        daemon, "firmware", "rollback", "nvme0", "--slot", "1", "--mode", "controller-reset", "--acknowledge-disruption"
     )
     assert (code, out) == (0, f"{A}: slot 1 (1.0.0) activated, 1.0.0 runs\n")
     code, out, _ = await run(daemon, "firmware", "history", "nvme0")
@@ -98,7 +98,9 @@ async def test_an_activation_and_a_reset_are_only_evaluated(pair: Daemon) -> Non
     assert code == 5
     assert {row[1] for row in rows(out) if row[2] == "VIOLATED"} == {"disruption-acknowledged"}
     assert len(rows(out)) == 11
-    code, out, err = await run(pair, "firmware", "rollback", "nvme0", "--mode", "on-next-reset", "--dry-run")
+    code, out, err = await run(
+        pair, "firmware", "rollback", "nvme0", "--expect-revision", "1.0.0", "--mode", "on-next-reset", "--dry-run"
+    )
     assert (code, len(rows(out)), err) == (0, 11, "")
     code, out, err = await run(pair, "controllers", "reset", "nvme0", "--acknowledge-disruption", "--dry-run")
     assert (code, {row[1] for row in rows(out)}) == (
@@ -164,7 +166,8 @@ async def test_what_needs_a_reset_says_which_and_gets_it(start_daemon: StartDaem
         (f"firmware stage nvme0 --image {SHA256} --request-id 7", 2, "INVALID_FIELD"),
         ("firmware activate nvme0 --slot 2 --mode on-next-reset", 5, "GATE_FAILED"),
         ("firmware activate nvme0 --slot 1 --mode on-next-reset --revision 9", 5, "GATE_FAILED"),
-        ("firmware rollback nvme0 --mode on-next-reset", 5, "GATE_FAILED"),
+        ("firmware rollback nvme0 --slot 2 --mode on-next-reset", 5, "GATE_FAILED"),
+        ("firmware rollback nvme0 --mode on-next-reset", 2, "INVALID_FIELD"),
         ("firmware verify nvme0 --revision 2.0.0", 5, "FIRMWARE_NOT_VERIFIED"),
         ("firmware slots nvme9", 3, "CONTROLLER_NOT_FOUND"),
         ("firmware history controllers/never-1", 3, "CONTROLLER_NOT_FOUND"),

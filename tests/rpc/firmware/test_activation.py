@@ -105,9 +105,9 @@ async def test_from_upload_to_verification_and_back(daemon: Daemon) -> None:
     daemon.drive().reset()
     verified = await succeeded(daemon, await verify(daemon, "2.0.0", 2), pb.VerifyFirmwareResponse)
     assert (verified.running_revision, verified.active_slot, verified.kernel_revision) == ("2.0.0", 2, "2.0.0")
-    back = await succeeded(daemon, await rollback(daemon), Response)
+    back = await succeeded(daemon, await rollback(daemon, leaves="2.0.0"), Response)
     assert (back.outcome, back.slot, back.running_revision) == (pb.FIRMWARE_OUTCOME_ACTIVATED, 1, "1.0.0")
-    again = await succeeded(daemon, await rollback(daemon), Response)
+    again = await succeeded(daemon, await rollback(daemon, leaves="1.0.0"), Response)
     assert (again.slot, again.running_revision) == (2, "2.0.0")
     history = await stub(daemon).ListFirmwareHistory(pb.ListFirmwareHistoryRequest(parent="nvme0"))
     rows = [
@@ -136,7 +136,8 @@ async def test_what_runs_already_is_current(start_daemon: StartDaemon) -> None:
 async def test_an_activation_that_waits_is_undone_by_a_rollback(start_daemon: StartDaemon) -> None:
     daemon = await start(start_daemon)
     await succeeded(daemon, await activate(daemon, 2, "ON_NEXT_RESET"), Response)
-    answer = await succeeded(daemon, await rollback(daemon, "ON_NEXT_RESET", acknowledge_disruption=False), Response)
+    undo = await rollback(daemon, "ON_NEXT_RESET", slot=1, acknowledge_disruption=False)
+    answer = await succeeded(daemon, undo, Response)
     assert (answer.slot, answer.outcome, answer.running_revision) == (1, pb.FIRMWARE_OUTCOME_ACTIVATED, "1.0.0")
     assert commits(daemon) == [(2, 2), (2, 1)]
     daemon.drive().reset()
@@ -149,7 +150,7 @@ async def test_an_activation_is_done_once(start_daemon: StartDaemon) -> None:
     done = await wait(daemon, await activate(daemon, request_id=again))
     assert await activate(daemon, request_id=again) == done
     await refused(CODE.INVALID_ARGUMENT, "REQUEST_ID_REUSED", activate(daemon, 1, request_id=again))
-    await refused(CODE.INVALID_ARGUMENT, "REQUEST_ID_REUSED", rollback(daemon, request_id=again))
+    await refused(CODE.INVALID_ARGUMENT, "REQUEST_ID_REUSED", rollback(daemon, slot=2, request_id=again))
     assert commits(daemon) == [(2, 2)]
     later = await start_daemon(state_dir=daemon.state_dir, host=daemon.host)
     assert await activate(later, request_id=again) == done
@@ -248,7 +249,7 @@ async def test_the_kernel_remembers_what_ran_before(start_daemon: StartDaemon) -
 
 async def test_a_drive_without_firmware_commands(start_daemon: StartDaemon) -> None:
     daemon = await start_daemon(small_drive(optional_admin_commands=0x2))
-    for begun in (await stage(daemon), await activate(daemon), await rollback(daemon)):
+    for begun in (await stage(daemon), await activate(daemon), await rollback(daemon, slot=1)):
         done = await wait(daemon, begun)
         assert await failed(daemon, done) == ("FAILED", "GATE_FAILED")
         assert "SUPPORTED" in done.error.message
@@ -272,14 +273,34 @@ async def test_verification_names_what_is_otherwise(daemon: Daemon) -> None:
 
 async def test_a_rollback_names_its_slot_or_finds_it(start_daemon: StartDaemon) -> None:
     daemon = await start(start_daemon, slots=("1.0.0", "2.0.0", "3.0.0"))
-    assert await failed(daemon, await rollback(daemon)) == ("FAILED", "GATE_FAILED")  # which one?
+    assert await failed(daemon, await rollback(daemon, leaves="1.0.0")) == ("FAILED", "GATE_FAILED")  # which one?
     answer = await succeeded(daemon, await rollback(daemon, slot=3), Response)
     assert answer.running_revision == "3.0.0"
-    assert (await succeeded(daemon, await rollback(daemon), Response)).running_revision == "1.0.0"
+    assert (await succeeded(daemon, await rollback(daemon, leaves="3.0.0"), Response)).running_revision == "1.0.0"
+
+
+@pytest.mark.parametrize("names", [{"slot": 1}, {"leaves": "2.0.0"}], ids=["slot", "revision"])
+async def test_two_who_roll_back_do_not_undo_each_other(start_daemon: StartDaemon, names: dict[str, Any]) -> None:
+    daemon = await start(start_daemon)
+    await succeeded(daemon, await activate(daemon), Response)
+    await succeeded(daemon, await rollback(daemon, **names), Response)
+    again = await wait(daemon, await rollback(daemon, **names))
+    assert (await slots(daemon)).running_revision == "1.0.0"
+    if "slot" in names:
+        assert unpacked(again, Response).outcome == pb.FIRMWARE_OUTCOME_ALREADY_CURRENT
+    else:
+        assert await failed(daemon, again) == ("FAILED", "GATE_FAILED")
+        assert "EXPECTED_REVISION: '1.0.0' runs" in again.error.message
+
+
+async def test_a_rollback_says_where_to_or_where_from(daemon: Daemon) -> None:
+    for validate_only in (False, True):
+        failure = await refused(CODE.INVALID_ARGUMENT, "INVALID_FIELD", rollback(daemon, validate_only=validate_only))
+        assert "slot: give it, or preconditions.firmware_revision" in (failure.details() or "")
 
 
 async def test_a_rollback_of_a_drive_with_one_image(daemon: Daemon) -> None:
-    done = await wait(daemon, await rollback(daemon))
+    done = await wait(daemon, await rollback(daemon, leaves="1.0.0"))
     assert await failed(daemon, done) == ("FAILED", "GATE_FAILED")
     assert "no slot holds the image that ran before" in done.error.message
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from grpc_status import rpc_status
+from nvmedctl.errors import from_status
 
 from nvmed.config import Firmware
 from nvmed.nvme.opcodes import AdminOpcode
@@ -19,9 +20,10 @@ from nvmed.simulator.firmware_image import build_image
 from nvmed.simulator.spec import DriveSpec, FirmwareSpec
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1 import operations_pb2
+from nvmed.v1.operations_pb2 import OperationMetadata
 from tests.rpc.firmware_calls import CODE, activate, commits, downloads, put, refused, rollback, stage
 from tests.rpc.harness import KIB, Daemon, StartDaemon, small_drive
-from tests.rpc.operation_calls import ask, failed, gates, states, succeeded, unpacked, violated, wait
+from tests.rpc.operation_calls import ask, failed, gates, metadata, states, succeeded, unpacked, violated, wait
 
 FRMW = 260
 """Offset of FRMW in Identify Controller; bit 0: slot 1 read only, 3:1 slots, 4: activates without reset."""
@@ -190,7 +192,17 @@ async def test_a_subsystem_is_worked_on_by_one_at_a_time(start_daemon: StartDaem
     found = await gates(stage(daemon, "nvme1", image=image, validate_only=True))
     assert found == {"SUBSYSTEM_BUSY": found["SUBSYSTEM_BUSY"]}
     assert begun.name in found["SUBSYSTEM_BUSY"]
-    assert await failed(daemon, await stage(daemon, "nvme1", image=image)) == ("FAILED", "GATE_FAILED")
+    busy = await wait(daemon, await stage(daemon, "nvme1", image=image))
+    assert await failed(daemon, busy) == ("FAILED", "SUBSYSTEM_BUSY")
+    failure = from_status(busy.error)
+    assert (failure.code, failure.retry_delay_ms) == ("UNAVAILABLE", 1000)
+    assert metadata(busy).next_step == OperationMetadata.NEXT_STEP_REQUEST_AGAIN
+    daemon.host.occupy("nvme0n1")
+    both = await wait(daemon, await stage(daemon, "nvme1", image=image))
+    assert await failed(daemon, both) == ("FAILED", "GATE_FAILED")
+    assert from_status(both.error).metadata["transient"] == "SUBSYSTEM_BUSY"
+    assert metadata(both).next_step == OperationMetadata.NEXT_STEP_UNSPECIFIED
+    daemon.host.vacate("nvme0n1")
     other = activate(daemon, 1, controller="nvme1", validate_only=True, mode="ON_NEXT_RESET")
     assert unpacked(await other, pb.ActivateFirmwareResponse).slot == 1  # it runs already: nothing would be done
     hang.release()
@@ -232,7 +244,7 @@ async def test_validate_only_answers_what_would_be_done_and_how_each_gate_was_fo
     plan = unpacked(checked, pb.ActivateFirmwareResponse)
     assert (checked.name, plan.slot_revision, plan.outcome) == ("", "2.0.0", pb.FIRMWARE_OUTCOME_UNSPECIFIED)
     assert states(plan.gates).keys() == ACTIVATE_GATES
-    back = unpacked(await rollback(daemon, validate_only=True), pb.ActivateFirmwareResponse)
+    back = unpacked(await rollback(daemon, leaves="1.0.0", validate_only=True), pb.ActivateFirmwareResponse)
     assert (back.slot, set(states(back.gates))) == (2, ACTIVATE_GATES)
     assert (downloads(daemon), commits(daemon)) == (0, [])
     assert not (await ask(daemon, "ListOperations")).operations

@@ -147,14 +147,14 @@ async def test_a_client_that_goes_away_stops_the_download(daemon: Daemon, monkey
     call = stub(daemon).DownloadFirmware(iter(download(GOOD)))
     await asyncio.to_thread(hang.reached.wait)
     busy = stub(daemon).DownloadFirmware(iter(download(GOOD)))
-    await refused(CODE.FAILED_PRECONDITION, "GATE_FAILED", busy)  # the subsystem is held
+    await refused(CODE.UNAVAILABLE, "SUBSYSTEM_BUSY", busy)  # the subsystem is held
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     await noticed.wait()
     hang.release()
     again = download(GOOD, validate_only=True)
-    await eventually(lambda: stub(daemon).DownloadFirmware(iter(again)), "GATE_FAILED")  # while the command runs
+    await eventually(lambda: stub(daemon).DownloadFirmware(iter(again)), "SUBSYSTEM_BUSY")  # while the command runs
     assert sent(daemon) == [(0, 4096), (4096, 4096), (8192, 4096)]
     assert not daemon.drive().journal.commands(opcode=AdminOpcode.FIRMWARE_COMMIT)
 
@@ -171,5 +171,5 @@ async def test_a_client_that_stops_sending_and_goes(daemon: Daemon) -> None:
     call = stub(daemon).DownloadFirmware(requests())
     await asyncio.to_thread(reached.wait)
     call.cancel()
-    done = await eventually(lambda: stub(daemon).DownloadFirmware(iter(download(GOOD))), "GATE_FAILED")
+    done = await eventually(lambda: stub(daemon).DownloadFirmware(iter(download(GOOD))), "SUBSYSTEM_BUSY")
     assert done.commands == 16

@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from nvmed.errors import CLASSES, DOMAIN, NvmedError
-from nvmed.reasons import Reason, error, invalid_field
+from nvmed.errors import CLASSES, DOMAIN, NvmedError, Unavailable
+from nvmed.reasons import CONTENTION, CONTENTION_RETRY_MS, Reason, error, invalid_field
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -32,6 +32,13 @@ def uses() -> Iterator[tuple[str, str]]:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason":
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", node.attr
+
+
+def test_contention_is_unavailable_and_says_when_to_try_again() -> None:
+    for reason in CONTENTION:
+        assert reason.cls is Unavailable or reason in (Reason.IMAGE_IN_USE, Reason.UPLOAD_BUSY)
+        assert error(reason).retry_delay_ms == CONTENTION_RETRY_MS
+        assert error(reason, retry_delay_ms=7).retry_delay_ms == 7
 
 
 def test_every_reason_named_in_the_code_exists() -> None:

@@ -172,7 +172,13 @@ type ServerInfo struct {
 	// Limits in force by name, for example chunk_bytes_max.
 	Limits map[string]uint64 `protobuf:"bytes,7,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Whom the daemon takes the caller for.
-	Principal     string `protobuf:"bytes,8,opt,name=principal,proto3" json:"principal,omitempty"`
+	Principal string `protobuf:"bytes,8,opt,name=principal,proto3" json:"principal,omitempty"`
+	// UUID that stays with the host's installation, for inventories to know it by: the machine id, hashed with an id of
+	// nvmed's own as machine-id(5) asks (sd_id128_get_machine_app_specific). Where the host has no machine id, and of a
+	// simulated host, a random one that is kept in the state directory.
+	HostId string `protobuf:"bytes,9,opt,name=host_id,json=hostId,proto3" json:"host_id,omitempty"`
+	// NQN of the host, as /etc/nvme/hostnqn had it when the daemon started; empty if it has none.
+	HostNqn       string `protobuf:"bytes,10,opt,name=host_nqn,json=hostNqn,proto3" json:"host_nqn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +265,20 @@ func (x *ServerInfo) GetLimits() map[string]uint64 {
 func (x *ServerInfo) GetPrincipal() string {
 	if x != nil {
 		return x.Principal
+	}
+	return ""
+}
+
+func (x *ServerInfo) GetHostId() string {
+	if x != nil {
+		return x.HostId
+	}
+	return ""
+}
+
+func (x *ServerInfo) GetHostNqn() string {
+	if x != nil {
+		return x.HostNqn
 	}
 	return ""
 }
@@ -1080,7 +1100,7 @@ var File_nvmed_v1_admin_proto protoreflect.FileDescriptor
 const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x14nvmed/v1/admin.proto\x12\bnvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n" +
-	"\x14GetServerInfoRequest\"\xda\x02\n" +
+	"\x14GetServerInfoRequest\"\x8e\x03\n" +
 	"\n" +
 	"ServerInfo\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12!\n" +
@@ -1090,7 +1110,10 @@ const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"\tsimulated\x18\x05 \x01(\bR\tsimulated\x12\x1a\n" +
 	"\bfeatures\x18\x06 \x03(\tR\bfeatures\x128\n" +
 	"\x06limits\x18\a \x03(\v2 .nvmed.v1.ServerInfo.LimitsEntryR\x06limits\x12\x1c\n" +
-	"\tprincipal\x18\b \x01(\tR\tprincipal\x1a9\n" +
+	"\tprincipal\x18\b \x01(\tR\tprincipal\x12\x17\n" +
+	"\ahost_id\x18\t \x01(\tR\x06hostId\x12\x19\n" +
+	"\bhost_nqn\x18\n" +
+	" \x01(\tR\ahostNqn\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x12\n" +

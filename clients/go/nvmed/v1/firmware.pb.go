@@ -2187,11 +2187,11 @@ type RollbackFirmwareRequest struct {
 	// Required. `controllers/{controller}`, or a device node now.
 	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
 	// Slot to go back to, 1 to 7. If not set, the slot of the revision that the journal knows to have run before, else the
-	// only other slot that holds an image.
+	// only other slot that holds an image; `preconditions.firmware_revision` is required then.
 	Slot *uint32 `protobuf:"varint,2,opt,name=slot,proto3,oneof" json:"slot,omitempty"`
 	// Required. How.
 	ActivationMode ActivationMode `protobuf:"varint,3,opt,name=activation_mode,json=activationMode,proto3,enum=nvmed.v1.ActivationMode" json:"activation_mode,omitempty"`
-	// What must hold of the drive.
+	// What must hold of the drive; `firmware_revision`, the revision that is to be left, is required without `slot`.
 	Preconditions *FirmwarePreconditions `protobuf:"bytes,4,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
 	// Gates that need not hold; only those whose description says so.
 	OverrideGates []Gate `protobuf:"varint,5,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`

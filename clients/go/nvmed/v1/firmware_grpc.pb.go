@@ -78,6 +78,9 @@ type FirmwareServiceClient interface {
 	// operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
 	VerifyFirmware(ctx context.Context, in *VerifyFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+	//
+	// The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+	// twice, by two callers, it goes back once. Without either it would go forth again.
 	RollbackFirmware(ctx context.Context, in *RollbackFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(ctx context.Context, in *GetFirmwareSlotsRequest, opts ...grpc.CallOption) (*FirmwareSlots, error)
@@ -271,6 +274,9 @@ type FirmwareServiceServer interface {
 	// operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
 	VerifyFirmware(context.Context, *VerifyFirmwareRequest) (*longrunningpb.Operation, error)
 	// Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+	//
+	// The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+	// twice, by two callers, it goes back once. Without either it would go forth again.
 	RollbackFirmware(context.Context, *RollbackFirmwareRequest) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(context.Context, *GetFirmwareSlotsRequest) (*FirmwareSlots, error)

@@ -125,7 +125,10 @@ async def activate(session: Session, controller: str, slot: int, **more: Any) ->
 @expect_options
 @gate_options
 async def rollback(session: Session, controller: str, slot: int | None, **more: Any) -> None:
-    """Activate the image that ran before.  JSON: nvmed.v1.ActivateFirmwareResponse."""
+    """Activate the image that ran before.  JSON: nvmed.v1.ActivateFirmwareResponse.
+
+    Name --slot, or with --expect-revision what is to be left: then a rollback that somebody else made is not undone.
+    """
     request = pb.firmware.RollbackFirmwareRequest(
         controller=controller, slot=slot, **_activation(more), **_common(more)
     )

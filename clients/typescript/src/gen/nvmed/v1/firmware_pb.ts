@@ -1190,7 +1190,7 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
 
   /**
    * Slot to go back to, 1 to 7. If not set, the slot of the revision that the journal knows to have run before, else the
-   * only other slot that holds an image.
+   * only other slot that holds an image; `preconditions.firmware_revision` is required then.
    *
    * @generated from field: optional uint32 slot = 2;
    */
@@ -1204,7 +1204,7 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
   activationMode: ActivationMode;
 
   /**
-   * What must hold of the drive.
+   * What must hold of the drive; `firmware_revision`, the revision that is to be left, is required without `slot`.
    *
    * @generated from field: nvmed.v1.FirmwarePreconditions preconditions = 4;
    */
@@ -1855,6 +1855,9 @@ export const FirmwareService: GenService<{
   },
   /**
    * Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
+   *
+   * The request names the slot, or the revision that runs and is to be left (`preconditions.firmware_revision`): asked
+   * twice, by two callers, it goes back once. Without either it would go forth again.
    *
    * @generated from rpc nvmed.v1.FirmwareService.RollbackFirmware
    */
