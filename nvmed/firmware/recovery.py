@@ -175,9 +175,9 @@ def activated(case: Interrupted, observed: Observed) -> Verdict:
     if not unchanged:
         return Verdict(
             State.NEEDS_ATTENTION,
-            f"{observed.revision!r} runs from slot {observed.slots.active_slot}; before, "
-            f"{intent['running_revision']!r} ran "
-            f"from slot {intent['active_slot']}, and {intent['slot_revision']!r} from slot {slot} should",
+            f"{observed.revision!r} runs from slot {observed.slots.active_slot}; "
+            f"before, {intent['running_revision']!r} ran from slot {intent['active_slot']}, "
+            f"and {intent['slot_revision']!r} from slot {slot} should",
         )
     if was_committed and (mode in (Mode.ON_NEXT_RESET, Mode.IMMEDIATE) or _needs_more(case, mode)):
         return Verdict(
