@@ -11,7 +11,7 @@ Verdict = Literal["done", "current", "pending", "failed", "unreachable", "uncert
 
 GOOD: frozenset[Verdict] = frozenset({"done", "current", "pending"})
 
-PHASES = ("stage", "drain", "activate", "verify", "rollback", "undrain")
+PHASES = ("stage", "drain", "activate", "verify", "rollback", "undrain", "soak")
 """In the order in which a host goes through them."""
 
 
@@ -80,6 +80,17 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     """What they come to together."""
     order: tuple[Verdict, ...] = ("uncertain", "unreachable", "failed", "untouched", "pending", "done", "current")
     return next((verdict for verdict in order if verdict in verdicts), "current")
+
+
+def is_good(found: list[HostRecord]) -> bool:
+    """Whether a host ended well: in its last round nothing failed."""
+    last = max(record.round for record in found)
+    return all(record.is_good for record in found if record.round == last)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def now() -> str:

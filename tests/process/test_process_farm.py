@@ -180,5 +180,5 @@ def test_every_fault_has_a_place_in_the_help() -> None:
 
     from nvmed.__main__ import main
 
-    text = " ".join(CliRunner().invoke(main, ["simulator", "farm", "--help"]).output.split())
+    text = "".join(CliRunner().invoke(main, ["simulator", "farm", "--help"]).output.split())
     assert [name for name in (*farm.HOST_FAULTS, *durable.FAULTS) if name not in text] == []

@@ -6,6 +6,7 @@ import click
 from nvmedctl.cli.exit_codes import EXIT_HELP
 
 from nvmed import __version__
+from nvmed_fleet.cli.campaign import campaign, worker
 from nvmed_fleet.cli.hosts import hosts
 
 
@@ -15,4 +16,5 @@ def nvmed_fleet() -> None:
     """Do to many hosts, in order, what nvmed does to one."""
 
 
-nvmed_fleet.add_command(hosts)
+for command in (campaign, hosts, worker):
+    nvmed_fleet.add_command(command)
