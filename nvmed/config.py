@@ -160,6 +160,15 @@ class Limits(Table, frozen=True):
     calls_at_once: Annotated[Count, Meta(description="Calls of one principal that run, streams not counted.")] = 128
     streams_at_once: Annotated[Count, Meta(description="Streams of one principal that run.")] = 64
     connections: Annotated[Count, Meta(description="Connections of each address that is listened on.")] = 1000
+    bytes_in_flight: Annotated[
+        int,
+        Meta(
+            ge=16 * limits.MIB,
+            le=limits.KIB * limits.MIB,
+            description="Bytes of messages and streams that all callers together have in memory; of these a caller can "
+            "hold at most a third of what it leaves free.",
+        ),
+    ] = 256 * limits.MIB
     connection_age_s: Annotated[
         int,
         Meta(

@@ -7,7 +7,13 @@ from typing import Final
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
-MESSAGE_BYTES_MAX: Final = 4 * MIB
+ANSWER_BYTES_MAX: Final = 4 * MIB
+REQUEST_BYTES_MAX: Final = 64 * KIB
+"""Of a request whose method has no limit of its own (nvmed.rpc.messages)."""
+
+READ_AHEAD_BYTES_MAX: Final = MIB
+"""Of a stream's chunks that wait for its reader, beside the one that is sent."""
+
 METADATA_BYTES_MAX: Final = 8 * KIB
 CHUNK_BYTES_MIN: Final = 4 * KIB
 CHUNK_BYTES_DEFAULT: Final = 256 * KIB
@@ -62,7 +68,9 @@ UPLOADS_PER_PRINCIPAL_MAX: Final = 8
 UPLOAD_TTL_S: Final = 24 * 3600
 
 PUBLISHED: Final = {
-    "message_bytes_max": MESSAGE_BYTES_MAX,
+    "message_bytes_max": ANSWER_BYTES_MAX,
+    "request_bytes_max": REQUEST_BYTES_MAX,
+    "read_ahead_bytes_max": READ_AHEAD_BYTES_MAX,
     "metadata_bytes_max": METADATA_BYTES_MAX,
     "chunk_bytes_min": CHUNK_BYTES_MIN,
     "chunk_bytes_default": CHUNK_BYTES_DEFAULT,

@@ -486,7 +486,7 @@ def invalid_field(field: str, description: str) -> NvmedError:
     """The error of one wrong field: `description` says what was given, the limit and the remedy."""
     return error(
         Reason.INVALID_FIELD,
-        f"{field}: {description}",
+        f"{field}: {description}" if field else description,
         fields=[FieldViolation(field, description)],
         field=field,
     )

@@ -137,6 +137,7 @@ class Reloader:
             components.passthrus.use(passthru_rules)
             components.firmware.use(firmware_rules)
             components.admission.throttle.limits = new.limits
+            components.admission.budget.total = new.limits.bytes_in_flight
             if new.log_level != served.configured.log_level:
                 logs.configure(new.log_level)
             served.configured = new

@@ -14,20 +14,21 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error, invalid_field
+from nvmed.rpc.budget import Budget, Lease
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.errors import to_status
+from nvmed.rpc.messages import RECEIVED_BYTES_MAX, Decode, bytes_max, decoded
 from nvmed.rpc.metrics import CallMetrics
 from nvmed.rpc.resources import Resources
 from nvmed.rpc.throttle import Throttle
 from nvmed.rpc.validate import validate
 from nvmed.security.audit import Audit, Event, Kind
 from nvmed.security.bindings import Policy
-from nvmed.security.policy import is_audited, rule_of
+from nvmed.security.policy import denied, is_audited, rule_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -36,6 +37,9 @@ Identify = Callable[[Context], tuple[str, ...]]
 
 DENIALS: Final = frozenset({Reason.POLICY_DENIED.name, Reason.UNKNOWN_PRINCIPAL.name})
 """Reasons of what the audit calls a denial. A drive that refuses is none."""
+
+STREAMED_MESSAGES: Final = 2
+"""Messages of a client's stream that are in memory at once: one is worked on while the next arrives."""
 
 log: Final = structlog.get_logger("nvmed.rpc")
 
@@ -50,6 +54,7 @@ class AdmissionControl:
         self.calls = calls
         self.audit = audit
         self.throttle = throttle
+        self.budget = Budget(throttle.limits.bytes_in_flight)
         self._policy = policy
         self._inside: set[Admission] = set()
 
@@ -76,16 +81,25 @@ class Admission:
     """Around one call: checks its requests, translates what it raises, logs how it ended."""
 
     def __init__(
-        self, control: AdmissionControl, method: str, context: Context, identify: Identify, *, stream: bool = False
+        self,
+        control: AdmissionControl,
+        method: str,
+        context: Context,
+        identify: Identify,
+        decode: Decode | None = None,
+        *,
+        stream: bool = False,
     ) -> None:
         self._control = control
         self._stream = stream
         self._context = context
+        self._decode = decode
         self._method = method
         self._started = time.monotonic()
         # Both are asked once and at once: after a cancelled call they would crash in grpc.
         self._peer = context.peer()
         self._identities, self._refusal = _identified(identify, context)
+        self._lease = Lease(control.budget, self._caller)
         self._call: Call | None = None
         self._request_id = uuid.uuid4().hex
         self._task: asyncio.Task[Any] | None = None
@@ -93,6 +107,7 @@ class Admission:
         self._attempted = False
         self._is_counted = False
         self._is_revoked = False
+        self._is_unreadable = False
 
     async def __aenter__(self) -> Admission:
         structlog.contextvars.bind_contextvars(request_id=self._request_id)
@@ -112,31 +127,33 @@ class Admission:
         self._control.calls.sent(self._method, first=not self._has_sent)
         self._has_sent = True
 
-    async def admit(self, request: Message) -> None:
-        """Let the call begin: whoever it is may do this to that, and the request is sound."""
+    async def admit(self) -> Any:
+        """Let the call begin: whoever it is may do this to that, and the request, which is returned, is sound."""
         call = self._call = self._identified_call()
         rule = rule_of(self._method)
+        await self._lease.resize(RECEIVED_BYTES_MAX)
+        body = await self._context.read()
+        if body is grpc.aio.EOF:
+            raise invalid_field("", "the call has no message, or one that is larger than any method takes")
+        self._lease.shrink(len(body))
+        request = self._decoded(body)
+        self._validate(request, call, rule.permission)
         call.resources = await self._control.resources.of(self._method, request, rule)
         call.require(rule.permission)
-        validate(request)
         if is_audited(rule, request):
             self._attempted = True
             await self._control.audit.write(self._event(Kind.ATTEMPT))
+        return request
 
     def admit_unknown(self) -> None:
         """Let a call of a method that does not exist in, so far that it may hear that."""
         self._call = self._identified_call()
 
-    async def admitted(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        """`requests`, of which the first has decided that the call may begin; all must be sound."""
-        if self._refusal is not None:
-            raise self._refusal
-        first = await anext(requests, None)
-        if first is None:
-            self.admit_unknown()
-            raise invalid_field("", "the stream has no message; the first says what is asked for")
-        await self.admit(first)
-        return self._rest(first, requests)
+    async def admitted(self) -> AsyncIterator[Any]:
+        """The messages of a stream, of which the first has decided that the call may begin; all must be sound."""
+        first = await self.admit()
+        await self._lease.resize(STREAMED_MESSAGES * bytes_max(self._method))
+        return self._rest(first)
 
     def check_again(self) -> None:
         """End the call if the policy that is in force now would not let it begin."""
@@ -154,6 +171,7 @@ class Admission:
 
     async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
         self._control.left(self)
+        self._lease.shrink(0)
         if self._is_counted:
             self._control.throttle.leave(self._caller, stream=self._stream)
         if isinstance(exc, asyncio.CancelledError) and self._is_revoked and self._refusal and self._task:
@@ -183,16 +201,33 @@ class Admission:
 
     def _made_call(self) -> Call:
         principal = self._control.policy.principal(self._identities)
-        return Call(self._method, principal, self._peer, self._request_id)
+        return Call(self._method, principal, self._peer, self._request_id, self._lease)
 
     @property
     def _caller(self) -> str:
         """Whom the call is counted for; all who prove nothing are one."""
         return next(iter(self._identities), "")
 
-    async def _rest(self, first: Message, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    def _decoded(self, body: bytes) -> Any:
+        try:
+            return decoded(self._method, self._decode, body)
+        except NvmedError:
+            self._is_unreadable = True
+            raise
+
+    def _validate(self, request: Any, call: Call, permission: str) -> None:
+        """Raise INVALID_FIELD for what is wrong: but who may do this to nothing at all is told that instead."""
+        try:
+            validate(request)
+        except NvmedError:
+            if not any(permission in grant.permissions for grant in call.principal.grants):
+                raise denied(call.principal, permission, "anything") from None
+            raise
+
+    async def _rest(self, first: Any) -> AsyncIterator[Any]:
         yield first
-        async for request in requests:
+        while (body := await self._context.read()) is not grpc.aio.EOF:
+            request = self._decoded(body)
             validate(request)
             yield request
 
@@ -203,7 +238,7 @@ class Admission:
             log.error("bug", method=self._method, exc_info=exc)
             failure = error(Reason.BUG, f"a bug in nvmed; its log has the details under {self._request_id}")
         self._log(failure.code, reason=failure.reason, message=failure.message)
-        is_denial = failure.reason in DENIALS
+        is_denial = failure.reason in DENIALS or self._is_unreadable
         if is_denial or self._attempted:
             await self._control.audit.settle(
                 self._event(Kind.DENIAL if is_denial else Kind.OUTCOME, failure.code, failure)

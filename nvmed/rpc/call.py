@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from nvmed.rpc.budget import Lease
 from nvmed.security.policy import denied, grant_of
 from nvmed.security.principal import Principal
 
@@ -14,13 +15,15 @@ from nvmed.security.principal import Principal
 class Call:
     """One call: its full method name, who makes it from where, and the id that its log line has.
 
-    `resources` is what it is about: by the name that the request has, the canonical one.
+    `resources` is what it is about: by the name that the request has, the canonical one. `lease` is what it holds
+    of the daemon's memory.
     """
 
     method: str
     principal: Principal
     peer: str
     request_id: str
+    lease: Lease
     resources: Mapping[str, str] = field(default_factory=dict)
 
     def require(self, permission: str) -> None:

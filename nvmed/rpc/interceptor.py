@@ -8,9 +8,9 @@ from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.message import Message
 
 from nvmed.reasons import Reason, error
+from nvmed.rpc.accepting import UNKNOWN_METHOD
 from nvmed.rpc.admission import Admission, AdmissionControl, Context, Identify
 
 
@@ -33,65 +33,59 @@ class Interceptor(grpc.aio.ServerInterceptor):
             return self._wrapped[method]
         handler = await continuation(handler_call_details)
         if handler is None:
-            return self._unknown(method)  # not kept: anyone may call any name
+            return self._unknown()
         self._wrapped[method] = self._wrap(method, handler)
         return self._wrapped[method]
 
     def _wrap(self, method: str, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
-        """`handler` with the checks before it and the translation around it, in the same of the four shapes."""
-        codec = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
+        """`handler` with the checks before it and the translation around it.
 
-        async def unary_unary(request: Message, context: Context) -> Any:
-            async with self._admission(method, context) as admission:
-                await admission.admit(request)
-                return await handler.unary_unary(request, context)
+        To gRPC every method takes a stream, which looks the same on the wire: it would receive and decode the message
+        of any other before it asks anybody. So the admission receives it, when the caller may send one.
+        """
+        decode = handler.request_deserializer
 
-        async def unary_stream(request: Message, context: Context) -> AsyncIterator[Any]:
-            async with self._admission(method, context, stream=True) as admission:
-                await admission.admit(request)
-                async with aclosing(handler.unary_stream(request, context)) as responses:
+        def admission_of(context: Context) -> Admission:
+            is_stream = handler.request_streaming or handler.response_streaming
+            return Admission(self._control, method, context, self._identify, decode, stream=is_stream)
+
+        async def unary_unary(_: object, context: Context) -> Any:
+            async with admission_of(context) as admission:
+                return await handler.unary_unary(await admission.admit(), context)
+
+        async def stream_unary(_: object, context: Context) -> Any:
+            async with admission_of(context) as admission:
+                return await handler.stream_unary(await admission.admitted(), context)
+
+        async def streamed(_: object, context: Context) -> AsyncIterator[Any]:
+            async with admission_of(context) as admission:
+                if handler.request_streaming:
+                    given = handler.stream_stream(await admission.admitted(), context)
+                else:
+                    given = handler.unary_stream(await admission.admit(), context)
+                async with aclosing(given) as responses:
                     async for response in responses:
                         admission.sent()
                         yield response
 
-        async def stream_unary(requests: AsyncIterator[Message], context: Context) -> Any:
-            async with self._admission(method, context, stream=True) as admission:
-                return await handler.stream_unary(await admission.admitted(requests), context)
-
-        async def stream_stream(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Any]:
-            async with self._admission(method, context, stream=True) as admission:
-                admitted = await admission.admitted(requests)
-                async with aclosing(handler.stream_stream(admitted, context)) as responses:
-                    async for response in responses:
-                        admission.sent()
-                        yield response
-
-        async def unary_written(request: Message, context: Context) -> None:
+        async def written(_: object, context: Context) -> None:
             """For a library's servicer that writes to its context and yields nothing (health's Watch)."""
-            async with self._admission(method, context, stream=True) as admission:
-                await admission.admit(request)
-                await handler.unary_stream(request, context)
+            async with admission_of(context) as admission:
+                await handler.unary_stream(await admission.admit(), context)
 
-        if handler.request_streaming and handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler(stream_stream, **codec)
-        if handler.request_streaming:
-            return grpc.stream_unary_rpc_method_handler(stream_unary, **codec)
+        serializer = handler.response_serializer
         if handler.response_streaming:
-            written = inspect.iscoroutinefunction(handler.unary_stream)
-            return grpc.unary_stream_rpc_method_handler(unary_written if written else unary_stream, **codec)
-        return grpc.unary_unary_rpc_method_handler(unary_unary, **codec)
+            is_written = not handler.request_streaming and inspect.iscoroutinefunction(handler.unary_stream)
+            return grpc.stream_stream_rpc_method_handler(written if is_written else streamed, None, serializer)
+        return grpc.stream_unary_rpc_method_handler(
+            stream_unary if handler.request_streaming else unary_unary, None, serializer
+        )
 
-    def _admission(self, method: str, context: Context, *, stream: bool = False) -> Admission:
-        return Admission(self._control, method, context, self._identify, stream=stream)
-
-    def _unknown(self, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-        async def refuse(request: bytes, context: Context) -> NoReturn:
-            async with self._admission(method, context) as admission:
+    def _unknown(self) -> grpc.RpcMethodHandler[Any, Any]:
+        async def refuse(_: object, context: Context) -> NoReturn:
+            async with Admission(self._control, UNKNOWN_METHOD, context, self._identify) as admission:
                 admission.admit_unknown()
-                raise error(Reason.METHOD_UNKNOWN, f"this daemon has no method {method}", method=method)
+                raise error(Reason.METHOD_UNKNOWN, "this daemon has no such method; is the client a newer one?")
             raise AssertionError("unreachable: leaving the admission aborts the call")
 
-        return grpc.unary_unary_rpc_method_handler(refuse)
+        return grpc.stream_unary_rpc_method_handler(refuse)

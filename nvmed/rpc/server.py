@@ -12,17 +12,19 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from nvmed import config, limits
+from nvmed.rpc.accepting import accepting_server
 from nvmed.rpc.admission import Identify
 from nvmed.rpc.health import Health
 from nvmed.rpc.interceptor import Interceptor
+from nvmed.rpc.messages import RECEIVED_BYTES_MAX
 from nvmed.rpc.services import SERVICES, Components
 from nvmed.rpc.wire import deserializer, serialize
 from nvmed.v1.firmware_pb2 import UploadImageRequest
 
 OPTIONS: Final[Sequence[tuple[str, Any]]] = (
     ("grpc.enable_channelz", 1),
-    ("grpc.max_receive_message_length", limits.MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", limits.MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", RECEIVED_BYTES_MAX),
+    ("grpc.max_send_message_length", limits.ANSWER_BYTES_MAX),
     ("grpc.max_metadata_size", limits.METADATA_BYTES_MAX),
     ("grpc.so_reuseport", 0),  # a second daemon on the same port is a mistake, not a helper
     ("grpc.http2.bdp_probe", 0),  # or a slow drive lets 25 MiB of each upload pile up instead of 3
@@ -55,11 +57,11 @@ class _Registry:
         self.names: list[str] = []
 
     def add_generic_rpc_handlers(self, handlers: Any) -> None:
-        """Left out: the generated code registers the same handlers by method as well."""
+        """Left out: the generated code registers the same handlers by method as well, and those are what is taken."""
 
     def add_registered_method_handlers(self, service_name: str, handlers: dict[str, Any]) -> None:
         served = {name: _with_codecs(f"/{service_name}/{name}", handler) for name, handler in handlers.items()}
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service_name, served),))
+        self._server.add_registered_method_handlers(service_name, served)
         self.names.append(service_name)
 
 
@@ -82,9 +84,8 @@ def _options(limited: config.Limits) -> Sequence[tuple[str, Any]]:
 
 def make_server(components: Components, identify: Identify) -> tuple[grpc.aio.Server, Health, Sequence[str]]:
     """A server without ports, its health and the names of its services; clients are who `identify` says."""
-    server = grpc.aio.server(
-        interceptors=[Interceptor(components.admission, identify)],
-        options=[*OPTIONS, *_options(components.admission.throttle.limits)],
+    server = accepting_server(
+        Interceptor(components.admission, identify), [*OPTIONS, *_options(components.admission.throttle.limits)]
     )
     registry = _Registry(server)
     target = cast("grpc.aio.Server", registry)

@@ -13,6 +13,7 @@ from nvmed.config import Binding, Config, Events, HostConfig, Listen, Policy, Ro
 from nvmed.daemon import opened, serving
 from nvmed.events.kinds import Event, KeyExpiring, Kind, OperationChanged
 from nvmed.operations.journal import State
+from nvmed.rpc.budget import Budget, Lease
 from nvmed.rpc.call import Call
 from nvmed.rpc.services.event import View
 from nvmed.security.bindings import make_policy
@@ -129,7 +130,8 @@ async def test_a_stream_shows_what_the_policy_allows_now(tmp_path: Path) -> None
 
 def principal_of(policy: Policy, name: str) -> Call:
     config = Config(listen=Listen(unix=(UnixListener(path="/x", principal=name),)), policy=policy)
-    return Call("/nvmed.v1.EventService/WatchEvents", make_policy(config).principal((f"unix:{name}",)), "", "")
+    principal = make_policy(config).principal((f"unix:{name}",))
+    return Call("/nvmed.v1.EventService/WatchEvents", principal, "", "", Lease(Budget(0), name))
 
 
 KEY = Event(Kind.KEY_EXPIRING, detail=KeyExpiring(".nvme", 1, "NVMe1R01 a b c", 0, 1))

@@ -129,15 +129,6 @@ async def test_an_unknown_method_is_a_typed_error(daemon: Daemon) -> None:
     assert (refused.value.code(), reason_of(refused.value)) == (grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN")
 
 
-async def test_a_request_that_is_no_message_is_refused(daemon: Daemon) -> None:
-    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = daemon.channel.unary_unary(
-        "/nvmed.v1.InventoryService/GetController"
-    )
-    with pytest.raises(grpc.aio.AioRpcError):
-        await call(b"\xff\xff\xff")
-    assert (await daemon.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())).version
-
-
 async def test_a_bug_is_internal_and_says_nothing_but_where_to_look(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
