@@ -18,6 +18,7 @@ from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import Lane
+from nvmed.devices.names import FILE_NAME, Names
 from nvmed.devices.sampler import Sampler
 from nvmed.events.sources import EventSources
 from nvmed.firmware import images
@@ -93,7 +94,7 @@ async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[S
 async def make_components(host: Host, configured: Config, policy: Policy) -> Components:
     """Make what the services stand on; nothing runs yet, except that telemetry a crash left extended is put back."""
     state_dir = Path(configured.state_dir)
-    inventory = Inventory(host)
+    inventory = Inventory(host, Names(state_dir / FILE_NAME))
     extended = ExtendedTelemetry(state_dir)
     await extended.recover(inventory)
     exclusion = Exclusion()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,11 +11,12 @@ from typing import Final, TypeVar
 from nvmed.devices.lane import Lane
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
-from nvmed.nvme.host import ControllerNode, Host
+from nvmed.nvme.host import ControllerNode, Host, instance_of
 from nvmed.nvme.opcodes import IDENTIFY_BYTES
 from nvmed.nvme.status import Queue, check
 from nvmed.nvme.transport import Command, Completion, Transport
 from nvmed.os_errors import os_error
+from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 
@@ -28,27 +27,6 @@ TRANSFER_MAX_BYTES: Final = (1 << 32) - TRANSFER_MIN_BYTES
 """What the 32 bits of a command's length hold, in whole pages, whatever MDTS says."""
 
 _SYSCALLS: Final = {Queue.ADMIN: "ioctl(NVME_IOCTL_ADMIN64_CMD)", Queue.IO: "ioctl(NVME_IOCTL_IO64_CMD)"}
-
-
-def slug(text: str) -> str:
-    """`text` as a resource name's segment (AIP-122): lower-case letters, digits and single hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def short_hash(*parts: str) -> str:
-    """Eight hexadecimal digits that stand for `parts`."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
-
-
-def controller_id(node: ControllerNode) -> str:
-    """`{serial}-{controller id}`: what the kernel cannot renumber; a hash stands for a serial that is empty."""
-    serial = slug(node.serial) or short_hash(node.subsystem_nqn, node.model)
-    return f"{serial}-{node.controller_id}"
-
-
-def subsystem_id(node: ControllerNode) -> str:
-    """`{serial}-{hash of the NQN}`: a NQN may be 223 bytes of nearly anything, its serial is what people know."""
-    return "-".join(filter(None, (slug(node.serial), short_hash(node.subsystem_nqn))))
 
 
 class TransferLimit:
@@ -86,6 +64,8 @@ class Session:
     device: Device
     transport: Transport
     path: str
+    opened: ControllerNode
+    """The controller as it was when the node was opened."""
 
     def submit(
         self,
@@ -115,10 +95,20 @@ class Session:
         *,
         queue: Queue = Queue.ADMIN,
     ) -> Completion:
-        """Submit a command that changes the drive: never beside another such command to the same controller."""
-        return await self.device.lane.mutate(
-            lambda: self.submit(command, data, metadata, queue=queue), timeout_ms=command.timeout_ms
-        )
+        """Submit a command that changes the drive: never beside another such command to the same controller.
+
+        Raises DEVICE_IDENTITY_CHANGED if the node no longer is the controller that was opened.
+        """
+
+        def submit() -> Completion:
+            self.require_same()
+            return self.submit(command, data, metadata, queue=queue)
+
+        return await self.device.lane.mutate(submit, timeout_ms=command.timeout_ms)
+
+    def require_same(self) -> None:
+        """Raise DEVICE_IDENTITY_CHANGED if the node is another controller's by now. Blocks."""
+        self.device.host.check(self.opened)
 
     async def run(self, function: Callable[[], T], *, timeout_ms: int = 0) -> T:
         """Call a blocking function, made of `submit`s, in the lane."""
@@ -128,12 +118,16 @@ class Session:
 class Device:
     """A controller as long as it is there: the kernel's view of it in `node`, replaced by each scan."""
 
-    def __init__(self, name: str, node: ControllerNode, host: Host, lane: Lane) -> None:
+    def __init__(self, name: str, node: ControllerNode, host: Host, lane: Lane, subsystem: str = "") -> None:
         self.name = name
         self.lane = lane
+        self.host = host
+        self.subsystem = subsystem
+        """The resource name of its NVM subsystem."""
         self._node = node
-        self._host = host
+        self._generation = 0
         self._identity: identify.IdentifyController | None = None
+        self._doubtful: tuple[Session, identify.IdentifyController] | None = None
         self._limit: TransferLimit | None = None
 
     @property
@@ -143,7 +137,7 @@ class Device:
     @node.setter
     def node(self, node: ControllerNode) -> None:
         # Identify data live as long as what the kernel read when it initialised the controller.
-        if (node.firmware_revision, node.node) != (self._node.firmware_revision, self._node.node):
+        if _initialisation(node) != _initialisation(self._node):
             self.forget_identity()
         self._node = node
 
@@ -153,7 +147,9 @@ class Device:
 
     def forget_identity(self) -> None:
         """Ask the controller again next time: after a reset, new firmware or a changed feature."""
+        self._generation += 1
         self._identity = None
+        self._doubtful = None
         self._limit = None
 
     @asynccontextmanager
@@ -167,23 +163,41 @@ class Device:
 
         def open_node() -> Transport:
             try:
-                return self._host.open(current, node)
+                return self.host.open(current, node)
             except OSError as exc:
                 raise os_error(exc, "open", path, controller=self.name) from exc
 
         transport = await self.lane.run(open_node)
         try:
-            yield Session(self, transport, path)
+            yield Session(self, transport, path, current)
         finally:
             transport.close()
 
     async def identify(self, session: Session) -> identify.IdentifyController:
-        """Identify Controller, asked once (optional commands fill error logs: nvme-cli#1224)."""
-        if self._identity is None:
-            data = bytearray(IDENTIFY_BYTES)
-            await session.admin(identify.identify_controller(), data)
-            self._identity = identify.IdentifyController.parse(bytes(data))
-        return self._identity
+        """Identify Controller, asked once (optional commands fill error logs: nvme-cli#1224).
+
+        It is kept only if it is of whom the kernel says this is, and else for this session alone. A drive that says
+        nothing of itself is asked once more; raises NVME_DATA_INVALID if it says nothing again.
+        """
+        if self._identity is not None:
+            return self._identity
+        if self._doubtful is not None and self._doubtful[0] is session:
+            return self._doubtful[1]
+        asked_at = self._generation
+        found = await _ask(session)
+        if found == _NOTHING:
+            found = await _ask(session)
+        if found == _NOTHING:
+            raise error(
+                Reason.NVME_DATA_INVALID,
+                f"{self.node.node} answers Identify Controller with zeros; reset it, or try again",
+                controller=self.resource_name,
+            )
+        if not _is_of(found, self.node):
+            self._doubtful = session, found
+        elif asked_at == self._generation:  # else it was asked before the controller was initialised anew
+            self._identity = found
+        return found
 
     async def capabilities(self, session: Session) -> Capabilities:
         """What the controller can do."""
@@ -191,8 +205,32 @@ class Device:
 
     async def transfer_limit(self, session: Session) -> TransferLimit:
         """The controller's transfer limit, which starts at the smaller of MDTS and the queue's limit."""
-        if self._limit is None:
-            mdts_bytes = identify.max_transfer_bytes((await self.identify(session)).mdts)
-            known: Sequence[int] = [n for n in (mdts_bytes, self.node.max_transfer_bytes) if n]
-            self._limit = TransferLimit(min(*known, TRANSFER_MAX_BYTES) if known else 1 << 20)
-        return self._limit
+        if self._limit is not None:
+            return self._limit
+        mdts_bytes = identify.max_transfer_bytes((await self.identify(session)).mdts)
+        known: Sequence[int] = [n for n in (mdts_bytes, self.node.max_transfer_bytes) if n]
+        limit = TransferLimit(min(*known, TRANSFER_MAX_BYTES) if known else 1 << 20)
+        if self._identity is not None:  # what is doubted is not remembered in another form
+            self._limit = limit
+        return limit
+
+
+_NOTHING: Final = identify.IdentifyController()
+
+
+async def _ask(session: Session) -> identify.IdentifyController:
+    data = bytearray(IDENTIFY_BYTES)
+    await session.admin(identify.identify_controller(), data)
+    return identify.IdentifyController.parse(bytes(data))
+
+
+def _initialisation(node: ControllerNode) -> tuple[object, ...]:
+    """What is another after the kernel has initialised a controller, or while it does."""
+    return instance_of(node), node.node, node.firmware_revision, node.state, node.controller_id
+
+
+def _is_of(identity: identify.IdentifyController, node: ControllerNode) -> bool:
+    """Whether Identify data are of the controller that the kernel shows; what either leaves empty is not compared."""
+    said = (identity.sn, identity.mn, identity.fr)
+    shown = (node.serial, node.model, node.firmware_revision)
+    return all(one == other or not one or not other for one, other in zip(shown, said, strict=True))

@@ -165,6 +165,7 @@ class _Sending:
 
     def _batch(self, data: memoryview) -> None:
         """Send command after command for a while; runs in a lane's thread."""
+        self._session.require_same()
         start, until = self._at, time.monotonic() + BATCH_S
         try:
             while self._at < len(data) and not self.stopped and time.monotonic() < until:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from nvmed.devices.controller import Device, controller_id, short_hash, subsystem_id
+from nvmed.devices.controller import Device
 from nvmed.devices.lane import Lane
-from nvmed.nvme.host import NODE_NAME, ControllerNode, Host, NamespaceNode
+from nvmed.devices.names import Named, Names
+from nvmed.nvme.host import NODE_NAME, Host, NamespaceNode
 from nvmed.reasons import Reason, error, invalid_field
 
 LANE_GRACE_MS = 5_000
@@ -36,13 +36,22 @@ class Subsystem:
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """A controller that reaches a namespace, and the namespace as the kernel shows it there: with its ANA state, and
+    without multipath with a node of its own."""
+
+    device: Device
+    node: NamespaceNode
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
     """A namespace of a subsystem with the paths to it."""
 
     name: str
     node: NamespaceNode
-    paths: tuple[tuple[Device, str], ...]
-    """Each controller that reaches it, with its ANA state."""
+    paths: tuple[Path, ...]
+    """Each controller that reaches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +65,29 @@ class Target:
 class Inventory:
     """Finds controllers; keeps one `Device`, and so one lane, for each as long as it is there."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, names: Names | None = None) -> None:
         self._host = host
+        self._names = names or Names()
         self._scanner = Lane("inventory", threads=1)
         self._devices: dict[str, Device] = {}
+        self._aliases: dict[str, str] = {}
 
     async def controllers(self) -> tuple[Device, ...]:
         """Every controller there is now, ordered by name."""
-        nodes = await self._scanner.run(self._host.scan)
-        names = _names(nodes)
-        for name in self._devices.keys() - names.keys():
+        found = {one.name: one for one in await self._scanner.run(self._scan)}
+        for name in self._devices.keys() - found.keys():
             self._devices.pop(name).lane.close()
-        for name, node in names.items():
+        for name, one in found.items():
             if name in self._devices:
-                self._devices[name].node = node
+                self._devices[name].node = one.node
             else:
-                self._devices[name] = Device(name, node, self._host, Lane(name, grace_ms=LANE_GRACE_MS))
-        return tuple(self._devices[name] for name in sorted(names))
+                self._devices[name] = Device(name, one.node, self._host, Lane(name, grace_ms=LANE_GRACE_MS))
+            self._devices[name].subsystem = SUBSYSTEMS + one.subsystem
+        self._aliases = {one.alias: name for name, one in found.items() if one.alias}
+        return tuple(self._devices[name] for name in sorted(found))
+
+    def _scan(self) -> tuple[Named, ...]:
+        return self._names.assign(self._host.scan())
 
     @property
     def lane(self) -> Lane:
@@ -83,6 +98,12 @@ class Inventory:
     def known(self) -> tuple[Device, ...]:
         """The controllers of the last scan, without another."""
         return tuple(self._devices.values())
+
+    def forget_identities(self, node: str = "") -> None:
+        """Let the controller of a node be identified anew, or every one: the kernel has initialised it, or may have."""
+        for device in self.known:
+            if node in ("", device.node.node):
+                device.forget_identity()
 
     async def find(self, name: str, field: str = "name") -> Target:
         """The controller that `name` names: `controllers/{controller}`, or a device node as of now.
@@ -100,6 +121,7 @@ class Inventory:
             key = name.removeprefix(CONTROLLERS)
             if key not in self._devices:
                 await self.controllers()
+                key = self._aliases.get(key, key)
             if key in self._devices:
                 return Target(self._devices[key])
         elif NODE_NAME.fullmatch(name):
@@ -121,8 +143,8 @@ class Inventory:
         """Every NVM subsystem there is now, ordered by name."""
         grouped: dict[str, list[Device]] = {}
         for device in await self.controllers():
-            grouped.setdefault(subsystem_id(device.node), []).append(device)
-        return tuple(_subsystem(SUBSYSTEMS + key, devices) for key, devices in sorted(grouped.items()))
+            grouped.setdefault(device.subsystem, []).append(device)
+        return tuple(_subsystem(name, devices) for name, devices in sorted(grouped.items()))
 
     async def find_subsystem(self, name: str) -> Subsystem:
         """The subsystem `subsystems/{subsystem}`; raises SUBSYSTEM_NOT_FOUND."""
@@ -144,7 +166,8 @@ class Inventory:
             )
         for subsystem in await self.subsystems():
             for namespace in subsystem.namespaces:
-                if name in (namespace.name, namespace.node.node, namespace.node.generic_node):
+                nodes = {node for path in namespace.paths for node in (path.node.node, path.node.generic_node)}
+                if name == namespace.name or name in nodes:
                     _refuse_another(name, namespace.name)
                     return namespace
         raise error(Reason.NAMESPACE_NOT_FOUND, f"no namespace {name!r} on this host", name=name)
@@ -154,6 +177,7 @@ class Inventory:
         for device in self._devices.values():
             device.lane.close()
         self._scanner.close()
+        self._names.close()
 
 
 def _refuse_another(node: str, found: str) -> None:
@@ -169,36 +193,18 @@ def _refuse_another(node: str, found: str) -> None:
         )
 
 
-def _names(nodes: tuple[ControllerNode, ...]) -> dict[str, ControllerNode]:
-    """A name for each controller; those whose serial and id collide are told apart by a hash of NQN and model."""
-    count = Counter(controller_id(node) for node in nodes)
-    names: dict[str, ControllerNode] = {}
-    for node in nodes:
-        name = controller_id(node)
-        if count[name] > 1:
-            name = f"{name}-{short_hash(node.subsystem_nqn, node.model, node.transport, node.address)}"
-        names[name] = node
-    return names
-
-
 def _subsystem(name: str, devices: list[Device]) -> Subsystem:
-    paths: dict[str, list[tuple[Device, str]]] = {}
-    nodes: dict[str, NamespaceNode] = {}
+    paths: dict[int, list[Path]] = {}
     for device in devices:
         for node in device.node.namespaces:
-            nodes.setdefault(node.node, node)
-            paths.setdefault(node.node, []).append((device, node.ana_state))
-    # Without multipath, one namespace has a node for each path: the first of a NSID stands for it.
-    chosen: dict[int, str] = {}
-    for node_name in sorted(nodes, key=lambda key: (nodes[key].nsid, key)):
-        chosen.setdefault(nodes[node_name].nsid, node_name)
+            paths.setdefault(node.nsid, []).append(Path(device, node))
     namespaces = tuple(
-        Namespace(
-            f"{name}/namespaces/{nsid}",
-            nodes[key],
-            tuple(path for other in nodes if nodes[other].nsid == nsid for path in paths[other]),
-        )
-        for nsid, key in chosen.items()
+        Namespace(f"{name}/namespaces/{nsid}", _chosen(paths[nsid]), tuple(paths[nsid])) for nsid in sorted(paths)
     )
     first = devices[0].node
     return Subsystem(name, first.subsystem_nqn, first.serial, first.model, tuple(devices), namespaces)
+
+
+def _chosen(paths: list[Path]) -> NamespaceNode:
+    """The node that stands for a namespace: without multipath it has one for each path."""
+    return min((path.node for path in paths), key=lambda node: (not node.node, not node.generic_node, node.node))

@@ -46,6 +46,11 @@ def node_of(device: Device, nsid: int) -> str:
     return next((one.node for one in device.node.namespaces if one.nsid == nsid), "")
 
 
+def is_shown(device: Device, nsid: int) -> bool:
+    """Whether the kernel shows a namespace by this controller, with whatever nodes."""
+    return any(one.nsid == nsid for one in device.node.namespaces)
+
+
 async def list_nsids(session: Session, *, allocated: bool, after: int = 0) -> tuple[int, ...]:
     """Identifiers above `after` of the subsystem's allocated namespaces, or of those attached to the controller."""
     found: list[int] = []

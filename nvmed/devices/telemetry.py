@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
@@ -200,15 +200,31 @@ def _require_available(header: TelemetryHeader) -> None:
 
 
 async def _require_same_generation(session: Session, log: TelemetryLog, before: TelemetryHeader) -> None:
-    after = await _read_header(session, log)
-    if after.fingerprint() != before.fingerprint():
-        raise _generation_changed(before.generation, after.generation)
+    _require_same(before, await _read_header(session, log))
 
 
-def _generation_changed(before: int, after: int) -> NvmedError:
+def _require_same(before: TelemetryHeader, now: TelemetryHeader) -> None:
+    """Raise TELEMETRY_GENERATION_CHANGED unless both headers are of the same data."""
+    if now.fingerprint() == before.fingerprint():
+        return
+    as_before = replace(now, controller_data_available=before.controller_data_available)
+    is_cleared = not now.is_available and as_before.fingerprint() == before.fingerprint()
+    raise _generation_changed(before.generation, now.generation, is_cleared=is_cleared)
+
+
+def _generation_changed(before: int, after: int, *, is_cleared: bool = False) -> NvmedError:
+    if is_cleared:
+        what = (
+            f"another program cleared the controller's event while the log of generation {before} was read: the drive "
+            "may replace the log at any time, and does not offer it any more"
+        )
+    elif before == after:
+        what = f"the log's header is another one now, though its generation still is {before}"
+    else:
+        what = f"the log is of generation {after} now, not {before}"
     return error(
         Reason.TELEMETRY_GENERATION_CHANGED,
-        f"the log is of generation {after} now, not {before}; discard what was received and start again",
+        f"{what}; discard what was received and start again",
         expected_generation=before,
         generation=after,
     )
@@ -241,9 +257,7 @@ def _checking_first_block(
     def encode(buffer: memoryview, size: int, offset: int) -> bytes:
         if offset == 0:
             block = bytes(buffer[request.headroom : request.headroom + telemetry.HEADER_BYTES])
-            inside = telemetry.parse_header(block, request.log)
-            if inside.fingerprint() != header.fingerprint():
-                raise _generation_changed(header.generation, inside.generation)
+            _require_same(header, telemetry.parse_header(block, request.log))
         return request.encode(buffer, size, offset)
 
     return encode

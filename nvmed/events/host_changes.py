@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final
 
-from nvmed.devices.controller import Device, subsystem_id
-from nvmed.devices.inventory import SUBSYSTEMS, Subsystem
-from nvmed.events.kinds import ControllerState, Event, Kind, NamespaceState
+from nvmed.devices.controller import Device
+from nvmed.devices.inventory import Subsystem
+from nvmed.events.kinds import ControllerState, Event, Kind, NamespaceState, PathState
 
 Fields = Mapping[str, Callable[[Any], object]]
 
 
 def _namespaces(state: ControllerState) -> frozenset[str]:
-    subsystem = SUBSYSTEMS + subsystem_id(state.node)
-    return frozenset(f"{subsystem}/namespaces/{namespace.nsid}" for namespace in state.node.namespaces)
+    return frozenset(f"{state.subsystem}/namespaces/{namespace.nsid}" for namespace in state.node.namespaces)
 
 
 CONTROLLER_FIELDS: Final[Fields] = {
@@ -25,7 +24,7 @@ CONTROLLER_FIELDS: Final[Fields] = {
     "model_number": attrgetter("node.model"),
     "firmware_revision": attrgetter("node.firmware_revision"),
     "controller_id": attrgetter("node.controller_id"),
-    "subsystem": lambda state: subsystem_id(state.node),
+    "subsystem": attrgetter("subsystem"),
     "subsystem_nqn": attrgetter("node.subsystem_nqn"),
     "transport": attrgetter("node.transport"),
     "address": attrgetter("node.address"),
@@ -77,11 +76,13 @@ class View:
                 device.resource_name: _controller(device)
                 for one in subsystems
                 for device in one.devices
-                if device.node.serial or device.node.state == "live"
+                if device.node.is_identified
             },
             {
                 found.name: NamespaceState(
-                    found.name, found.node, tuple((device.resource_name, state) for device, state in found.paths)
+                    found.name,
+                    found.node,
+                    tuple(PathState.of(path.device.resource_name, path.node) for path in found.paths),
                 )
                 for one in subsystems
                 for found in one.namespaces
@@ -150,7 +151,7 @@ def _compare(
 
 
 def _controller(device: Device) -> ControllerState:
-    return ControllerState(device.resource_name, device.node, device.lane.stalled)
+    return ControllerState(device.resource_name, device.node, device.lane.stalled, device.subsystem)
 
 
 def controller_event(kind: Kind, state: ControllerState, fields: tuple[str, ...] = (), **more: Any) -> Event:
@@ -162,7 +163,7 @@ def controller_event(kind: Kind, state: ControllerState, fields: tuple[str, ...]
 
 def _namespace_event(view: View, kind: Kind, state: NamespaceState, fields: tuple[str, ...] = ()) -> Event:
     """One about a namespace; `controller` is that of its first path."""
-    controller = state.paths[0][0] if state.paths else ""
+    controller = state.paths[0].controller if state.paths else ""
     shown = view.controllers.get(controller)
     return Event(
         kind,

@@ -78,7 +78,10 @@ class HostWatch:
         async for event in told:
             if event is EVENTS_LOST or len(self._told) >= TOLD_MAX:
                 log.warning("host_events_lost")
+                self._inventory.forget_identities()
             else:
+                if event.is_started:
+                    self._inventory.forget_identities(event.node)
                 self._told.append(event)
             self._some.set()
 

@@ -45,20 +45,36 @@ STATE_KINDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ControllerState:
-    """A controller as it was: `name` is its resource name, `is_stalled` whether its lane was."""
+    """A controller as it was: its resource name and its subsystem's; `is_stalled` says whether its lane was."""
 
     name: str
     node: ControllerNode
     is_stalled: bool
+    subsystem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PathState:
+    """A path to a namespace as it was: by which controller, and the nodes that lead there by it."""
+
+    controller: str
+    ana_state: str = ""
+    node: str = ""
+    generic_node: str = ""
+
+    @classmethod
+    def of(cls, controller: str, node: NamespaceNode) -> PathState:
+        """The path by `controller` to what the kernel shows as `node` there."""
+        return cls(controller, node.ana_state, node.node, node.generic_node)
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """A namespace as it was: its resource name, and each path's controller with its ANA state."""
+    """A namespace as it was: its resource name, and each path to it."""
 
     name: str
     node: NamespaceNode
-    paths: tuple[tuple[str, str], ...]
+    paths: tuple[PathState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +146,5 @@ class Event:
     def is_about(self, controller: str) -> bool:
         """Whether it is about this controller, or a namespace that it leads to."""
         if isinstance(self.detail, NamespaceState):
-            return any(controller == path for path, _ in self.detail.paths)
+            return any(controller == path.controller for path in self.detail.paths)
         return controller == self.controller

@@ -92,6 +92,7 @@ async def _reset(session: Session, kind: Kind) -> None:
     transport = session.transport
 
     def reset() -> None:
+        session.require_same()
         try:
             if kind is Kind.CONTROLLER:
                 transport.reset_controller()

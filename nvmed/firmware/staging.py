@@ -27,7 +27,7 @@ from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Manager
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
-from nvmed.preconditions.drives import Drives, fresh_slots, subsystem_of
+from nvmed.preconditions.drives import Drives, fresh_slots
 from nvmed.preconditions.firmware_rules import Rules, RulesFiles
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 from nvmed.reasons import Reason, error, invalid_field
@@ -259,12 +259,12 @@ def require_one_per_subsystem(devices: Sequence[Device]) -> None:
     """Raise INVALID_FIELD if two of the devices are one NVM subsystem: they share firmware slots."""
     seen: dict[str, Device] = {}
     for device in devices:
-        other = seen.setdefault(subsystem_of(device), device)
+        other = seen.setdefault(device.subsystem, device)
         if other is not device or devices.count(device) > 1:
             raise invalid_field(
                 "controllers",
                 f"{other.resource_name} and {device.resource_name} share the firmware slots of "
-                f"{subsystem_of(device)}; name one of them, once",
+                f"{device.subsystem}; name one of them, once",
             )
 
 

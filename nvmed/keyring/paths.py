@@ -13,7 +13,7 @@ from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import Lane
 from nvmed.errors import GateViolation, NvmedError
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets, Security
-from nvmed.nvme.host import ControllerNode
+from nvmed.nvme.host import ControllerNode, is_same_device
 from nvmed.reasons import Reason, error
 
 CONNECT_TIMEOUT_MS: Final = 150_000
@@ -26,10 +26,6 @@ POLL_S: Final = 0.1
 LIVE: Final = "live"
 
 T = TypeVar("T")
-
-
-_OF_A_CONNECTION: Final = ("node", "host_nqn", "subsystem_nqn", "transport", "address")
-"""What the kernel keeps of a connection while it resets it, and no other connection has at the same time."""
 
 
 class Fabrics(Protocol):
@@ -70,7 +66,7 @@ class Path:
     @property
     def block_devices(self) -> frozenset[str]:
         """The nodes of the namespaces that it leads to: with multipath, those of the subsystem."""
-        return frozenset(namespace.node for namespace in self.node.namespaces)
+        return frozenset(namespace.node or namespace.generic_node for namespace in self.node.namespaces)
 
     @property
     def named_key(self) -> int:
@@ -149,11 +145,7 @@ class Paths:
         await self._run(lambda fabrics: fabrics.write_secrets(path.node, secrets))
 
     async def now(self, path: Path) -> Path:
-        """The same connection as it is now, or as it was if it is gone.
-
-        A target that gives out controller identifiers may give another one after a reset, and so another name. To the
-        kernel it is the same connection: of the same node, host, subsystem and address.
-        """
+        """The same connection as it is now, or as it was if it is gone."""
         return await self._found(path) or path
 
     async def settled(self, path: Path, is_as_wanted: Callable[[Path], bool]) -> Path:
@@ -171,7 +163,7 @@ class Paths:
             await asyncio.sleep(POLL_S)
 
     async def _found(self, path: Path) -> Path | None:
-        return next(iter(await self._look(lambda node: _is_same(node, path.node))), None)
+        return next(iter(await self._look(lambda node: is_same_device(node, path.node))), None)
 
     async def _look(self, wanted: Callable[[ControllerNode], bool]) -> tuple[Path, ...]:
         found = []
@@ -197,10 +189,6 @@ class Paths:
             raise error(Reason.KERNEL_UNSUPPORTED, "there are no connections: the drives are simulated")
         fabrics = self._fabrics
         return await self._lane.run(lambda: call(fabrics), timeout_ms=CONNECT_TIMEOUT_MS)
-
-
-def _is_same(node: ControllerNode, other: ControllerNode) -> bool:
-    return all(getattr(node, name) == getattr(other, name) for name in _OF_A_CONNECTION)
 
 
 def check_ready(

@@ -23,7 +23,6 @@ from nvmed.keyring.rotation_calls import NewKey, OldKey
 from nvmed.keys.psk import DerivedTlsKey
 from nvmed.linux.fabrics import ConnectionOptions
 from nvmed.operations.running import Result, Running
-from nvmed.preconditions.drives import subsystem_of
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.reasons import Reason, error
 
@@ -113,7 +112,7 @@ class TlsRotations:
         with ExitStack() as held:
             held.enter_context(self._exclusion.hold(names, f"operations/{running.record.id}"))
             plan = await self._plan(wanted)
-            for subsystem in sorted({subsystem_of(path.device) for path in plan.paths}):
+            for subsystem in sorted({path.device.subsystem for path in plan.paths}):
                 held.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
             work = _Work(running, wanted, plan)
             try:

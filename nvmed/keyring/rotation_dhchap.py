@@ -23,7 +23,6 @@ from nvmed.linux.fabrics import DhchapSecrets
 from nvmed.operations.journal import State
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
 from nvmed.operations.running import Result, Running
-from nvmed.preconditions.drives import subsystem_of
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -64,7 +63,7 @@ class DhchapRotations:
         """
         with ExitStack() as held:
             paths = await self._plan(wanted)
-            for subsystem in sorted({subsystem_of(path.device) for path in paths}):
+            for subsystem in sorted({path.device.subsystem for path in paths}):
                 held.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
             moved: list[_Moved] = []
             names: list[str] = []

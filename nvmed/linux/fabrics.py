@@ -19,17 +19,13 @@ from typing import Final
 
 from nvmed.errors import NvmedError, OsFailure
 from nvmed.keys.secret import Secret, wipe
-from nvmed.nvme.host import ControllerNode
+from nvmed.linux.sysfs import read_controller
+from nvmed.nvme.host import DISCOVERY_NQN, ControllerNode, connection_options, require_same
 from nvmed.os_errors import os_error
 from nvmed.reasons import Reason, error
 
 _ATTRIBUTE_BYTES: Final = 4096
 """An attribute is at most a page, and so is a line of options."""
-
-_ADDRESS: Final = ("traddr", "trsvcid", "host_traddr", "host_iface")
-"""What is an option, of the `address` that sysfs shows; `src_addr` was found out, not asked for."""
-
-_DISCOVERY_NQN: Final = "nqn.2014-08.org.nvmexpress.discovery"
 
 _NUMBERS: Final = (
     ("ctrl_loss_tmo", "ctrl_loss_tmo"),
@@ -200,16 +196,7 @@ class LinuxFabrics:
         except OSError as exc:
             raise os_error(exc, "open(sysfs)", str(path), node=controller.node) from exc
         try:
-            found = (_read(directory, "serial"), _read(directory, "cntlid"))
-            if found != (controller.serial, str(controller.controller_id)):
-                raise error(
-                    Reason.DEVICE_IDENTITY_CHANGED,
-                    f"{controller.node} was serial {controller.serial}, controller id {controller.controller_id}, and "
-                    f"is serial {found[0]}, controller id {found[1]} now; list the controllers again",
-                    node=controller.node,
-                    serial=controller.serial,
-                    controller_id=controller.controller_id,
-                )
+            require_same(controller, read_controller(self._sysfs_root, directory, controller.node), controller.node)
             yield directory
         finally:
             os.close(directory)
@@ -225,8 +212,7 @@ def _options(
         "hostnqn": _read(directory, "hostnqn"),
         "hostid": _read(directory, "hostid"),
     }
-    address = dict(word.split("=", 1) for word in _read(directory, "address").split(",") if "=" in word)
-    words |= {name: address[name] for name in _ADDRESS if name in address}
+    words |= connection_options(_read(directory, "address"))
     words |= {option: found for name, option in _NUMBERS if (found := _seconds(_read(directory, name)))}
     words |= _queues(directory, options)
     if options.type_of_service is not None:
@@ -267,7 +253,7 @@ def _queues(directory: int, options: ConnectionOptions) -> dict[str, str]:
 
 def _is_unique_discovery(directory: int) -> bool:
     """Whether it is a discovery controller that its NQN does not tell."""
-    return _read(directory, "cntrltype") == "discovery" and _read(directory, "subsysnqn") != _DISCOVERY_NQN
+    return _read(directory, "cntrltype") == "discovery" and _read(directory, "subsysnqn") != DISCOVERY_NQN
 
 
 def _not_made(exc: OSError, path: str, controller: ControllerNode) -> NvmedError:

@@ -16,6 +16,7 @@ may be missing (older kernels, other transports), and any file may vanish while 
 
 from __future__ import annotations
 
+import functools
 import mmap
 import os
 import re
@@ -25,11 +26,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import NvmedError
 from nvmed.linux.ioctl import LinuxTransport
 from nvmed.linux.uevent import LinuxEvents
-from nvmed.linux.usage import usage
-from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage
+from nvmed.linux.usage import is_shown, usage
+from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, require_same
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -94,38 +94,29 @@ class LinuxHost:
         """The kernel's own events, by netlink."""
         return LinuxEvents()
 
+    def check(self, controller: ControllerNode) -> None:
+        """As `Host.check`, by what sysfs shows now."""
+        require_same(controller, _controller(self._sysfs_root, controller.node), controller.node)
+
     def _check(self, fd: int, expected: ControllerNode, name: str) -> None:
         """Raise unless `fd` is the device that sysfs calls `name`, and that one still is, or belongs to, `expected`."""
         if not _is_device(os.fstat(fd), self._sysfs_root, name):
-            raise _changed(expected, name, f"{self._dev_root / name} is not the device that the kernel calls {name}")
-        subsystem = _subsystems(self._sysfs_root).get(expected.node, "")
-        now = _controller(self._sysfs_root, expected.node, subsystem)
-        if now is None:
-            raise _changed(expected, name, f"{expected.node} (serial {expected.serial}) is gone")
-        if (now.serial, now.controller_id) != (expected.serial, expected.controller_id):
-            raise _changed(
-                expected,
-                name,
-                f"{expected.node} was serial {expected.serial}, controller id {expected.controller_id}, and is serial "
-                f"{now.serial}, controller id {now.controller_id} now",
+            raise error(
+                Reason.DEVICE_IDENTITY_CHANGED,
+                f"{self._dev_root / name} is not the device that the kernel calls {name}; list the controllers again",
+                node=name,
+                serial=expected.serial,
+                controller_id=expected.controller_id,
             )
-        if name != now.node and not any(name in (ns.node, ns.generic_node) for ns in now.namespaces):
+        now = _controller(self._sysfs_root, expected.node)
+        require_same(expected, now, name)
+        if name != expected.node and now and not any(name in (ns.node, ns.generic_node) for ns in now.namespaces):
             raise error(
                 Reason.NAMESPACE_NOT_FOUND,
                 f"{name} is no namespace that {now.node} gives a path to; list its namespaces",
                 node=name,
                 controller_node=now.node,
             )
-
-
-def _changed(expected: ControllerNode, name: str, what: str) -> NvmedError:
-    return error(
-        Reason.DEVICE_IDENTITY_CHANGED,
-        f"{what}; list the controllers again",
-        node=name,
-        serial=expected.serial,
-        controller_id=expected.controller_id,
-    )
 
 
 def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
@@ -144,20 +135,20 @@ def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
     return is_kind and numbers == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
-def _controller(root: Path, name: str, subsystem: str) -> ControllerNode | None:
+def _controller(root: Path, name: str, subsystem: str = "") -> ControllerNode | None:
     """The controller `name`, or None if it is gone, or went while it was read."""
     try:
         with _directory(root / "class/nvme" / name) as directory:
-            controller = _read_controller(root, directory, name, subsystem)
-            return controller if _read(directory, "dev") else None
+            return read_controller(root, directory, name, subsystem)
     except OSError:
         return None
 
 
-def _read_controller(root: Path, directory: int, name: str, subsystem: str) -> ControllerNode:
+def read_controller(root: Path, directory: int, name: str, subsystem: str = "") -> ControllerNode | None:
+    """The controller whose directory that is, or None if it went while it was read. `OSError` if it is gone."""
     entries = _names(directory)
     limits = [limit for entry in entries if _NAMESPACE.fullmatch(entry) and (limit := _limit(directory, entry))]
-    return ControllerNode(
+    found = ControllerNode(
         node=name,
         serial=_read(directory, "serial"),
         model=_read(directory, "model"),
@@ -173,7 +164,19 @@ def _read_controller(root: Path, directory: int, name: str, subsystem: str) -> C
         numa_node=_number_in(directory, "numa_node", _number_in(directory, "device/numa_node", -1)),
         max_transfer_bytes=min(limits, default=None),
         namespaces=tuple(_namespaces(root, directory, entries)),
+        host_id=_read(directory, "hostid"),
+        instance=f"{_boot()}:{os.fstat(directory).st_ino}",
     )
+    return found if _read(directory, "dev") else None  # the kernel takes this attribute away before all others
+
+
+@functools.cache
+def _boot() -> str:
+    """Which boot of the kernel this is: within one, kernfs gives each directory a number that no later one gets."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def _limit(directory: int, namespace: str) -> int:
@@ -202,7 +205,7 @@ def _namespaces(root: Path, directory: int, entries: list[str]) -> list[Namespac
         uuid = _read(directory, f"{entry}/uuid")
         found.append(
             NamespaceNode(
-                node=f"nvme{suffix}",
+                node=f"nvme{suffix}" if is_shown(root, f"nvme{suffix}") else "",
                 generic_node=f"ng{suffix}" if f"ng{suffix}" in generic else "",
                 nsid=nsid,
                 size_bytes=_number_in(directory, f"{entry}/size", 0) * _SECTOR_BYTES,

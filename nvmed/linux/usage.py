@@ -74,7 +74,8 @@ def usage(
 
     It counts as one the host boots from, too, if it is claimed by nothing known while the host boots from a pool whose
     members are not known.
-    `OSError` if it cannot be opened for another reason than being in use: then nothing is known of it.
+    One that is hidden or not there has no claim on it: nothing could open it. `OSError` if it cannot be opened for
+    another reason than being in use: then nothing is known of it.
     """
     match = NODE_NAME.fullmatch(node)
     if not match or not match[1]:
@@ -91,7 +92,7 @@ def usage(
             is_boot = is_boot or mount.mount_point in BOOT_MOUNTS
     swaps = (stack.device_named(path) for path in parse_swaps(_read(Path(proc_root) / "swaps")))
     uses += [Use(UseKind.SWAP, name) for name in swaps if name in stack.below]
-    is_claimed = _is_claimed(Path(dev_root) / node)
+    is_claimed = is_shown(Path(sysfs_root), node) and _is_claimed(Path(dev_root) / node)
     pools = (mount for mount in mounts if mount.mount_point in BOOT_MOUNTS and mount.file_system in _POOLED)
     is_boot = is_boot or (is_claimed and not uses and any(pools))
     return Usage(node, is_claimed, tuple(dict.fromkeys(uses)), is_boot)
@@ -150,6 +151,14 @@ class _Stack:
             if source in members:
                 return members
         return [source]
+
+
+def is_shown(sysfs: Path, node: str) -> bool:
+    """Whether a block device can be there to open: the kernel hides what it cannot use but by the generic node."""
+    blocks = sysfs / "class/block"
+    if not blocks.is_dir():  # it shows no block device at all, so it says nothing of this one
+        return True
+    return (blocks / node).exists() and _read(blocks / node / "hidden").strip() != b"1"
 
 
 def _is_claimed(path: Path) -> bool:

@@ -22,7 +22,7 @@ from nvmed.nvme.namespace import AttachmentSelect, NamespaceSettings
 from nvmed.nvme.transport import Command, Completion
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
-from nvmed.preconditions.drives import Drives, subsystem_of
+from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.gates import DriveState, Wanted
 from nvmed.preconditions.host_view import HostView, rescan, wait_until
 from nvmed.reasons import Reason, error, invalid_field
@@ -78,9 +78,9 @@ class SubsystemControllers:
 
     async def members(self, device: Device, nsid: int = 0) -> tuple[Device, ...]:
         """Those of `device`'s subsystem; of these those that lead to namespace `nsid`, if given."""
-        subsystem = subsystem_of(device)
-        devices = [one for one in await self._inventory.controllers() if subsystem_of(one) == subsystem]
-        return tuple(one for one in devices if not nsid or namespaces.node_of(one, nsid))
+        subsystem = device.subsystem
+        devices = [one for one in await self._inventory.controllers() if one.subsystem == subsystem]
+        return tuple(one for one in devices if not nsid or namespaces.is_shown(one, nsid))
 
     async def by_id(self, device: Device) -> dict[int, Device]:
         """The same by controller identifier."""
@@ -88,8 +88,8 @@ class SubsystemControllers:
 
     async def nodes(self, device: Device, nsids: Collection[int]) -> frozenset[str]:
         """The block devices of these namespaces, by whatever controller."""
-        members = await self.members(device)
-        return frozenset(one.node for member in members for one in member.node.namespaces if one.nsid in nsids)
+        shown = [one for member in await self.members(device) for one in member.node.namespaces]
+        return frozenset(one.node for one in shown if one.node and one.nsid in nsids)
 
 
 class Namespaces:
@@ -157,7 +157,7 @@ class Namespaces:
             shown = await wait_until(
                 self._drives.inventory,
                 here,
-                lambda device: bool(namespaces.node_of(device, wanted.nsid)) is should_show,
+                lambda device: namespaces.is_shown(device, wanted.nsid) is should_show,
                 wanted.wait_ms,
             )
             outcome["shown"] = sorted(one.resource_name for one in shown)

@@ -90,7 +90,7 @@ async def _attachment(
 def _view(device: Device | None, nsid: int, attaches: bool) -> HostView:
     if device is None:
         return HostView.ELSEWHERE
-    return HostView.SHOWN if bool(namespaces.node_of(device, nsid)) is attaches else HostView.NOT_SHOWN
+    return HostView.SHOWN if namespaces.is_shown(device, nsid) is attaches else HostView.NOT_SHOWN
 
 
 async def _creation(case: Interrupted, device: Device, session: Session) -> Verdict:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nvmed import limits
 from nvmed.devices import passthru as devices
-from nvmed.devices.controller import Device, subsystem_id
+from nvmed.devices.controller import Device
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.passthru import Answer, EffectsLogs
@@ -21,7 +21,7 @@ from nvmed.nvme.status import Queue, command_name
 from nvmed.operations import failure
 from nvmed.operations.manager import Manager, Mutation, Result, Running
 from nvmed.preconditions.exclusion import Exclusion
-from nvmed.reasons import Reason, invalid_field
+from nvmed.reasons import Reason, error, invalid_field
 from nvmed.security.passthru import PassthruRules, Verdict, judge, require
 from nvmed.security.principal import Principal
 
@@ -97,9 +97,19 @@ class Passthrus:
                 f"{name} is a controller; I/O commands go to a namespace: give its node (nvme0n1, ng0n1) or "
                 "subsystems/{subsystem}/namespaces/{nsid}",
             ) from None
-        paths = sorted(namespace.paths, key=lambda path: (path[0].node.state != "live", path[1] != "optimized"))
-        node = namespace.node.generic_node or namespace.node.node
-        return PassthruTarget(paths[0][0], namespace.name, node, namespace.node.nsid)
+        asked = [path for path in namespace.paths if name in (path.node.node, path.node.generic_node)]
+        path = min(
+            asked or namespace.paths,
+            key=lambda one: (one.device.node.state != "live", one.node.ana_state != "optimized"),
+        )
+        node = path.node.generic_node or path.node.node
+        if not node:
+            raise error(
+                Reason.NAMESPACE_NOT_FOUND,
+                f"the kernel shows no node of {namespace.name} to send commands to; rescan {path.device.resource_name}",
+                name=name,
+            )
+        return PassthruTarget(path.device, namespace.name, node, path.node.nsid)
 
     async def judge(self, passthru: Passthru, target: PassthruTarget, principal: Principal) -> Verdict:
         """What the rules say, as their file is now; raises PASSTHRU_RULES_INVALID."""
@@ -158,8 +168,9 @@ class Passthrus:
         async def run(running: Running) -> Result:
             with ExitStack() as stack:
                 if passthru.queue is Queue.ADMIN:
-                    subsystem = SUBSYSTEMS + subsystem_id(target.device.node)
-                    stack.enter_context(self._exclusion.hold(subsystem, f"operations/{running.record.id}"))
+                    stack.enter_context(
+                        self._exclusion.hold(target.device.subsystem, f"operations/{running.record.id}")
+                    )
                 answers.append(await _send(running, target, passthru))
             return _keep(replace(outcome, answer=answers[0]), with_data=bool(wanted.request_id))
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
-from nvmed.devices.controller import Device, Session, subsystem_id
-from nvmed.devices.inventory import SUBSYSTEMS, Inventory
+from nvmed.devices.controller import Device, Session
+from nvmed.devices.inventory import Inventory
 from nvmed.errors import NotFound, NvmedError, Unavailable
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
@@ -65,7 +65,7 @@ class Drives:
         """
         busy: dict[str, str] = {}
         with ExitStack() as stack:
-            for subsystem in dict.fromkeys(subsystem_of(device) for device in devices):
+            for subsystem in dict.fromkeys(device.subsystem for device in devices):
                 if (other := self._exclusion.holder(subsystem)) is not None:
                     busy[subsystem] = other
                 else:
@@ -94,19 +94,19 @@ class Drives:
     async def forget_identities(self, subsystem: str) -> None:
         """Let every controller of a subsystem be identified anew, as its firmware is another."""
         for device in await self.inventory.controllers():
-            if subsystem_of(device) == subsystem:
+            if device.subsystem == subsystem:
                 device.forget_identity()
 
     async def _namespace_nodes(self) -> Mapping[str, Sequence[str]]:
         """The block devices of each subsystem's namespaces, by whatever controller they are reached."""
         nodes: dict[str, dict[str, None]] = {}
         for device in await self.inventory.controllers():
-            names = nodes.setdefault(subsystem_of(device), {})
+            names = nodes.setdefault(device.subsystem, {})
             names.update((namespace.node, None) for namespace in device.node.namespaces if namespace.node)
         return {subsystem: tuple(names) for subsystem, names in nodes.items()}
 
     async def _examine(self, device: Device, nodes: Mapping[str, Sequence[str]]) -> DriveState:
-        subsystem = subsystem_of(device)
+        subsystem = device.subsystem
         async with device.open() as session:
             identity = await fresh_identity(session)
             limit = (await device.transfer_limit(session)).bytes
@@ -138,8 +138,3 @@ class Drives:
             return f"whether {node} is in use cannot be told: {exc.strerror or exc}"
         except NvmedError as exc:
             return f"whether {node} is in use cannot be told: {exc.message}"
-
-
-def subsystem_of(device: Device) -> str:
-    """The resource name of a controller's NVM subsystem."""
-    return SUBSYSTEMS + subsystem_id(device.node)

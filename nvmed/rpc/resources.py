@@ -16,7 +16,6 @@ from nvmed.devices.inventory import Inventory, nodes_meant
 from nvmed.errors import NvmedError
 from nvmed.nvme.host import NODE_NAME
 from nvmed.operations.manager import Manager
-from nvmed.preconditions.drives import subsystem_of
 from nvmed.rpc.wire import ReceivedChunk
 from nvmed.security.patterns import COLLECTIONS, HOST
 from nvmed.security.policy import Also, Rule
@@ -153,9 +152,9 @@ async def _families(inventory: Inventory, named: Named) -> AsyncIterator[tuple[s
     """For each controller or subsystem that is named: its name in the request, the subsystem, all its controllers."""
     devices = await inventory.controllers()
     for asked, resource in named.items():
-        subsystems = {subsystem_of(one) for one in devices if resource in (one.resource_name, subsystem_of(one))}
+        subsystems = {one.subsystem for one in devices if resource in (one.resource_name, one.subsystem)}
         for subsystem in subsystems:
-            yield asked, subsystem, [one for one in devices if subsystem_of(one) == subsystem]
+            yield asked, subsystem, [one for one in devices if one.subsystem == subsystem]
 
 
 def _told(asked: str, devices: Collection[Device]) -> Touched:

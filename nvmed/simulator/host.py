@@ -5,6 +5,8 @@
     host.open(host.scan()[0]).admin(...)
     host.unplug("nvme0")                       # surprise removal; drive.controller.reappear() plugs it in again
     host.add(Subsystem(DriveSpec(serial="B"))) # now this one is nvme0
+    host.add(Subsystem(DriveSpec(serial="C", dynamic_controllers=True)), Connection())
+    host.cut("nvme1"), host.reconnect("nvme1") # it has another controller identifier now
 
 Numbers are given as Linux gives them: the lowest free one to each controller; a subsystem has its first controller's
 number and keeps it; with several controllers in the subsystem, namespaces are multipath heads named by it.
@@ -13,13 +15,14 @@ number and keeps it; with several controllers in the subsystem, namespaces are m
 from __future__ import annotations
 
 import errno
+import itertools
+import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from nvmed.errors import NvmedError
 from nvmed.nvme.ana import AnaState
-from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, Use, UseKind
+from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, Use, UseKind, require_same
 from nvmed.nvme.layout import bit
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
@@ -29,6 +32,7 @@ from nvmed.simulator.faults import os_error
 from nvmed.simulator.host_events import SimulatedEvents
 from nvmed.simulator.kernel import KernelView, KnownNamespace
 from nvmed.simulator.lock import DeferringLock
+from nvmed.simulator.spec import HOST_ID, HOST_NQN, Connection
 from nvmed.simulator.state.drive import Change, SubsystemState
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.simulator.transport import SimulatedTransport
@@ -42,7 +46,6 @@ QUEUE_LIMIT_BYTES = 1024 * 1024
 BOOT_MOUNTS = frozenset({"/", "/boot", "/boot/efi", "/efi", "/usr"})
 """What a host needs to boot."""
 
-HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:6e766d65-6473-496d-8000-000000000001"
 USABLE = AnaState.OPTIMIZED, AnaState.NON_OPTIMIZED
 
 
@@ -70,8 +73,12 @@ class _Plugged:
     number: int
     group: _Group
     view: KernelView
+    instance: str
+    connection: Connection | None
     unsubscribe: Callable[[], None] = lambda: None
     is_gone: bool = False
+    is_cut: bool = False
+    source_port: int = 50_000
 
     @property
     def node(self) -> str:
@@ -95,6 +102,9 @@ class SimulatedHost:
         self._watchers: dict[object, Callable[[Uevent], None]] = {}
         self._shown: set[tuple[str, str]] = set()
         self._mounts: dict[str, list[str]] = {}
+        self._connections: dict[Controller, Connection] = {}
+        self._boot = uuid.uuid4()
+        self._instances = itertools.count(1)
         for subsystem in subsystems:
             self.add(subsystem)
 
@@ -114,17 +124,19 @@ class SimulatedHost:
             nodes = {one.node: one for one in self._plugged.values()}
             if name not in nodes and not any(self._namespace(one, name) for one in nodes.values()):
                 raise os_error(errno.ENOENT)
-            plugged = nodes.get(controller.node)
-            if plugged is None:
-                raise _changed(controller, f"{controller.node} (serial {controller.serial}) is gone")
-            now = self._describe(plugged)
-            if (now.serial, now.controller_id) != (controller.serial, controller.controller_id):
-                raise _changed(
-                    controller,
-                    f"{controller.node} was serial {controller.serial}, controller id {controller.controller_id}, "
-                    f"and is serial {now.serial}, controller id {now.controller_id} now",
-                )
-            return self._open(plugged, name)
+            self._check(controller, name)
+            if nodes[controller.node].is_cut and name == controller.node:
+                raise os_error(errno.EWOULDBLOCK)
+            return self._open(nodes[controller.node], name)
+
+    def check(self, controller: ControllerNode) -> None:
+        """As `Host.check`."""
+        with self._lock:
+            self._check(controller, controller.node)
+
+    def _check(self, controller: ControllerNode, name: str) -> None:
+        plugged = next((one for one in self._plugged.values() if one.node == controller.node), None)
+        require_same(controller, self._describe(plugged) if plugged else None, name)
 
     def _open(self, plugged: _Plugged, name: str) -> Transport:
         make = partial(
@@ -178,10 +190,16 @@ class SimulatedHost:
 
     # drives that come and go
 
-    def add(self, subsystem: Subsystem) -> Subsystem:
-        """Plug in a drive with all of its controllers that are present; returns it."""
+    def add(self, subsystem: Subsystem, connection: Connection | None = None) -> Subsystem:
+        """Plug in a drive with all of its controllers that are present, or connect them; returns it.
+
+        Its controllers after the first are connected at the ports after that of `connection`.
+        """
         with self._lock:
-            for controller in subsystem.controllers.values():
+            for index, controller in enumerate(subsystem.controllers.values()):
+                if connection is not None:
+                    port = str(int(connection.trsvcid) + index)
+                    self._connections[controller] = replace(connection, trsvcid=port)
                 controller.subscribe_changes(partial(self._changed, controller))
                 if controller.present:
                     self._plug(controller)
@@ -192,6 +210,24 @@ class SimulatedHost:
         controller = self.controller(node)
         controller.disappear()
         return controller
+
+    def cut(self, node: str) -> None:
+        """Let a connection fail: nothing gets through, and the kernel tries to `reconnect`."""
+        with self._lock:
+            plugged = self._plugged[self._number(node)]
+            plugged.is_cut = True
+            self._tell_controller("change", plugged, NVME_EVENT="disconnected")
+
+    def reconnect(self, node: str) -> None:
+        """The kernel has made the connection anew, from another port of its own: a new association, so a reset."""
+        with self._lock:
+            plugged = self._plugged[self._number(node)]
+            plugged.is_cut = False
+            plugged.source_port += 1
+        plugged.controller.reset()
+
+    def _number(self, node: str) -> int:
+        return next(number for number, one in self._plugged.items() if one.node == node)
 
     def controller(self, node: str) -> Controller:
         """The controller behind a node, for its faults and journal. `KeyError` if there is no such node."""
@@ -222,6 +258,7 @@ class SimulatedHost:
             elif change is Change.BACK and plugged is None:
                 self._plug(controller)
             elif change is Change.RESET and plugged is not None:
+                self._associate(plugged)
                 plugged.view.initialise()
                 self._show_namespaces()
                 self._tell_controller("change", plugged, NVME_EVENT="connected")
@@ -233,11 +270,20 @@ class SimulatedHost:
         if group is None:
             group = _Group(controller.subsystem, number)
             self._groups.append(group)
-        plugged = self._plugged[number] = _Plugged(number, group, KernelView(controller))
+        instance, connection = f"{self._boot}:{next(self._instances)}", self._connections.get(controller)
+        plugged = self._plugged[number] = _Plugged(number, group, KernelView(controller), instance, connection)
+        self._associate(plugged)
+        plugged.view.initialise()
         plugged.unsubscribe = controller.subscribe_async_events(partial(self._event, plugged))
         self._tell_controller("add", plugged)
         self._show_namespaces()
         self._tell_controller("change", plugged, NVME_EVENT="connected")
+
+    def _associate(self, plugged: _Plugged) -> None:
+        """A new association with the target, which may know the controller by another number then."""
+        subsystem = plugged.group.subsystem
+        if plugged.connection is not None and subsystem.spec.dynamic_controllers:
+            subsystem.renumber(plugged.controller)
 
     def _unplug(self, plugged: _Plugged) -> None:
         plugged.is_gone = True
@@ -267,6 +313,8 @@ class SimulatedHost:
 
     def _describe(self, plugged: _Plugged) -> ControllerNode:
         identity, namespaces = plugged.view.identity, self._namespaces(plugged)
+        connection = plugged.connection
+        where = f"{connection.address},src_addr=192.0.2.9:{plugged.source_port}" if connection else ""
         return ControllerNode(
             node=plugged.node,
             serial=identity.sn,
@@ -275,11 +323,13 @@ class SimulatedHost:
             controller_id=identity.cntlid,
             subsystem_nqn=identity.subnqn,
             subsystem_node=f"nvme-subsys{plugged.group.number}",
-            transport="pcie",
-            address=f"0000:{plugged.number + 1:02x}:00.0",
-            state="live",
+            transport=connection.transport if connection else "pcie",
+            address=where or f"0000:{plugged.number + 1:02x}:00.0",
+            state="connecting" if plugged.is_cut else "live",
             controller_type="io",
-            host_nqn=HOST_NQN,
+            host_nqn=connection.host_nqn if connection else HOST_NQN,
+            host_id=connection.host_id if connection else HOST_ID,
+            instance=plugged.instance,
             numa_node=0,
             max_transfer_bytes=self._limit_bytes(plugged) if namespaces else None,
             namespaces=namespaces,
@@ -361,7 +411,8 @@ class SimulatedHost:
         self._shown = nodes
 
     def _tell_controller(self, action: str, plugged: _Plugged, **more: str) -> None:
-        self._tell(action, plugged.node, "nvme", NVME_TRTYPE="pcie", **more)
+        transport = plugged.connection.transport if plugged.connection else "pcie"
+        self._tell(action, plugged.node, "nvme", NVME_TRTYPE=transport, **more)
 
     def _tell(self, action: str, node: str, subsystem: str, **more: str) -> None:
         path = f"/devices/virtual/{subsystem}/{node}"
@@ -373,17 +424,9 @@ class SimulatedHost:
 def _live(plugged: _Plugged) -> Controller:
     if plugged.is_gone:
         raise os_error(errno.ENODEV)
+    if plugged.is_cut:
+        raise os_error(errno.EINTR)  # the kernel gives up what is in flight
     return plugged.controller
-
-
-def _changed(expected: ControllerNode, what: str) -> NvmedError:
-    return error(
-        Reason.DEVICE_IDENTITY_CHANGED,
-        f"{what}; list the controllers again",
-        node=expected.node,
-        serial=expected.serial,
-        controller_id=expected.controller_id,
-    )
 
 
 def default_host(count: int) -> SimulatedHost:

@@ -62,7 +62,6 @@ class KernelView:
         self.controller = controller
         self.identity = IdentifyController()
         self.namespaces: Mapping[int, KnownNamespace] = {}
-        self.initialise()
 
     def initialise(self) -> None:
         """What a kernel does once a controller is enabled: identify it, enable events, look for namespaces."""

@@ -108,6 +108,30 @@ class FirmwareSpec:
     any_image: bool = False
 
 
+HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:6e766d65-6473-496d-8000-000000000001"
+HOST_ID = "6e766d65-6473-496d-8000-000000000001"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a simulated host asked for when it connected a drive over fabrics; "" for what it left out."""
+
+    traddr: str = "192.0.2.1"
+    trsvcid: str = "4420"
+    transport: str = "tcp"
+    host_traddr: str = ""
+    host_iface: str = ""
+    host_nqn: str = HOST_NQN
+    host_id: str = HOST_ID
+
+    @property
+    def address(self) -> str:
+        """As sysfs shows it, but for `src_addr`."""
+        options = (("traddr", self.traddr), ("trsvcid", self.trsvcid), ("host_traddr", self.host_traddr),
+                   ("host_iface", self.host_iface))  # fmt: skip
+        return ",".join(f"{name}={value}" for name, value in options if value)
+
+
 @dataclass(frozen=True, slots=True)
 class DriveSpec:
     """One NVM subsystem. Units stand in the names; `mdts` is a power of two of 4 KiB pages, 0 for no limit."""
@@ -119,6 +143,8 @@ class DriveSpec:
     oui: int = 0x52_54_00
     controllers: int = 1
     first_controller_id: int = 1
+    dynamic_controllers: bool = False
+    """Over fabrics: each association gets another controller identifier (the dynamic controller model)."""
     mdts: int = 5
     latency_ms: float = 0.0
     maximum_namespaces: int = 32

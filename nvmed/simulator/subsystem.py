@@ -28,7 +28,7 @@ class Subsystem(SubsystemState[Controller]):
     @property
     def controller(self) -> Controller:
         """The first controller, for drives that have one."""
-        return self.controllers[min(self.controllers)]
+        return next(iter(self.controllers.values()))
 
 
 class ManualClock:

@@ -88,12 +88,16 @@ class Subsystem(_message.Message):
 class Namespace(_message.Message):
     __slots__ = ("name", "nsid", "device_node", "generic_device_node", "size_bytes", "logical_block_bytes", "uuid", "nguid", "eui64", "paths")
     class Path(_message.Message):
-        __slots__ = ("controller", "ana_state")
+        __slots__ = ("controller", "ana_state", "device_node", "generic_device_node")
         CONTROLLER_FIELD_NUMBER: _ClassVar[int]
         ANA_STATE_FIELD_NUMBER: _ClassVar[int]
+        DEVICE_NODE_FIELD_NUMBER: _ClassVar[int]
+        GENERIC_DEVICE_NODE_FIELD_NUMBER: _ClassVar[int]
         controller: str
         ana_state: str
-        def __init__(self, controller: _Optional[str] = ..., ana_state: _Optional[str] = ...) -> None: ...
+        device_node: str
+        generic_device_node: str
+        def __init__(self, controller: _Optional[str] = ..., ana_state: _Optional[str] = ..., device_node: _Optional[str] = ..., generic_device_node: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     NSID_FIELD_NUMBER: _ClassVar[int]
     DEVICE_NODE_FIELD_NUMBER: _ClassVar[int]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from nvmed.errors import NvmedError, OsFailure
 from nvmed.keyring import calls as keyring_calls
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets, Security
-from nvmed.nvme.host import ControllerNode, HostEvents, NamespaceNode, Usage
+from nvmed.nvme.host import ControllerNode, HostEvents, NamespaceNode, Usage, require_same
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error
 
@@ -80,6 +80,10 @@ class KernelDouble:
 
     def open(self, controller: ControllerNode, node: str = "") -> Transport:
         raise OSError(errno.ENODEV, "the double has no drives")
+
+    def check(self, controller: ControllerNode) -> None:
+        found = self.connections.get(controller.node)
+        require_same(controller, found.node if found else None, controller.node)
 
     def usage(self, node: str) -> Usage:
         return Usage(node, False, (), False)

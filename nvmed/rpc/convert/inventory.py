@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from nvmed.devices.controller import Device, subsystem_id
-from nvmed.devices.inventory import SUBSYSTEMS, Namespace, Subsystem
-from nvmed.events.kinds import ControllerState, NamespaceState
+from nvmed.devices.controller import Device
+from nvmed.devices.inventory import Namespace, Subsystem
+from nvmed.events.kinds import ControllerState, NamespaceState, PathState
 from nvmed.nvme import firmware
 from nvmed.nvme.capabilities import CAPABILITIES, Capabilities
 from nvmed.nvme.identify import IdentifyController
@@ -33,13 +33,12 @@ def saturated(value: int) -> int:
 
 def controller(device: Device) -> resources_pb2.Controller:
     """The resource of a controller as it is."""
-    return controller_state(ControllerState(device.resource_name, device.node, device.lane.stalled))
+    return controller_state(ControllerState(device.resource_name, device.node, device.lane.stalled, device.subsystem))
 
 
 def controller_state(found: ControllerState) -> resources_pb2.Controller:
     """The resource of a controller as it was."""
     node = found.node
-    subsystem = SUBSYSTEMS + subsystem_id(node)
     kinds = resources_pb2.Controller
     return resources_pb2.Controller(
         name=found.name,
@@ -48,7 +47,7 @@ def controller_state(found: ControllerState) -> resources_pb2.Controller:
         model_number=node.model,
         firmware_revision=node.firmware_revision,
         controller_id=node.controller_id,
-        subsystem=subsystem,
+        subsystem=found.subsystem,
         subsystem_nqn=node.subsystem_nqn,
         transport=node.transport,
         address=node.address,
@@ -58,7 +57,7 @@ def controller_state(found: ControllerState) -> resources_pb2.Controller:
         numa_node=node.numa_node,
         queue_max_transfer_bytes=node.max_transfer_bytes or 0,
         host_nqn=node.host_nqn,
-        namespaces=sorted({f"{subsystem}/namespaces/{namespace.nsid}" for namespace in node.namespaces}),
+        namespaces=sorted({f"{found.subsystem}/namespaces/{namespace.nsid}" for namespace in node.namespaces}),
     )
 
 
@@ -76,7 +75,7 @@ def subsystem(found: Subsystem) -> resources_pb2.Subsystem:
 
 def namespace(found: Namespace) -> resources_pb2.Namespace:
     """The resource of a namespace as it is."""
-    paths = tuple((device.resource_name, state) for device, state in found.paths)
+    paths = tuple(PathState.of(path.device.resource_name, path.node) for path in found.paths)
     return namespace_state(NamespaceState(found.name, found.node, paths))
 
 
@@ -93,7 +92,15 @@ def namespace_state(found: NamespaceState) -> resources_pb2.Namespace:
         uuid=node.uuid,
         nguid=node.nguid,
         eui64=node.eui64,
-        paths=[resources_pb2.Namespace.Path(controller=name, ana_state=state) for name, state in found.paths],
+        paths=[
+            resources_pb2.Namespace.Path(
+                controller=path.controller,
+                ana_state=path.ana_state,
+                device_node=path.node,
+                generic_device_node=path.generic_node,
+            )
+            for path in found.paths
+        ],
     )
 
 

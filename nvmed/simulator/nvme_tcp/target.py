@@ -195,6 +195,8 @@ class NvmeTcpTarget:
         else:
             controller = self._choose(port, connect)
             limits, reset = self.limits, self.subsystems[connect.subsystem_nqn].reset
+            if self.subsystems[connect.subsystem_nqn].spec.dynamic_controllers:
+                self.subsystems[connect.subsystem_nqn].renumber(controller)
         host = connect.host_nqn, connect.host_id
         key = connect.subsystem_nqn, controller.controller_id
         association = Association(
@@ -224,7 +226,7 @@ class NvmeTcpTarget:
 
     def _reachable(self, port: Port, subsystem: Subsystem) -> Sequence[Controller]:
         """The controllers that `port` leads to."""
-        ordered = [subsystem.controllers[controller_id] for controller_id in sorted(subsystem.controllers)]
+        ordered = tuple(subsystem.controllers.values())
         return ordered[port.index :: len(self._ports)]
 
     def _choose(self, port: Port, connect: Connect) -> Controller:

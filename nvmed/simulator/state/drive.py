@@ -71,6 +71,7 @@ class SubsystemState(Generic[C_co]):
         self.namespaces = Namespaces(spec, clock)
         self.sanitizer = Sanitizer(spec.sanitize_s, clock, self._sanitized)
         self.controllers = {}
+        self._last_id = 0
 
     def reset(self) -> None:
         """NVM subsystem reset: every controller is reset, and firmware that waits for this runs."""
@@ -92,6 +93,21 @@ class SubsystemState(Generic[C_co]):
             for controller in self.controllers.values():
                 if controller_id in (None, controller.controller_id):
                     controller.set_ana_state(group, state)
+
+    def renumber(self, controller: ControllerState) -> None:
+        """Give a controller an identifier that none had before; what is attached to it stays attached.
+
+        So a target of the dynamic controller model does at each association (Base 2.1, section 2.1.3.1).
+        """
+        with self.lock:
+            old, new = controller.controller_id, max(self._last_id, *self.controllers) + 1
+            self._last_id = new
+            self.controllers = {new if one is controller else number: one for number, one in self.controllers.items()}
+            for namespace in self.namespaces:
+                if old in namespace.controllers:
+                    namespace.controllers.remove(old)
+                    namespace.controllers.add(new)
+            controller.controller_id = new
 
     def _reset_controllers(self) -> None:
         for controller in self.controllers.values():

@@ -32,10 +32,11 @@ async def test_a_controller_is_named_by_what_does_not_change(start_daemon: Start
 async def test_equal_serials_are_told_apart(start_daemon: StartDaemon) -> None:
     daemon = await start_daemon(small_drive("SAME", nqn="nqn.a:one"), small_drive("SAME", nqn="nqn.b:two"))
     first, second = await names(daemon)
-    assert first != second
-    assert first.startswith("controllers/same-1-")
-    by_name = await daemon.inventory.GetController(pb.GetControllerRequest(name=first))
-    assert by_name.name == first
+    assert first == "controllers/same-1"
+    assert second.startswith("controllers/same-1-")
+    for name, nqn in ((first, "nqn.a:one"), (second, "nqn.b:two")):
+        by_name = await daemon.inventory.GetController(pb.GetControllerRequest(name=name))
+        assert (by_name.name, by_name.subsystem_nqn) == (name, nqn)
 
 
 async def test_a_node_that_is_given_to_another_drive_names_that_one(start_daemon: StartDaemon) -> None:

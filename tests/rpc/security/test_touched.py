@@ -18,7 +18,8 @@ from nvmed.daemon import opened
 from nvmed.reload import Served
 from nvmed.security.bindings import make_policy
 from nvmed.security.policy import METHODS
-from nvmed.simulator.host import HOST_NQN, SimulatedHost
+from nvmed.simulator.host import SimulatedHost
+from nvmed.simulator.spec import HOST_NQN
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2
 from tests.rpc.harness import reason_of, small_drive

@@ -96,7 +96,7 @@ async def at_once(step: str, change: Callable[[], Awaitable[None]]) -> None:
 @pytest.mark.parametrize("case", cases("nvme_get_ana_log_len"))
 async def test_get_ana_log_len(case: Case) -> None:
     drive = Subsystem()
-    known = IdentifyController(nanagrpid=case["device"]["nanagrpid"], mnan=case["device"]["mnan"])
+    known = IdentifyController(vid=0x1B36, nanagrpid=case["device"]["nanagrpid"], mnan=case["device"]["mnan"])
 
     async def twice(device: Device) -> int:
         # Only now, as the host's own scan identifies too; and what fails comes last, as the last fault decides.

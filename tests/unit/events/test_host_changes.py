@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nvmed.events.host_changes import CONTROLLER_FIELDS, NAMESPACE_FIELDS, View, changes
-from nvmed.events.kinds import ControllerState, Event, Kind, NamespaceState
+from nvmed.events.kinds import ControllerState, Event, Kind, NamespaceState, PathState
 from nvmed.nvme.host import ControllerNode, NamespaceNode
 from nvmed.v1 import resources_pb2
 
@@ -23,7 +23,7 @@ def controller(name: str, **fields: Any) -> ControllerState:
 
 
 def namespace(name: str, paths: tuple[tuple[str, str], ...] = (), **fields: Any) -> NamespaceState:
-    return NamespaceState(name, replace(SPACE, **fields), paths)
+    return NamespaceState(name, replace(SPACE, **fields), tuple(PathState(*path) for path in paths))
 
 
 def view(*states: ControllerState | NamespaceState) -> View:

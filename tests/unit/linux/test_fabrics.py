@@ -20,10 +20,11 @@ NQN = "nqn.2026-01.dev.nvmed:fabrics"
 NODE = ControllerNode(
     node="nvme3", serial="SERIAL", model="Linux", firmware_revision="6.12", controller_id=7, subsystem_nqn=NQN,
     subsystem_node="nvme-subsys3", transport="tcp", address="traddr=10.0.0.1,trsvcid=4420,src_addr=10.0.0.9",
-    state="live",
+    state="live", host_nqn="nqn.h", host_id="uuid-h",
 )  # fmt: skip
 ATTRIBUTES = {
-    "serial": "SERIAL  ", "cntlid": "7", "transport": "tcp", "subsysnqn": NQN, "hostnqn": "nqn.h", "hostid": "uuid-h",
+    "dev": "241:3", "serial": "SERIAL  ", "cntlid": "7", "transport": "tcp", "subsysnqn": NQN, "hostnqn": "nqn.h",
+    "hostid": "uuid-h",
     "address": NODE.address, "ctrl_loss_tmo": "off", "reconnect_delay": "10", "fast_io_fail_tmo": "off", "kato": "5",
     "queue_count": "5", "sqsize": "127", "cntrltype": "io", "reset_controller": "", "delete_controller": "",
 }  # fmt: skip
@@ -161,9 +162,20 @@ def test_one_byte_resets_and_deletes(kernel: Kernel, call: str, attribute: str) 
     assert kernel.written_to(attribute) == "1"
 
 
-@pytest.mark.parametrize("other", [{"serial": "ANOTHER"}, {"controller_id": 8}])
-def test_another_controller_of_the_name_is_left_alone(kernel: Kernel, other: dict[str, str | int]) -> None:
-    was = replace(NODE, **other)  # type: ignore[arg-type]
+ANOTHER = {
+    "subsystem_nqn": "nqn.another", "host_nqn": "nqn.another", "host_id": "another", "transport": "rdma",
+    "address": "traddr=10.0.0.2,trsvcid=4420", "instance": "this-boot:1",
+}  # fmt: skip
+
+
+def test_a_connection_made_anew_is_the_same(kernel: Kernel) -> None:
+    kernel.fabrics.reset(replace(NODE, controller_id=8, address="traddr=10.0.0.1,trsvcid=4420,src_addr=10.0.0.8"))
+    assert kernel.written_to("reset_controller") == "1"
+
+
+@pytest.mark.parametrize(("field", "value"), ANOTHER.items())
+def test_another_controller_of_the_name_is_left_alone(kernel: Kernel, field: str, value: str) -> None:
+    was = replace(NODE, **{field: value})  # type: ignore[arg-type]
     with pytest.raises(NvmedError) as refused:
         kernel.fabrics.reset(was)
     assert refused.value.reason == "DEVICE_IDENTITY_CHANGED"

@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +162,17 @@ def test_the_limit_holds_for_memory_in_scattered_pages(
     assert scan(plain)[0].max_transfer_bytes == expected
 
 
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_block_device_that_cannot_be_opened_is_no_node(plain: Path, is_hidden: bool) -> None:
+    """What the kernel cannot use but by the character device: another command set, or metadata it cannot strip."""
+    if is_hidden:
+        (plain / "class/block/nvme0n1/hidden").write_text("1\n")
+    else:
+        (plain / "class/block/nvme0n1").unlink()
+    (namespace,) = scan(plain)[0].namespaces
+    assert (namespace.node, namespace.generic_node, namespace.nsid) == ("", "ng0n1", 1)
+
+
 def test_identifiers(plain: Path) -> None:
     directory = (plain / "class/block/nvme0n1").resolve()
     (directory / "eui").write_text("00 25 38 5a 01 40 a1 b2\n")
@@ -261,7 +273,10 @@ def test_open_gives_a_transport_of_that_node(multipath: Path, nodes: Path) -> No
         transport.close()
 
 
-@pytest.mark.parametrize(("attribute", "value"), [("serial", "OTHER"), ("cntlid", "9"), ("dev", "1:5")])
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("serial", "OTHER"), ("cntlid", "9"), ("dev", "1:5"), ("model", "OTHER"), ("subsysnqn", "nqn.other")],
+)
 def test_another_drive_under_the_same_name(multipath: Path, nodes: Path, attribute: str, value: str) -> None:
     host = LinuxHost(multipath, nodes)
     meant = host.scan()[0]
@@ -269,6 +284,41 @@ def test_another_drive_under_the_same_name(multipath: Path, nodes: Path, attribu
     with pytest.raises(Aborted, match="list the controllers again") as caught:
         host.open(meant)
     assert caught.value.reason == "DEVICE_IDENTITY_CHANGED"
+
+
+def test_a_twin_under_the_same_name(multipath: Path, nodes: Path) -> None:
+    host = LinuxHost(multipath, nodes)
+    meant = host.scan()[0]
+    was = (multipath / "class/nvme/nvme0").resolve()
+    twin = shutil.copytree(was, was.with_name("twin"), symlinks=True)
+    was.rename(was.with_name("gone"))
+    twin.rename(was)
+    for look in (host.open, host.check):
+        with pytest.raises(Aborted, match="nvme0 went, and what came in its place says that it is serial SNSUB0"):
+            look(meant)
+    assert host.scan()[0] == meant
+    host.check(host.scan()[0])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "is_same"),
+    [
+        ("cntlid", "2049", True),
+        ("address", "traddr=127.0.0.1,trsvcid=4421,src_addr=127.0.0.9", True),
+        ("address", "traddr=127.0.0.1,trsvcid=4422,src_addr=127.0.0.1", False),
+        ("address", "traddr=127.0.0.1,trsvcid=4421,host_iface=eth0", False),
+        ("subsysnqn", "nqn.other", False),
+        ("hostnqn", "nqn.other", False),
+        ("hostid", "other", False),
+        ("transport", "rdma", False),
+    ],
+)
+def test_a_connection_is_what_was_asked_for(multipath: Path, attribute: str, value: str, is_same: bool) -> None:
+    host = LinuxHost(multipath)
+    meant = host.scan()[3]
+    ((multipath / "class/nvme/nvme3") / attribute).write_text(value + "\n")
+    with nullcontext() if is_same else pytest.raises(Aborted, match="nvme3 was serial FABRIC01, the connection of"):
+        host.check(meant)
 
 
 def test_a_controller_that_went_while_it_was_opened(multipath: Path, nodes: Path) -> None:

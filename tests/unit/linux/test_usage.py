@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -230,3 +231,15 @@ def test_links_to_a_device_are_resolved_by_number(tree: Tree, loop: int) -> None
     found = tree.usage("nvme1n1")
     assert found.uses == (Use(UseKind.MOUNT, "nvme1n1", "/usr"),)
     assert found.is_boot
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_what_is_hidden_or_not_there_has_no_claim(tree: Tree, is_hidden: bool) -> None:
+    (tree.dev / "nvme2n1").unlink()
+    with pytest.raises(FileNotFoundError):  # the kernel shows it, but it cannot be looked at
+        tree.usage("nvme2n1")
+    if is_hidden:
+        (tree.sysfs / "class/block/nvme2n1/hidden").write_text("1\n")
+    else:
+        shutil.rmtree(tree.sysfs / "class/block/nvme2n1")
+    assert tree.usage("nvme2n1") == Usage("nvme2n1", False, (), False)
