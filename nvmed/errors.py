@@ -3,7 +3,7 @@
 An error is raised anywhere, as plainly as ``raise error(Reason.CONTROLLER_NOT_FOUND, ...)``; one interceptor
 makes a gRPC status of it, and the client library makes the same class of that again::
 
-    NvmedError                 .reason .message .metadata and the details below
+    NvmedError                 .reason .message .remedy .metadata and the details below
     ├── InvalidArgument        the request is wrong, whatever the drive is like   (.fields)
     ├── OutOfRange             the request is past an end that may move
     ├── NotFound               no such controller, namespace, image, key
@@ -95,7 +95,10 @@ class GateViolation:
 
 
 class NvmedError(Exception):
-    """Root of the tree. `code` is the gRPC status code's name; `str()` is the message alone."""
+    """Root of the tree. `code` is the gRPC status code's name; `str()` is the message alone.
+
+    `remedy` is what to do about it, "" where nobody said.
+    """
 
     code: ClassVar[str] = "UNKNOWN"
 
@@ -110,6 +113,7 @@ class NvmedError(Exception):
         gates: Sequence[GateViolation] = (),
         retry_delay_ms: int | None = None,
         metadata: Mapping[str, str] | None = None,
+        remedy: str = "",
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -120,6 +124,7 @@ class NvmedError(Exception):
         self.gates = tuple(gates)
         self.retry_delay_ms = retry_delay_ms
         self.metadata = dict(metadata or {})
+        self.remedy = remedy
 
 
 class InvalidArgument(NvmedError):

@@ -465,9 +465,13 @@ def error(
     fields: Sequence[FieldViolation] = (),
     gates: Sequence[GateViolation] = (),
     retry_delay_ms: int | None = None,
+    remedy: str = "",
     **metadata: object,
 ) -> NvmedError:
-    """The error of `reason`, of the class that the table gives; `metadata` holds the dynamic parts of `message`."""
+    """The error of `reason`, of the class that the table gives; `metadata` holds the dynamic parts of `message`.
+
+    `remedy` stands in for the table's, where that would not help in this case.
+    """
     if retry_delay_ms is None and reason in CONTENTION:
         retry_delay_ms = CONTENTION_RETRY_MS
     return reason.cls(
@@ -479,6 +483,7 @@ def error(
         gates=gates,
         retry_delay_ms=retry_delay_ms,
         metadata={key: str(value) for key, value in metadata.items()},
+        remedy=remedy or reason.remedy,
     )
 
 

@@ -21,6 +21,7 @@ def dump(exc: NvmedError) -> dict[str, Any]:
         "gates": [asdict(violation) for violation in exc.gates],
         "retry_delay_ms": exc.retry_delay_ms,
         "metadata": exc.metadata,
+        "remedy": exc.remedy,
     }
 
 
@@ -35,4 +36,5 @@ def load(saved: Mapping[str, Any]) -> NvmedError:
         gates=[GateViolation(**violation) for violation in saved["gates"]],
         retry_delay_ms=saved["retry_delay_ms"],
         metadata=saved["metadata"],
+        remedy=saved.get("remedy", ""),
     )

@@ -1,7 +1,7 @@
 """Domain errors as gRPC statuses: the one translation.
 
-A status carries one `google.rpc.ErrorInfo` and whichever of NvmeStatus, OsError, BadRequest, PreconditionFailure and
-RetryInfo the error has. The client library does the reverse.
+A status carries one `google.rpc.ErrorInfo`, whichever of NvmeStatus, OsError, BadRequest, PreconditionFailure and
+RetryInfo the error has, and its remedy as google.rpc.Help. The client library does the reverse.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from nvmed.errors import DOMAIN, NvmedError
 from nvmed.v1 import errors_pb2
+
+DOCUMENTATION = "https://github.com/nvmed/nvmed/blob/main/docs/errors.md"
+"""Where remedies lead for more: every reason is there."""
 
 
 def to_status(error: NvmedError, request_id: str) -> status_pb2.Status:
@@ -56,6 +59,9 @@ def to_status(error: NvmedError, request_id: str) -> status_pb2.Status:
         delay = Duration()
         delay.FromMilliseconds(error.retry_delay_ms)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    if error.remedy:
+        link = error_details_pb2.Help.Link(description=error.remedy, url=DOCUMENTATION)
+        details.append(error_details_pb2.Help(links=[link]))
     return status_pb2.Status(
         code=code_pb2.Code.Value(error.code), message=error.message, details=[_packed(detail) for detail in details]
     )

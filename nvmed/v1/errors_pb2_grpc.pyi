@@ -5,6 +5,9 @@ What a failed call carries in its status, beside google.rpc.ErrorInfo.
 
 Every error has one google.rpc.ErrorInfo with domain "nvmed.dev" and a stable reason; docs/errors.md lists them. Where
 a drive or the kernel said no, one of the messages below says what it said. No reply carries a status of its own.
+
+google.rpc.Help says what to do: the description of its first link, in one or two sentences for people. With
+UNAVAILABLE because others are at work, google.rpc.RetryInfo says when to try again.
 """
 
 from collections import abc as _abc

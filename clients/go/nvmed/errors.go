@@ -32,6 +32,8 @@ type Error struct {
 	// NVMe is what the drive answered, OS the system call that failed; nil if it was neither.
 	NVMe *nvmedv1.NvmeStatus
 	OS   *nvmedv1.OsError
+	// Remedy is what to do about it, for people; empty if the daemon does not say.
+	Remedy string
 	// RetryDelay is how long the daemon asks to wait before another try, 0 if it does not say.
 	RetryDelay time.Duration
 
@@ -66,6 +68,10 @@ func FromStatus(proto *spb.Status) *Error {
 			failure.Fields = detail.FieldViolations
 		case *errdetails.PreconditionFailure:
 			failure.Gates = detail.Violations
+		case *errdetails.Help:
+			if len(detail.Links) > 0 {
+				failure.Remedy = detail.Links[0].Description
+			}
 		case *errdetails.RetryInfo:
 			failure.RetryDelay = detail.RetryDelay.AsDuration()
 		case *nvmedv1.NvmeStatus:

@@ -33,14 +33,17 @@ func TestAnErrorHasEverythingThatAStatusSays(t *testing.T) {
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)},
 		&nvmedv1.NvmeStatus{StatusCodeType: 1, StatusCode: 6, Opcode: 0x10},
 		&nvmedv1.OsError{Errno: 5},
+		&errdetails.Help{Links: []*errdetails.Help_Link{{Description: "use another slot"}}},
 	).Proto())
 	got := fmt.Sprint(
 		failure.Code, failure.Message, failure.Reason, failure.Metadata, failure.RequestID,
 		failure.Fields[0].Field, failure.Gates[0].Type, failure.RetryDelay, failure.NVMe.StatusCode, failure.OS.Errno,
+		failure.Remedy,
 	)
 	want := fmt.Sprint(
 		codes.FailedPrecondition, "no", "GATE_FAILED", map[string]string{"slot": "1"}, "abc",
 		"slot", "SLOT_WRITABLE", 1500*time.Millisecond, 6, 5,
+		"use another slot",
 	)
 	if got != want {
 		t.Errorf("got %s, expected %s", got, want)

@@ -16,10 +16,23 @@ const (
 	maxDelay    = 5 * time.Second
 )
 
-// transient tells whether err says nothing about the request: the way to the daemon broke, it restarts, it is busy.
+// transient tells whether a transfer may be taken up again after err, which says nothing about the request: the way to
+// the daemon broke, it restarts, it is busy, a command was cut off, or it says when to try again. It is for what only
+// reads or is committed piece by piece: of a change that failed, NextStep of its operation says what to do.
 func transient(err error) bool {
 	failure, ok := FromError(err)
-	return ok && (failure.Code == codes.Unavailable || failure.Code == codes.Canceled)
+	if !ok {
+		return false
+	}
+	switch failure.Reason {
+	case "CALL_CANCELLED", "COMMAND_TIMEOUT", "NVME_ABORTED":
+		return true
+	case "":
+		if failure.Code == codes.Canceled {
+			return true
+		}
+	}
+	return failure.Code == codes.Unavailable || failure.RetryDelay > 0
 }
 
 // patience counts the failures in a row of one transfer.

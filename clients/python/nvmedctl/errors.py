@@ -59,6 +59,10 @@ def _request_info(info: error_details_pb2.RequestInfo) -> dict[str, Any]:
     return {"request_id": info.request_id}
 
 
+def _help(info: error_details_pb2.Help) -> dict[str, Any]:
+    return {"remedy": info.links[0].description} if info.links else {}
+
+
 def _retry_info(info: error_details_pb2.RetryInfo) -> dict[str, Any]:
     return {"retry_delay_ms": info.retry_delay.ToMilliseconds()}
 
@@ -70,6 +74,7 @@ _READERS: tuple[tuple[type[Message], Callable[[Any], dict[str, Any]]], ...] = (
     (error_details_pb2.BadRequest, _bad_request),
     (error_details_pb2.PreconditionFailure, _precondition_failure),
     (error_details_pb2.RetryInfo, _retry_info),
+    (error_details_pb2.Help, _help),
     (error_details_pb2.RequestInfo, _request_info),
 )
 _DETAILS = {kind.DESCRIPTOR.full_name: (kind, read) for kind, read in _READERS}

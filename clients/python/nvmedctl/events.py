@@ -13,8 +13,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from nvmed.errors import NvmedError
 from nvmed.v1.event_pb2 import WatchEventsRequest, WatchEventsResponse
-from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
 
 if TYPE_CHECKING:
     from nvmed.v1.event_pb2_grpc import EventServiceAsyncStub
@@ -25,9 +26,9 @@ async def watch_events(
 ) -> AsyncGenerator[WatchEventsResponse, None]:
     """Every message of the stream that `request` asks for, for as long as the daemon sends.
 
-    A stream that breaks with an error of `TRANSIENT` goes on from the last token, so that no event is missed or seen
-    twice; a snapshot that is cut is sent again from its beginning. Raises what the `retry.attempts`-th attempt in a row
-    raised that brought no message, and any other error at once.
+    A stream that breaks with a transient error (`is_transient`) goes on from the last token, so that no event is missed
+    or seen twice; a snapshot that is cut is sent again from its beginning. Raises what the `retry.attempts`-th attempt
+    in a row raised that brought no message, and any other error at once.
     """
     following = WatchEventsRequest()
     following.CopyFrom(request)
@@ -40,9 +41,9 @@ async def watch_events(
                 following.resume_token = message.resume_token or following.resume_token
                 yield message
             return
-        except TRANSIENT as failure:
+        except NvmedError as failure:
             failures += 1
-            if failures >= retry.attempts:
+            if not is_transient(failure) or failures >= retry.attempts:
                 raise
             await asyncio.sleep(retry.delay(failures, failure))
         finally:

@@ -32,7 +32,7 @@ from nvmed.v1.firmware_pb2 import (
     UploadImageRequest,
     UploadImageResponse,
 )
-from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
 from nvmedctl.telemetry import Progress
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ CHUNK_BYTES = 512 << 10
 """Size of a chunk, unless the daemon takes less."""
 
 _AGAIN = {Reason.UPLOAD_BUSY.name, Reason.TRANSFER_CORRUPTED.name}
-"""Beside TRANSIENT: the daemon has not noticed yet that the call before is gone, or a chunk was damaged on its way."""
+"""Beside what is transient: the daemon has not noticed yet that the call before is gone, or a chunk was damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ async def _until_done(stub: FirmwareServiceAsyncStub, sending: _Sending, retry: 
             await call.read()  # up to the end, or the daemon would call it cancelled
             return Uploaded(image, sending.sent, attempts)
         except NvmedError as failure:
-            if not isinstance(failure, TRANSIENT) and failure.reason not in _AGAIN:
+            if not is_transient(failure) and failure.reason not in _AGAIN:
                 raise
             failures = 1 if sending.committed > before else failures + 1
             if failures >= retry.attempts:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
+from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 from nvmed.v1.log_pb2 import LogPageHeader, LogPageTrailer, ReadLogPageRequest
 from nvmedctl.files import saving
-from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
 from nvmedctl.telemetry import Progress, Sink
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ async def receive_log_page(
 ) -> LogPage:
     """Stream the page that `request` names into `sink`, which has every byte once this returns, and proven ones only.
 
-    A stream that breaks with an error of `TRANSIENT` is begun again at most `retry.restarts` times; one that clears the
-    event only with a `request_id`, by which it is cleared once. `executor` has one thread; it calls `sink`. Raises
-    TRANSFER_CORRUPTED if a CRC-32, the SHA-256 or the order of the bytes is wrong, else what the last attempt raised.
+    A stream that breaks with a transient error (`is_transient`) is begun again at most `retry.restarts` times; one that
+    clears the event only with a `request_id`, by which it is cleared once. `executor` has one thread; it calls `sink`.
+    Raises TRANSFER_CORRUPTED if a CRC-32, the SHA-256 or the order of the bytes is wrong, else what the last attempt
+    raised.
     """
     clears = request.HasField("retain_async_event") and not request.retain_async_event
     restarts = retry.restarts if request.request_id or not clears else 0
@@ -100,8 +102,8 @@ async def receive_log_page(
         receiver = _Receiver(sink)
         try:
             return await _receive(stub, request, receiver, executor, progress, attempts)
-        except TRANSIENT as failure:
-            if receiver.header is None or attempts > restarts:
+        except NvmedError as failure:
+            if not is_transient(failure) or receiver.header is None or attempts > restarts:
                 raise
             await asyncio.get_running_loop().run_in_executor(executor, sink.restart)
             await asyncio.sleep(retry.delay(attempts, failure))

@@ -5,10 +5,21 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from nvmed.errors import Cancelled, NvmedError, Unavailable
+from nvmed.errors import NvmedError, Unavailable
+from nvmed.reasons import Reason
 
-TRANSIENT = (Unavailable, Cancelled)
-"""Errors that say nothing about the request: the way there broke, the daemon restarts, the drive is busy."""
+_CUT = frozenset({Reason.CALL_CANCELLED.name, Reason.COMMAND_TIMEOUT.name, Reason.NVME_ABORTED.name})
+"""How a cut arrives besides UNAVAILABLE: of the call itself, or of the command that the drive was at work on."""
+
+
+def is_transient(error: NvmedError) -> bool:
+    """Whether a transfer may be taken up again after `error`, which says nothing about the request.
+
+    The way there broke, the daemon restarts, the drive is busy, a command was cut off, or the daemon says when to try
+    again. For what only reads or is committed piece by piece: of a change that failed, its operation says what to do
+    (`next_step`), and one that somebody cancelled is not begun again.
+    """
+    return isinstance(error, Unavailable) or error.reason in _CUT or error.retry_delay_ms is not None
 
 
 @dataclass(frozen=True, slots=True)

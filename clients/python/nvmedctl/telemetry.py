@@ -20,7 +20,7 @@ from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse, TelemetryHeader, TelemetryTrailer
 from nvmedctl.files import saving
-from nvmedctl.retry import DEFAULT_RETRY, TRANSIENT, RetryPolicy
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
 
 if TYPE_CHECKING:
     from nvmed.v1.common_pb2 import Chunk
@@ -197,10 +197,10 @@ async def receive_telemetry(
 ) -> TelemetryLog:
     """Stream the log that `request` names into `sink`, which has every byte once this returns, and proven ones only.
 
-    A stream that breaks with an error of `TRANSIENT` is resumed by its token. A log that changed is begun again, but
-    not captured again: `create` is sent once. What fails before the first header is not repeated, since nobody can say
-    whether it captured. `executor` has one thread; it calls `sink`. Raises TRANSFER_CORRUPTED if a CRC-32, the
-    SHA-256 or the order of the bytes is wrong, else what the last attempt raised.
+    A stream that breaks with a transient error (`is_transient`) is resumed by its token. A log that changed is begun
+    again, but not captured again: `create` is sent once. What fails before the first header is not repeated, since
+    nobody can say whether it captured. `executor` has one thread; it calls `sink`. Raises TRANSFER_CORRUPTED if a
+    CRC-32, the SHA-256 or the order of the bytes is wrong, else what the last attempt raised.
     """
     if request.resume_token or request.offset:
         raise invalid_field("resume_token", "a log is received from its beginning; leave resume_token and offset out.")
@@ -218,7 +218,7 @@ async def receive_telemetry(
             if failure.reason in _BEGIN_AGAIN and restarts < retry.restarts:
                 restarts, failures = restarts + 1, 1
                 await run(receiver.restart)
-            elif isinstance(failure, TRANSIENT) and (restarts or receiver.header):
+            elif is_transient(failure) and (restarts or receiver.header):
                 failures = 1 if receiver.received > before else failures + 1
             else:
                 raise

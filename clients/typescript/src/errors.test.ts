@@ -8,6 +8,7 @@ import { Code } from "@connectrpc/connect";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  HelpSchema,
   PreconditionFailureSchema,
   RequestInfoSchema,
   RetryInfoSchema,
@@ -32,6 +33,7 @@ test("an error has everything that a status says", () => {
       detail(RetryInfoSchema, { retryDelay: { seconds: 1n, nanos: 500_000_000 } }),
       detail(NvmeStatusSchema, { statusCodeType: 1, statusCode: 6, opcode: 0x10 }),
       detail(OsErrorSchema, { errno: 5 }),
+      detail(HelpSchema, { links: [{ description: "use another slot" }] }),
     ],
   });
   const failure = NvmedError.fromStatus(status);
@@ -51,6 +53,7 @@ test("an error has everything that a status says", () => {
   assert.equal(failure.retryDelayMs, 1500);
   assert.equal(failure.nvme?.statusCode, 6);
   assert.equal(failure.os?.errno, 5);
+  assert.equal(failure.remedy, "use another slot");
 });
 
 test("what others say is no reason of the daemon's", () => {

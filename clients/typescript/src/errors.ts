@@ -5,6 +5,7 @@ import type { BadRequest_FieldViolation, PreconditionFailure_Violation } from ".
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  HelpSchema,
   PreconditionFailureSchema,
   RequestInfoSchema,
   RetryInfoSchema,
@@ -35,6 +36,8 @@ export class NvmedError extends Error {
   readonly nvme: NvmeStatus | undefined;
   /** The system call that failed, if it was the kernel. */
   readonly os: OsError | undefined;
+  /** What to do about it, for people; "" if the daemon does not say. */
+  readonly remedy: string;
   /** How long the daemon asks to wait before another try, 0 if it does not say. */
   readonly retryDelayMs: number;
 
@@ -50,6 +53,7 @@ export class NvmedError extends Error {
     this.gates = error.findDetails(PreconditionFailureSchema)[0]?.violations ?? [];
     this.nvme = error.findDetails(NvmeStatusSchema)[0];
     this.os = error.findDetails(OsErrorSchema)[0];
+    this.remedy = error.findDetails(HelpSchema)[0]?.links[0]?.description ?? "";
     this.retryDelayMs = delay === undefined ? 0 : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
   }
 

@@ -10,10 +10,21 @@ const MAX_FAILURES = 8;
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5_000;
 
-/** Whether `error` says nothing about the request: the way to the daemon broke, it restarts, it is busy. */
+/** How a cut arrives besides UNAVAILABLE: of the call itself, or of the command that the drive was at work on. */
+const CUT = new Set(["CALL_CANCELLED", "COMMAND_TIMEOUT", "NVME_ABORTED"]);
+
+/**
+ * Whether a transfer may be taken up again after `error`, which says nothing about the request: the way to the daemon
+ * broke, it restarts, it is busy, a command was cut off, or it says when to try again. For what only reads or is
+ * committed piece by piece: of a change that failed, `nextStep` of its operation says what to do.
+ */
 export function isTransient(error: unknown): boolean {
-  const code = NvmedError.from(error)?.code;
-  return code === Code.Unavailable || code === Code.Canceled;
+  const failure = NvmedError.from(error);
+  if (failure === undefined) {
+    return false;
+  }
+  const isCut = CUT.has(failure.reason) || (failure.reason === "" && failure.code === Code.Canceled);
+  return isCut || failure.code === Code.Unavailable || failure.retryDelayMs > 0;
 }
 
 /** The failures in a row of one transfer. */

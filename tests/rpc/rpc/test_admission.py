@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from hypothesis import given
 from hypothesis import strategies as st
+from nvmedctl.errors import from_status
 
 from nvmed.config import Config, Listen, UnixListener
 from nvmed.daemon import serving
@@ -215,7 +216,7 @@ def test_an_error_has_every_detail_it_carries() -> None:
     kinds = {detail.TypeName() for detail in status.details}
     assert kinds == {
         "google.rpc.ErrorInfo", "google.rpc.RequestInfo", "google.rpc.BadRequest", "google.rpc.PreconditionFailure",
-        "google.rpc.RetryInfo", "nvmed.v1.NvmeStatus", "nvmed.v1.OsError",
+        "google.rpc.RetryInfo", "google.rpc.Help", "nvmed.v1.NvmeStatus", "nvmed.v1.OsError",
     }  # fmt: skip
     nvme = errors_pb2.NvmeStatus()
     assert any(detail.Unpack(nvme) for detail in status.details)
@@ -231,6 +232,8 @@ def test_every_reason_becomes_a_status(reason: Reason) -> None:
     assert status.details[0].Unpack(info)
     assert (info.reason, info.domain) == (reason.name, "nvmed.dev")
     assert len(info.reason) <= 63
+    told = from_status(status)
+    assert (told.reason, told.remedy) == (reason.name, reason.remedy)
 
 
 @given(st.binary(max_size=5000), st.integers(0, 2**64 - 1))

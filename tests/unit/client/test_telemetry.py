@@ -20,6 +20,7 @@ from tests.unit.client.scripted_server import CHUNK_BYTES, CONTROLLER, GENERATIO
 
 LOG = random.Random(1).randbytes(10 * CHUNK_BYTES + 512)
 AT_ONCE = RetryPolicy(attempts=4, restarts=2, first_delay=0.0)
+THROTTLED = error(Reason.TOO_MANY_CALLS, retry_delay_ms=1)
 REQUEST = StreamTelemetryRequest(controller="nvme0", source=TELEMETRY_SOURCE_HOST)
 
 
@@ -59,9 +60,10 @@ async def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
         [cut(12)],  # everything but the trailer
         [cut(3), cut(2), cut(1), cut(1), cut(2)],
         [cut(5, error(Reason.CALL_CANCELLED)), cut(0, error(Reason.SHUTTING_DOWN)), cut(0), cut(3)],
+        [cut(3, error(Reason.COMMAND_TIMEOUT)), cut(1, error(Reason.NVME_ABORTED)), cut(1, THROTTLED)],
         [Step(error=error(Reason.DEVICE_GONE))],  # even after the trailer: the status says whether it is done
     ],
-    ids=("header", "early", "before the trailer", "often", "of other reasons", "after the trailer"),
+    ids=("header", "early", "before the trailer", "often", "of other reasons", "of a command", "after the trailer"),
 )
 async def test_a_cut_stream_is_resumed_where_it_ended(tmp_path: Path, plan: list[Step]) -> None:
     server, calls = Telemetry(LOG, plan), len(plan) + 1
@@ -96,10 +98,11 @@ async def test_what_fails_before_the_header_is_not_repeated(tmp_path: Path, reas
     assert len(server.requests) == 1
 
 
-async def test_what_resuming_cannot_help_is_raised_at_once(tmp_path: Path) -> None:
-    server = Telemetry(LOG, [cut(3, error(Reason.NVME_MEDIA))])
+@pytest.mark.parametrize("reason", [Reason.NVME_MEDIA, Reason.OPERATION_CANCELLED, Reason.CONTROLLER_NOT_FOUND])
+async def test_what_resuming_cannot_help_is_raised_at_once(tmp_path: Path, reason: Reason) -> None:
+    server = Telemetry(LOG, [cut(3, error(reason))])
     async with serving(tmp_path, server) as address, Client(address) as client:
-        with pytest.raises(DataLoss):
+        with pytest.raises(reason.cls):
             await client.save_telemetry(REQUEST, tmp_path / "log.bin", retry=AT_ONCE)
     assert len(server.requests) == 1
 

@@ -171,5 +171,5 @@ def test_every_detail_of_an_error_survives_the_journal() -> None:
     )
     again = failure.load(failure.dump(exc))
     assert type(again) is type(exc)
-    for name in ("reason", "message", "nvme", "os", "fields", "gates", "retry_delay_ms", "metadata"):
+    for name in ("reason", "message", "nvme", "os", "fields", "gates", "retry_delay_ms", "metadata", "remedy"):
         assert getattr(again, name) == getattr(exc, name)

@@ -28,7 +28,9 @@ def of_local_file(failure: OSError) -> NvmedError:
 
 
 def remedy(error: NvmedError) -> str:
-    """What to do about `error`, "" if this version does not know its reason."""
+    """What to do about `error`, as the daemon says, else by this version's table; "" if that has not its reason."""
+    if error.remedy:
+        return error.remedy
     known = Reason.__members__.get(error.reason)
     return known.remedy if known else ""
 
