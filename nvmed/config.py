@@ -182,6 +182,37 @@ class Limits(Table, frozen=True):
     ] = 10
 
 
+class History(Table, frozen=True):
+    """How much of what was done is remembered. Beyond it the oldest is forgotten, but never an operation that has not
+    ended, nor one whose `request_id` may still be repeated: for a day. `[audit]` has its own rules.
+    """
+
+    operations_days: Annotated[
+        int, Meta(ge=1, le=36_500, description="How long operations are remembered that are no drive's history.")
+    ] = 30
+    history_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=36_500,
+            description="How long a drive's history is: staging, activation, rollback, resets, and what was done to "
+            "its namespaces.",
+        ),
+    ] = 3650
+    per_resource_max: Annotated[
+        Count, Meta(description="Operations that are remembered of one controller, or other resource; history apart.")
+    ] = 1_000
+    operations_max: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=10_000_000,
+            description="Operations that are remembered in all. A principal may begin a quarter of it with a "
+            "`request_id` in a day; more are refused with `LIMIT_EXCEEDED`.",
+        ),
+    ] = 100_000
+
+
 class Firmware(Table, frozen=True):
     """Firmware of drives."""
 
@@ -238,6 +269,7 @@ class Config(Table, frozen=True):
     audit: Audit = Audit()
     metrics: Metrics = Metrics()
     limits: Limits = Limits()
+    history: History = History()
     firmware: Firmware = Firmware()
     keys: Keys = Keys()
     events: Events = Events()

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from nvmed import state_directory
@@ -33,10 +34,12 @@ from nvmed.keyring.paths import Fabrics
 from nvmed.linux import machine, systemd
 from nvmed.namespaces import recovery as namespace_reconcile
 from nvmed.nvme.host import Host
+from nvmed.operations import journal_file
 from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager
 from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
+from nvmed.operations.retention import Retention
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.preconditions.firmware_rules import RulesFiles
@@ -104,15 +107,16 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
     )
     spool = Spool(state_dir / "spool")
     audit = Audit(configured)
+    retention = Retention(**msgspec.structs.asdict(configured.history))
     operations = Manager(
-        Journal(state_dir / "journal.sqlite"),
+        Journal(state_dir / journal_file.NAME, reconcile.HISTORY | namespace_reconcile.HISTORY, retention.answers_max),
         {
             **reconcile.reconcilers(drives),
             **images.reconcilers(spool),
             **namespace_reconcile.reconcilers(inventory),
             **keys.reconcilers(),
         },
-        history=reconcile.HISTORY | namespace_reconcile.HISTORY,
+        retention=retention,
         listener=OperationAudit(audit),
     )
     sampler = Sampler(inventory, configured.metrics.sample_interval_s)

@@ -300,6 +300,11 @@ class Reason(Enum):
         "Another daemon holds the state directory.",
         "Stop that one, or give this one a state directory of its own.",
     )
+    JOURNAL_DAMAGED = (
+        DataLoss,
+        "The journal, or what it holds of an operation, cannot be read.",
+        "Look at the drive that the operation names; `nvmed journal check` on the host shows all that is damaged.",
+    )
     STATE_NOT_WRITABLE = (
         ResourceExhausted,
         "The daemon cannot write its state, so it changes no drive.",

@@ -20,7 +20,7 @@ from typing import Final
 from nvmed import limits
 from nvmed.errors import NvmedError
 from nvmed.events.kinds import Event, Kind
-from nvmed.operations.journal import now_ms
+from nvmed.operations.records import now_ms
 from nvmed.reasons import Reason, error
 
 BATCH: Final = 64

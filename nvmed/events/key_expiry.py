@@ -19,7 +19,7 @@ from nvmed.events.kinds import Event, KeyExpiring, Kind
 from nvmed.keyring.calls import DEFAULT_KEYRING, KeyInfo, KeyringRef
 from nvmed.keyring.keyring import TLS_KEY_TYPE, Keyring
 from nvmed.keys.description import ExpiryState
-from nvmed.operations.journal import now_ms
+from nvmed.operations.records import now_ms
 
 log: Final = structlog.get_logger("nvmed.events")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.host import ControllerNode, NamespaceNode
-from nvmed.operations.journal import State
+from nvmed.operations.records import State
 from nvmed.security.patterns import COLLECTIONS, HOST
 
 

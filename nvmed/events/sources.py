@@ -14,8 +14,8 @@ from nvmed.events.kinds import Event, Kind, OperationChanged
 from nvmed.keyring.keyring import Keyring
 from nvmed.nvme.host import Host
 from nvmed.operations.background import running
-from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record, State
 
 
 class EventSources:

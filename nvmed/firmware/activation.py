@@ -18,7 +18,8 @@ from nvmed.firmware.staging import Firmware, Preconditions, commit, gate_results
 from nvmed.nvme.firmware import CommitAction
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.status import RequiredReset
-from nvmed.operations.journal import Record, State
+from nvmed.operations.journal_reader import Query
+from nvmed.operations.records import Record, State
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import fresh_identity, fresh_slots
@@ -29,9 +30,11 @@ SERVICE: Final = "nvmed.v1.FirmwareService"
 STAGE: Final = f"{SERVICE}/StageFirmware"
 ACTIVATE: Final = f"{SERVICE}/ActivateFirmware"
 ROLLBACK: Final = f"{SERVICE}/RollbackFirmware"
-VERIFY: Final = f"{SERVICE}/VerifyFirmware"
-KINDS: Final = (STAGE, ACTIVATE, ROLLBACK, VERIFY)
+KINDS: Final = (STAGE, ACTIVATE, ROLLBACK)
 """Operations that are a drive's firmware history."""
+
+LOOKED_BACK_MAX: Final = 100
+"""Activations among which a rollback looks for what ran before."""
 
 
 @unique
@@ -110,7 +113,9 @@ class Activations:
         """The slot, and the gates that hold."""
         slot = activation.slot
         if rollback and not slot:
-            slot = previous_slot(drive, await self._firmware.operations.list(target=drive.controller))
+            before = Query(LOOKED_BACK_MAX, target=drive.controller, history_of=(ACTIVATE, ROLLBACK))
+            activations = await self._firmware.operations.page(before)
+            slot = previous_slot(drive, [record for _, record in activations])
         mode, conditions = activation.mode, activation.preconditions
         wanted = Wanted(
             rules=await self._firmware.rules(),
@@ -209,11 +214,11 @@ class Activations:
         }
 
 
-def previous_slot(drive: DriveState, records: Sequence[Record]) -> int:
+def previous_slot(drive: DriveState, activations: Sequence[Record]) -> int:
     """The slot to go back to, 0 if it is not known.
 
     An activation that waits for its reset is undone by the slot that runs. Otherwise it is a slot with the revision
-    that ran before the last activation in the journal, else the only other slot that holds an image.
+    that ran before the last of `activations`, which are newest first, else the only other slot that holds an image.
     """
     slots = drive.slots
     if slots is None:
@@ -225,8 +230,8 @@ def previous_slot(drive: DriveState, records: Sequence[Record]) -> int:
         for slot in range(1, drive.updates.slots + 1)
         if slots.revision(slot) and slot != slots.active_slot
     }
-    for record in reversed(records):
-        if record.kind in (ACTIVATE, ROLLBACK) and record.state is State.SUCCEEDED:
+    for record in activations:
+        if record.state is State.SUCCEEDED:
             before = (record.result or {}).get("previous_revision", "")
             found = [slot for slot, revision in others.items() if revision == before]
             if before and before != drive.revision and found:

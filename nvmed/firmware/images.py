@@ -7,8 +7,8 @@ from typing import Final
 
 from nvmed.errors import NotFound
 from nvmed.firmware.spool import Spool
-from nvmed.operations.journal import State
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State
 from nvmed.operations.running import Result, Running
 
 DELETE: Final = "nvmed.v1.FirmwareService/DeleteImage"

@@ -13,8 +13,8 @@ from typing import Any, Final
 from nvmed.firmware.activation import ACTIVATE, KINDS, ROLLBACK, SERVICE, STAGE, Mode
 from nvmed.firmware.staging import outcome_field, part_result
 from nvmed.nvme.firmware import FirmwareSlots
-from nvmed.operations.journal import State, Step
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State, Step
 from nvmed.preconditions.drives import Drives, fresh_identity, fresh_slots
 from nvmed.reasons import Reason
 

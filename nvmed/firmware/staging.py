@@ -23,8 +23,8 @@ from nvmed.firmware.spool_files import Image
 from nvmed.nvme import firmware
 from nvmed.nvme.firmware import CommitAction, FirmwareSlots
 from nvmed.nvme.status import RequiredReset, required_reset
-from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record, State
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import Drives, fresh_slots

@@ -13,8 +13,8 @@ from typing import Any, Final
 from nvmed.errors import NvmedError
 from nvmed.keyring.calls import GONE
 from nvmed.keyring.keyring import Keyring
-from nvmed.operations.journal import State, Step
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State, Step
 
 PLANNED: Final = "planned"
 """In an operation's parameters: the answer as it was planned, to which only new serials are missing."""

@@ -20,8 +20,8 @@ from typing import Any, Final
 from nvmed.errors import NvmedError
 from nvmed.keyring.paths import Path, Paths, check_ready
 from nvmed.linux.fabrics import DhchapSecrets
-from nvmed.operations.journal import State
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.reasons import Reason, error, invalid_field

@@ -18,8 +18,8 @@ from nvmed.keyring.paths import Path, Paths
 from nvmed.keyring.recovery import PLANNED
 from nvmed.keyring.rotation import Method
 from nvmed.keyring.rotation_calls import OldKey
-from nvmed.operations.journal import State
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State
 
 ROTATE_TLS_KEY: Final = "nvmed.v1.KeyService/RotateTlsKey"
 

@@ -15,8 +15,8 @@ from nvmed.devices.inventory import Inventory
 from nvmed.namespaces.changes import SubsystemControllers, report
 from nvmed.namespaces.format import remaining_percent
 from nvmed.nvme.namespace import AttachmentSelect
-from nvmed.operations.journal import State, Step
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.operations.records import State, Step
 from nvmed.preconditions.host_view import HostView
 
 SERVICE: Final = "nvmed.v1.NamespaceService"

@@ -25,6 +25,15 @@ def dump(exc: NvmedError) -> dict[str, Any]:
     }
 
 
+def is_whole(saved: Mapping[str, Any]) -> bool:
+    """Whether `load` can make an error of it."""
+    try:
+        load(saved)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return all(isinstance(saved[name], str) for name in ("code", "reason", "message"))
+
+
 def load(saved: Mapping[str, Any]) -> NvmedError:
     """The error that `dump` saved."""
     return CLASSES.get(saved["code"], Internal)(

@@ -9,131 +9,61 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from enum import Enum, unique
 from pathlib import Path
 from typing import Any, Final
 
+from nvmed.operations import journal_file
+from nvmed.operations.records import Record, State, Step, now_ms, record_of, step_of
 from nvmed.reasons import Reason, error
 
-SCHEMA_VERSION: Final = 1
+REPEATABLE_MS: Final = 24 * 3600 * 1000
+"""How long a request_id finds its operation again, at least (AIP-155)."""
 
-_SCHEMA: Final = """
-CREATE TABLE operations (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, principal TEXT NOT NULL, request_id TEXT NOT NULL,
-    digest BLOB NOT NULL, parameters TEXT NOT NULL, state TEXT NOT NULL, phase TEXT NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, result TEXT, failure TEXT, parent TEXT NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX operations_by_request ON operations (principal, request_id) WHERE request_id <> '';
-CREATE INDEX operations_by_time ON operations (created_ms, id);
-CREATE INDEX operations_by_target ON operations (target);
-CREATE INDEX operations_by_parent ON operations (parent) WHERE parent <> '';
-CREATE TABLE steps (
-    operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE, number INTEGER NOT NULL, name TEXT NOT NULL,
-    detail TEXT NOT NULL, intended_ms INTEGER NOT NULL, outcome TEXT, settled_ms INTEGER,
-    PRIMARY KEY (operation, number)
-) STRICT;
-"""
-
-
-@unique
-class State(Enum):
-    """Where an operation is. The first two are open; the rest are how it ended."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    SAFE_TO_RETRY = "SAFE_TO_RETRY"
-    """Interrupted, and the drive was found as it was before: the same request may be made again."""
-    NEEDS_ATTENTION = "NEEDS_ATTENTION"
-    """Interrupted, and what became of the drive could not be found out or is neither before nor after."""
-
-    @property
-    def is_open(self) -> bool:
-        return self in (State.PENDING, State.RUNNING)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An operation as the journal has it. `parameters` and `result` are JSON objects, `failure` is `failure.dump`'s.
-
-    `parent` is the operation that this one is a part of, "" for none.
-    """
-
-    id: str
-    kind: str
-    target: str
-    principal: str
-    request_id: str
-    digest: bytes
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    state: State = State.PENDING
-    phase: str = ""
-    created_ms: int = 0
-    updated_ms: int = 0
-    result: Mapping[str, Any] | None = None
-    failure: Mapping[str, Any] | None = None
-    parent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: what was intended, and what came of it; `outcome` is None where nothing was written any more."""
-
-    operation: str
-    number: int
-    name: str
-    detail: Mapping[str, Any]
-    intended_ms: int
-    outcome: Mapping[str, Any] | None
-    settled_ms: int | None
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+ANSWERS_MAX: Final = 25_000
+"""Operations with a request_id that one principal may begin in that time, unless the daemon is told otherwise."""
 
 
 class Journal:
-    """The journal in `path`, made if it is not there. Raises STATE_NOT_WRITABLE when a write fails."""
+    """The journal in `path`, made if it is not there; `history` are the kinds that are a drive's history.
 
-    def __init__(self, path: Path) -> None:
+    Raises JOURNAL_DAMAGED, and STATE_NOT_WRITABLE when a write fails.
+    """
+
+    def __init__(self, path: Path, history: Collection[str] = (), answers_max: int = ANSWERS_MAX) -> None:
         self._path = path
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        except sqlite3.Error as exc:
-            raise self._failed(exc) from exc
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found != SCHEMA_VERSION:
-            raise error(
-                Reason.STATE_NOT_WRITABLE,
-                f"{path} was written by another version of nvmed (schema {found}, this one has {SCHEMA_VERSION}); "
-                "run that version, or move the file away",
-                path=path,
-            )
+        self._answers_max = answers_max
+        self._history = history
+        self._db = journal_file.open_for_writing(path, history)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
 
     def close(self) -> None:
         """Close the file; idempotent."""
         self._db.close()
 
     def begin(self, record: Record) -> Record:
-        """Write a new operation; if its principal used its request_id before, the operation of then comes back."""
+        """Write a new operation; if its principal used its request_id before, the operation of then comes back.
+
+        Raises LIMIT_EXCEEDED if the principal has begun more with request_ids than can be remembered.
+        """
         found = self.find_request(record.principal, record.request_id)
         if found is not None:
             return found
         now = now_ms()
+        if record.request_id and self._answers(record.principal, now - REPEATABLE_MS) >= self._answers_max:
+            raise error(
+                Reason.LIMIT_EXCEEDED,
+                f"{record.principal} has begun {self._answers_max} operations with a request_id within a day, and each "
+                "is remembered so long; make fewer requests, or leave request_id out where none is repeated",
+                limit=self._answers_max,
+            )
         self._write(
-            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
+            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
             record.id,
             record.kind,
             record.target,
@@ -146,6 +76,8 @@ class Journal:
             now,
             now,
             record.parent,
+            json.dumps(record.resources),
+            record.kind in self._history,
         )
         return self.operation(record.id)
 
@@ -216,37 +148,13 @@ class Journal:
             raise error(Reason.OPERATION_NOT_FOUND, f"no operation {operation!r}", operation=operation)
         return rows[0]
 
-    def operations(self, *, kind: str = "", target: str = "") -> Sequence[Record]:
-        """Operations, oldest first, of a kind or of a target where given."""
-        return self._rows(
-            "SELECT * FROM operations WHERE (? = '' OR kind = ?) AND (? = '' OR target = ?) ORDER BY created_ms, id",
-            kind,
-            kind,
-            target,
-            target,
-        )
-
-    def page(self, limit: int, before: tuple[int, str] | None = None) -> Sequence[Record]:
-        """At most `limit` operations, newest first; `before` is (created_ms, id) of the last that was seen."""
-        created_ms, last = before or (2**63 - 1, "")
-        return self._rows(
-            "SELECT * FROM operations WHERE (created_ms, id) < (?, ?) ORDER BY created_ms DESC, id DESC LIMIT ?",
-            created_ms,
-            last,
-            limit,
-        )
-
     def parts(self, parent: str) -> Sequence[Record]:
         """The operations that an operation consists of, in the order they were begun."""
         return self._rows("SELECT * FROM operations WHERE parent = ? ORDER BY rowid", parent)
 
     def open_operations(self) -> Sequence[Record]:
         """Operations that have not ended: those that a crash interrupted, when the daemon starts."""
-        return self._rows(
-            "SELECT * FROM operations WHERE state IN (?, ?) ORDER BY created_ms, id",
-            State.PENDING.value,
-            State.RUNNING.value,
-        )
+        return self._rows("SELECT * FROM operations WHERE state IN ('PENDING', 'RUNNING') ORDER BY created_ms, id")
 
     def steps(self, operation: str) -> Sequence[Step]:
         """The steps of an operation, in order."""
@@ -254,19 +162,26 @@ class Journal:
             with closing(
                 self._db.execute("SELECT * FROM steps WHERE operation = ? ORDER BY number", (operation,))
             ) as cursor:
-                return tuple(_step(row) for row in cursor)
+                return tuple(step_of(row) for row in cursor)
         except sqlite3.Error as exc:
             raise self._failed(exc) from exc
 
-    def forget_before(self, created_ms: int, spared: Collection[str] = ()) -> int:
-        """Delete what ended and is older, but not those whose kind is spared; returns how many."""
+    def forget(self, operations: Sequence[str]) -> int:
+        """Delete operations that have ended, with their steps; returns how many."""
         return self._write(
-            "DELETE FROM operations WHERE created_ms < ? AND state NOT IN (?, ?)"
-            " AND kind NOT IN (SELECT value FROM json_each(?))",
-            created_ms,
-            State.PENDING.value,
-            State.RUNNING.value,
-            json.dumps([*spared]),
+            "DELETE FROM operations WHERE id IN (SELECT value FROM json_each(?))"
+            " AND state NOT IN ('PENDING', 'RUNNING')",
+            json.dumps([*operations]),
+        )
+
+    def _answers(self, principal: str, since_ms: int) -> int:
+        """How many operations with a request_id a principal has begun since then, as far as that matters."""
+        return self._count(
+            "SELECT count(*) FROM (SELECT 1 FROM operations WHERE principal = ? AND created_ms > ? AND request_id <> ''"
+            " LIMIT ?)",
+            principal,
+            since_ms,
+            self._answers_max,
         )
 
     def together(self, functions: Sequence[Callable[[], Any]]) -> Sequence[tuple[Any, Exception | None]]:
@@ -304,7 +219,7 @@ class Journal:
     def _rows(self, query: str, *values: object) -> Sequence[Record]:
         try:
             with closing(self._db.execute(query, values)) as cursor:
-                return tuple(_record(row) for row in cursor)
+                return tuple(record_of(row) for row in cursor)
         except sqlite3.Error as exc:
             raise self._failed(exc) from exc
 
@@ -315,12 +230,15 @@ class Journal:
         except sqlite3.Error as exc:
             raise self._failed(exc) from exc
 
+    def _count(self, query: str, *values: object) -> int:
+        try:
+            count: int = self._db.execute(query, values).fetchone()[0]
+        except sqlite3.Error as exc:
+            raise self._failed(exc) from exc
+        return count
+
     def _failed(self, exc: sqlite3.Error) -> Exception:
-        return error(
-            Reason.STATE_NOT_WRITABLE,
-            f"the journal {self._path} cannot be used ({exc}); nothing is done to a drive until it can be",
-            path=self._path,
-        )
+        return journal_file.failed(self._path, exc)
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -328,27 +246,3 @@ def _outcome(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return function(), None
     except Exception as exc:
         return None, exc
-
-
-def _record(row: Sequence[Any]) -> Record:
-    return Record(
-        id=row[0],
-        kind=row[1],
-        target=row[2],
-        principal=row[3],
-        request_id=row[4],
-        digest=row[5],
-        parameters=json.loads(row[6]),
-        state=State(row[7]),
-        phase=row[8],
-        created_ms=row[9],
-        updated_ms=row[10],
-        result=None if row[11] is None else json.loads(row[11]),
-        failure=None if row[12] is None else json.loads(row[12]),
-        parent=row[13],
-    )
-
-
-def _step(row: Sequence[Any]) -> Step:
-    outcome = None if row[5] is None else json.loads(row[5])
-    return Step(row[0], row[1], row[2], json.loads(row[3]), row[4], outcome, row[6])

@@ -8,9 +8,8 @@ both are reconciled with the drive after a crash.
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -20,15 +19,13 @@ import structlog
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
 from nvmed.operations import failure
-from nvmed.operations.journal import Journal, Record, State, Step, now_ms
+from nvmed.operations.journal import Journal
 from nvmed.operations.journal_calls import JournalCalls
+from nvmed.operations.journal_reader import JournalReader, Position, Query
+from nvmed.operations.records import Record, State, Step, damaged, now_ms
+from nvmed.operations.retention import Forgetting, Retention
 from nvmed.operations.running import Progress, Result, Run, Running
 from nvmed.reasons import Reason, error
-
-REMEMBERED_MS: Final = 30 * 24 * 3600 * 1000
-"""How long ended operations are remembered: well over the 24 h that a request_id must be (AIP-155)."""
-
-FORGET_EVERY_S: Final = 24 * 3600.0
 
 T = TypeVar("T")
 
@@ -106,32 +103,34 @@ _ENDS: Final = {
 class Manager:
     """Owns every operation. Made, then `recover`ed, then used, then closed, on one event loop.
 
-    `reconcilers` asks the drive about an interrupted operation of a kind; `history` are kinds that are not forgotten.
+    `reconcilers` asks the drive about an interrupted operation of a kind.
     """
 
     def __init__(
         self,
         journal: Journal,
         reconcilers: Mapping[str, Reconcile],
-        history: Collection[str] = frozenset(),
+        retention: Retention | None = None,
         listener: OperationListener | None = None,
     ) -> None:
         self._journal = journal
         self._listener = listener
         self._calls = JournalCalls(journal)
         self._reconcilers = reconcilers
-        self._history = history
         self._running: dict[str, Running] = {}
         self._unwritten: dict[str, Record] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._listeners: list[Callable[[Record], None]] = []
-        self._forgot = 0.0
+        self._reader = JournalReader(journal.path)
+        self._forgetting = Forgetting(
+            self._reader, retention or Retention(), lambda ids: self._call(partial(self._journal.forget, ids))
+        )
         self._closing = False
 
     @property
-    def lane(self) -> Lane:
-        """The journal's thread."""
-        return self._calls.lane
+    def lanes(self) -> tuple[Lane, Lane]:
+        """The journal's thread, and those that read it."""
+        return self._calls.lane, self._reader.lane
 
     def kinds_running(self) -> Sequence[str]:
         """The kind of each operation that runs, without asking the journal."""
@@ -140,13 +139,13 @@ class Manager:
     # -- beginning and ending
 
     async def recover(self) -> None:
-        """Reconcile what a crash interrupted with what the drives say, and forget what is old."""
+        """Reconcile what a crash interrupted with what the drives say, and begin to forget what is old."""
         interrupted = await self._call(self._journal.open_operations)
         parents = {record.parent for record in interrupted}
         for wholes in (False, True):  # parts first: what became of the whole follows from them
             group = [record for record in interrupted if (record.id in parents) is wholes]
             await asyncio.gather(*(self._settle_interrupted(record) for record in group))
-        await self._forget()
+        self._spawn(self._forgetting.forget())
 
     async def close(self) -> None:
         """Take no more, ask all to stop where that is safe, wait for them, close the journal."""
@@ -155,6 +154,7 @@ class Manager:
             running.request_stop(Reason.OPERATION_INTERRUPTED)
         while self._tasks:
             await asyncio.wait(self._tasks)
+        self._reader.close()
         await self._calls.close()
 
     # -- doing
@@ -219,15 +219,11 @@ class Manager:
         """The operation of that id; raises OPERATION_NOT_FOUND."""
         return self._truest(await self._call(partial(self._journal.operation, operation)))
 
-    async def list(self, *, kind: str = "", target: str = "") -> Sequence[Record]:
-        """Operations, oldest first."""
-        found = await self._call(partial(self._journal.operations, kind=kind, target=target))
-        return tuple(self._truest(record) for record in found)
-
-    async def page(self, limit: int, before: tuple[int, str] | None = None) -> Sequence[Record]:
-        """At most `limit` operations, newest first; `before` is (created_ms, id) of the last that was seen."""
-        found = await self._call(partial(self._journal.page, limit, before))
-        return tuple(self._truest(record) for record in found)
+    async def page(self, query: Query) -> Sequence[tuple[Position, Record]]:
+        """Operations, newest first, each with where it stands."""
+        if self._unwritten:
+            query = replace(query, besides=(*query.besides, *self._unwritten))
+        return tuple((position, self._truest(record)) for position, record in await self._reader.page(query))
 
     async def steps(self, operation: str) -> Sequence[Step]:
         """The steps of an operation."""
@@ -297,8 +293,8 @@ class Manager:
             running.request_stop(Reason.OPERATION_INTERRUPTED)
         self._spawn(self._run(running, run))
         await self._write_unwritten()
-        if time.monotonic() - self._forgot > FORGET_EVERY_S:
-            await self._forget()
+        if self._forgetting.is_due():
+            self._spawn(self._forgetting.forget())
         return record
 
     async def _run(self, running: Running, run: Run) -> None:
@@ -362,6 +358,8 @@ class Manager:
 
     async def _reconcile(self, record: Record) -> Verdict:
         steps = await self.steps(record.id)
+        if damage := record.damage or "; ".join(step.damage for step in steps if step.damage):
+            return Verdict(State.NEEDS_ATTENTION, failure=damaged(record, damage).failure)
         if not steps:
             return Verdict(State.SAFE_TO_RETRY, "nothing had been done yet")
         where = f"interrupted in step {steps[-1].name}"
@@ -375,13 +373,6 @@ class Manager:
         except Exception:
             log.exception("bug", operation=record.id, kind=record.kind)
             return Verdict(State.NEEDS_ATTENTION, f"{where}; a bug in nvmed kept it from finding out more")
-
-    async def _forget(self) -> None:
-        self._forgot = time.monotonic()
-        try:
-            await self._call(partial(self._journal.forget_before, now_ms() - REMEMBERED_MS, self._history))
-        except NvmedError as exc:
-            log.error("nothing_forgotten", message=exc.message)
 
     def _truest(self, record: Record) -> Record:
         """`record`, or how it ended where that could not be written."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from nvmed.errors import NvmedError
 from nvmed.operations import failure
-from nvmed.operations.journal import Record
+from nvmed.operations.records import Record
 from nvmed.reasons import Reason, error
 
 Result = Mapping[str, Any]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
@@ -39,32 +40,104 @@ _TIMES: Final[dict[str, type[Timestamp | Duration]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A condition of SQL, and the values of its question marks.
+
+    Everything that fits a filter fits it; unless it `is_exact`, other things may fit it as well.
+    """
+
+    text: str
+    values: tuple[object, ...] = ()
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """One comparison of a filter, of messages of `kind`."""
+
+    path: str
+    sign: str
+    wanted: str
+    test: Test
+    kind: type[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a filter, or a part of it, asks for: of a message, and of a row; None where that cannot be said."""
+
+    test: Test | None = None
+    sql: Sql | None = None
+
+
+Translate: TypeAlias = Callable[[Restriction], Sql | None]
+"""A restriction as a condition on columns, None where no column has that field."""
+
+
 def parse(text: str, kind: type[Message] | None = None) -> Test:
     """The test that `text` is; every message passes an empty one.
 
     Raises INVALID_FIELD where it is not understood, and where `kind` has no such field or it cannot have such a value;
     without `kind` that is raised by the test.
     """
-    parser = _Parser(text)
-    test = parser.expression(0) if text.strip() else _everything
+    return compiled(text, kind).test or _everything
+
+
+def compiled(text: str, kind: type[Message] | None = None, translate: Translate | None = None) -> Condition:
+    """What `text` asks for, as `parse` reads it; with `translate`, of rows too."""
+    parser = _Parser(text, kind, translate)
+    condition = parser.expression(0) if text.strip() else Condition(_everything)
     if not parser.at_end():
         raise parser.misunderstood()
-    if kind is not None:
-        for restriction in parser.restrictions:
-            restriction(kind())
-    return test
+    return condition
 
 
 def _everything(_item: Any) -> bool:
     return True
 
 
-class _Parser:
-    """A position in a filter, and the restrictions that were read before it."""
+def _all(conditions: Sequence[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    tests = [condition.test or _everything for condition in conditions]
+    known = [condition.sql for condition in conditions if condition.sql is not None]
+    exact = len(known) == len(conditions) and all(sql.is_exact for sql in known)
+    return Condition(lambda item: all(test(item) for test in tests), _joined(known, " AND ", exact))
 
-    def __init__(self, text: str) -> None:
-        self.restrictions: list[Test] = []
+
+def _any(conditions: Sequence[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    tests = [condition.test or _everything for condition in conditions]
+    known = [condition.sql for condition in conditions if condition.sql is not None]
+    if len(known) < len(conditions):
+        known = []
+    exact = all(sql.is_exact for sql in known)
+    return Condition(lambda item: any(test(item) for test in tests), _joined(known, " OR ", exact))
+
+
+def _none(condition: Condition) -> Condition:
+    test, sql = condition.test or _everything, condition.sql
+    turned = Sql(f"NOT ({sql.text})", sql.values) if sql and sql.is_exact else None
+    return Condition(lambda item: not test(item), turned)
+
+
+def _joined(parts: Sequence[Sql], word: str, is_exact: bool) -> Sql | None:
+    if not parts:
+        return None
+    return Sql(
+        word.join(f"({part.text})" for part in parts), tuple(value for part in parts for value in part.values), is_exact
+    )
+
+
+class _Parser:
+    """A position in a filter of messages of a kind."""
+
+    def __init__(self, text: str, kind: type[Message] | None, translate: Translate | None) -> None:
         self._text = text
+        self._kind = kind
+        self._translate = translate
         self._position = 0
 
     def at_end(self) -> bool:
@@ -78,56 +151,58 @@ class _Parser:
             'write comparisons joined by AND and OR, for example transport = "tcp" AND state = LIVE',
         )
 
-    def expression(self, depth: int) -> Test:
+    def expression(self, depth: int) -> Condition:
         """Factors joined by AND, or by a space."""
-        tests = [self._factor(depth)]
+        factors = [self._factor(depth)]
         while True:
             spaced = self._space()
             if self.at_end() or self._text[self._position] == ")":
-                return tests[0] if len(tests) == 1 else lambda item: all(test(item) for test in tests)
+                return _all(factors)
             if not spaced:
                 raise self.misunderstood()
             self._word("AND")
-            tests.append(self._factor(depth))
+            factors.append(self._factor(depth))
 
-    def _factor(self, depth: int) -> Test:
+    def _factor(self, depth: int) -> Condition:
         """Terms joined by OR."""
-        tests = [self._term(depth)]
+        terms = [self._term(depth)]
         while True:
             before = self._position
             if not (self._space() and self._word("OR")):
                 self._position = before
-                return tests[0] if len(tests) == 1 else lambda item: any(test(item) for test in tests)
-            tests.append(self._term(depth))
+                return _any(terms)
+            terms.append(self._term(depth))
 
-    def _term(self, depth: int) -> Test:
+    def _term(self, depth: int) -> Condition:
         self._space()
         if self._word("NOT") or self._take("-"):
-            test = self._simple(depth)
-            return lambda item: not test(item)
+            return _none(self._simple(depth))
         return self._simple(depth)
 
-    def _simple(self, depth: int) -> Test:
+    def _simple(self, depth: int) -> Condition:
         self._space()
         if not self._take("("):
             return self._restriction()
         if depth == DEPTH_MAX:
             raise invalid_field("filter", f"has more than {DEPTH_MAX} parentheses in each other")
-        test = self.expression(depth + 1)
+        inner = self.expression(depth + 1)
         self._space()
         if not self._take(")"):
             raise self.misunderstood()
-        return test
+        return inner
 
-    def _restriction(self) -> Test:
+    def _restriction(self) -> Condition:
         match = _RESTRICTION.match(self._text, self._position)
         if match is None:
             raise self.misunderstood()
         self._position = match.end()
         value = match["bare"] if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
         test = _comparison(match["path"], match["operator"], value)
-        self.restrictions.append(test)
-        return test
+        if self._kind is None:
+            return Condition(test)
+        test(self._kind())  # raises what is wrong with it
+        read = Restriction(match["path"], match["operator"], value, test, self._kind)
+        return Condition(test, self._translate(read) if self._translate else None)
 
     def _space(self) -> bool:
         """Skip space, if there is any."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from google.longrunning import operations_pb2 as longrunning
 
-from nvmed.operations.journal import Record
+from nvmed.errors import FailedPrecondition
+from nvmed.operations import failure
 from nvmed.operations.manager import Manager, Run
+from nvmed.operations.records import Record, State, now_ms
 from nvmed.operations.running import Result
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import operations as convert
@@ -31,6 +34,33 @@ async def replayed(operations: Manager, request: Any) -> longrunning.Operation |
         return None
     record = await operations.replay(mutation(request, ""))
     return None if record is None else await show(operations, record)
+
+
+async def answered(request: Any, target: str, ask: Callable[[], Awaitable[Result]]) -> longrunning.Operation:
+    """What a method answers that asks a drive and changes nothing: an operation that is done and that nobody keeps.
+
+    An answer that is no is its error, as that of an operation that was waited for; with validate_only it is raised.
+    """
+    call, now = current_call.get(), now_ms()
+    if request.validate_only:
+        return convert.checked(call.method.removeprefix("/"), await ask())
+    record = Record(
+        id="",
+        kind=call.method.removeprefix("/"),
+        target=target,
+        principal=call.principal.name,
+        request_id="",
+        digest=b"",
+        created_ms=now,
+        updated_ms=now,
+    )
+    try:
+        ended = replace(record, state=State.SUCCEEDED, result=await ask())
+    except FailedPrecondition as exc:
+        ended = replace(record, state=State.FAILED, failure=failure.dump(exc))
+    shown = convert.operation(replace(ended, id=call.request_id, updated_ms=now_ms()), None)
+    shown.ClearField("name")
+    return shown
 
 
 async def begin(

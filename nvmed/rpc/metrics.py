@@ -28,8 +28,8 @@ from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sample, Sampler
 from nvmed.nvme.health import SENSORS, CriticalWarning, SmartLog
-from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record, State
 from nvmed.security.policy import METHODS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

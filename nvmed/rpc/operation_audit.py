@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nvmed.operations.journal import Record
+from nvmed.operations.records import Record
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert.operations import OPERATIONS
 from nvmed.security.audit import Audit, Event, Kind

@@ -101,7 +101,7 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.FirmwareService/RollbackFirmware": Rule(
             "firmware.activate", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)
         ),
-        "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller", Audit.CHANGE),
+        "/nvmed.v1.FirmwareService/VerifyFirmware": Rule("firmware.read", "controller"),
         "/nvmed.v1.FirmwareService/GetFirmwareSlots": Rule("firmware.read", "controller"),
         "/nvmed.v1.FirmwareService/ListFirmwareHistory": Rule("firmware.read", "parent"),
         "/google.longrunning.Operations/ListOperations": Rule("operations.read"),

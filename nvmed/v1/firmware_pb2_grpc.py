@@ -189,7 +189,9 @@ class FirmwareServiceServicer:
 
     def VerifyFirmware(self, request, context):
         """Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-        operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+        operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+
+        It is a question, answered at once: the operation is done, has no name and is kept nowhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,8 +215,8 @@ class FirmwareServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFirmwareHistory(self, request, context):
-        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-        its resets that activated some.
+        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+        that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

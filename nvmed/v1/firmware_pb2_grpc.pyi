@@ -71,7 +71,9 @@ class FirmwareServiceStub:
     """Activates the image in a slot. The operation's response is an ActivateFirmwareResponse."""
     VerifyFirmware: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.VerifyFirmwareRequest, _operations_pb2.Operation]
     """Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-    operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+    operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+
+    It is a question, answered at once: the operation is done, has no name and is kept nowhere.
     """
     RollbackFirmware: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.RollbackFirmwareRequest, _operations_pb2.Operation]
     """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
@@ -82,8 +84,8 @@ class FirmwareServiceStub:
     GetFirmwareSlots: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]
-    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-    its resets that activated some.
+    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+    that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
     """
 
 @_typing.type_check_only
@@ -128,7 +130,9 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     """Activates the image in a slot. The operation's response is an ActivateFirmwareResponse."""
     VerifyFirmware: _aio.UnaryUnaryMultiCallable[_firmware_pb2.VerifyFirmwareRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-    operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+    operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+
+    It is a question, answered at once: the operation is done, has no name and is kept nowhere.
     """
     RollbackFirmware: _aio.UnaryUnaryMultiCallable[_firmware_pb2.RollbackFirmwareRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
@@ -139,8 +143,8 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     GetFirmwareSlots: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetFirmwareSlotsRequest, _firmware_pb2.FirmwareSlots]  # type: ignore[assignment]
     """Reads the slots of a controller, and what a firmware update of it has to respect."""
     ListFirmwareHistory: _aio.UnaryUnaryMultiCallable[_firmware_pb2.ListFirmwareHistoryRequest, _firmware_pb2.ListFirmwareHistoryResponse]  # type: ignore[assignment]
-    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-    its resets that activated some.
+    """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+    that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
     """
 
 class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -242,7 +246,9 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-        operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+        operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+
+        It is a question, answered at once: the operation is done, has no name and is kept nowhere.
         """
 
     @_abc_1.abstractmethod
@@ -271,8 +277,8 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _firmware_pb2.ListFirmwareHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_firmware_pb2.ListFirmwareHistoryResponse, _abc.Awaitable[_firmware_pb2.ListFirmwareHistoryResponse]]:
-        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-        its resets that activated some.
+        """Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+        that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
         """
 
 def add_FirmwareServiceServicer_to_server(servicer: FirmwareServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

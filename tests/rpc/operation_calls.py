@@ -39,7 +39,9 @@ async def ask(daemon: Daemon, method: str, **fields: Any) -> Any:
 
 
 async def wait(daemon: Daemon, operation: longrunning.Operation) -> longrunning.Operation:
-    """The operation once it has ended."""
+    """The operation once it has ended; one without a name has, and is kept nowhere."""
+    if operation.done and not operation.name:
+        return operation
     done: longrunning.Operation = await ask(daemon, "WaitOperation", name=operation.name)
     assert done.done
     return done

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from nvmed.operations import failure
-from nvmed.operations.journal import Record, State, Step
+from nvmed.operations.records import Record, State, Step
 from nvmed.operations.running import Running
 from nvmed.reasons import CONTENTION, Reason
 from nvmed.rpc.errors import to_status

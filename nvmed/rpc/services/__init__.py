@@ -67,7 +67,7 @@ class Components:
     @property
     def own_lanes(self) -> tuple[Lane, ...]:
         """The lanes that nothing works without: those of the scan, the journal and the spool."""
-        return self.inventory.lane, self.operations.lane, self.spool.lane
+        return self.inventory.lane, *self.operations.lanes, self.spool.lane
 
 
 Add = Callable[[Any, Any], None]

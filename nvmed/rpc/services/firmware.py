@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from google.longrunning import operations_pb2 as longrunning
 
-from nvmed import limits
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import CONTROLLERS, Inventory
 from nvmed.firmware.activation import KINDS, Activation, Activations, Mode
@@ -16,19 +15,27 @@ from nvmed.firmware.recovery import RESET_CONTROLLER
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware, Preconditions, Staging, require_one_per_subsystem, revision_of
 from nvmed.nvme.firmware import FWUG_NOT_REPORTED, FirmwareUpdates, granularity_bytes
-from nvmed.operations.journal import Record
+from nvmed.operations.journal_reader import Query
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record
 from nvmed.preconditions.drives import fresh_identity, fresh_slots
 from nvmed.preconditions.gates import check_overrides
-from nvmed.reasons import invalid_field
-from nvmed.rpc.convert import operations as convert
-from nvmed.rpc.listing import decode_token, encode_token, parse_filter
-from nvmed.rpc.longrunning import begin, replayed
+from nvmed.rpc.convert.firmware import firmware_record
+from nvmed.rpc.journal_pages import Columns, page
+from nvmed.rpc.longrunning import answered, begin, replayed
 from nvmed.rpc.services.firmware_images import IMAGES, ImageMethods
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1 import firmware_pb2_grpc, operations_pb2
 
 ALL: Final = "controllers/-"
+
+HISTORY_KINDS: Final = (*KINDS, RESET_CONTROLLER)
+
+COLUMNS: Final = Columns(
+    texts={"method": "kind", "controller": "target", "principal": "principal"},
+    times={"create_time": "created_ms", "update_time": "updated_ms"},
+)
+"""Where the journal has what a filter may ask of a firmware record."""
 
 
 class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
@@ -74,18 +81,11 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         return await self._activate(request, rollback=True)
 
     async def VerifyFirmware(self, request: pb.VerifyFirmwareRequest, context: Any) -> longrunning.Operation:
-        if (known := await replayed(self._operations, request)) is not None:
-            return known
         device = await self._device(request.controller)
-        verify = partial(self._activations.verify, device, request.firmware_revision, request.slot)
-        return await begin(
-            self._operations,
+        return await answered(
             request,
             device.resource_name,
-            verify,
-            lambda _: verify(),
-            slot=request.slot,
-            firmware_revision=request.firmware_revision,
+            partial(self._activations.verify, device, request.firmware_revision, request.slot),
         )
 
     async def GetFirmwareSlots(self, request: pb.GetFirmwareSlotsRequest, context: Any) -> pb.FirmwareSlots:
@@ -119,21 +119,15 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
     async def ListFirmwareHistory(
         self, request: pb.ListFirmwareHistoryRequest, context: Any
     ) -> pb.ListFirmwareHistoryResponse:
-        target = await self._history_of(request.parent)
-        tests = parse_filter(request.filter, pb.FirmwareRecord)
-        after = decode_token(request.page_token, request.filter)
-        size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
-        records = await self._operations.list(target=target)
-        found = (_history(record) for record in reversed(records) if _is_history(record))
-        chosen = [shown for shown in found if all(test(shown) for test in tests)]
-        names = [shown.operation for shown in chosen]
-        if after and after not in names:
-            raise invalid_field("page_token", "is of a record that was forgotten meanwhile; start again without it")
-        start = names.index(after) + 1 if after else 0
-        shown = chosen[start : start + size]
-        more = start + size < len(chosen)
-        token = encode_token(shown[-1].operation, request.filter) if more else ""
-        return pb.ListFirmwareHistoryResponse(records=shown, next_page_token=token)
+        records, token = await page(
+            self._operations,
+            request,
+            Query(0, target=await self._history_of(request.parent), history_of=HISTORY_KINDS),
+            pb.FirmwareRecord,
+            COLUMNS,
+            show=lambda record: firmware_record(record) if _is_history(record) else None,
+        )
+        return pb.ListFirmwareHistoryResponse(records=records, next_page_token=token)
 
     async def _activate(self, request: Any, *, rollback: bool) -> longrunning.Operation:
         if rollback and not (request.slot or request.preconditions.firmware_revision):
@@ -170,7 +164,7 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         """The target whose history is wanted, "" for all; a controller that is gone has one, if it has any."""
         if parent == ALL:
             return ""
-        if parent.startswith(CONTROLLERS) and await self._operations.list(target=parent):
+        if parent.startswith(CONTROLLERS) and await self._operations.page(Query(1, target=parent)):
             return parent
         return (await self._inventory.find(parent, "parent")).device.resource_name
 
@@ -196,32 +190,7 @@ def _is_history(record: Record) -> bool:
     """Whether an operation was about the firmware of one controller; a reset is if another one runs since."""
     if not record.target.startswith(CONTROLLERS):
         return False
-    if record.kind == RESET_CONTROLLER:
+    if record.kind == RESET_CONTROLLER and not record.damage:
         result = record.result or {}
         return bool(result) and result.get("previous_revision") != result.get("running_revision")
-    return record.kind in KINDS
-
-
-def _history(record: Record) -> pb.FirmwareRecord:
-    result = dict(record.result or {})
-    result.update(*result.get("drives", ()))  # a staging has its drive's result within
-    failed, asked = record.failure or {}, record.parameters
-    return pb.FirmwareRecord(
-        operation=convert.OPERATIONS + record.id,
-        controller=record.target,
-        method=record.kind,
-        principal=record.principal,
-        state=convert.state(record),
-        create_time=convert.timestamp(record.created_ms),
-        update_time=convert.timestamp(record.updated_ms),
-        image=asked.get("image", ""),
-        slot=result.get("slot") or result.get("active_slot") or asked.get("slot", 0),
-        activation_mode=asked.get("activation_mode"),
-        outcome=result.get("outcome"),
-        required_reset=result.get("required_reset"),
-        previous_revision=result.get("previous_revision", ""),
-        running_revision=result.get("running_revision", ""),
-        slot_revision=result.get("slot_revision", ""),
-        failure_reason=failed.get("reason", ""),
-        failure_message=failed.get("message", ""),
-    )
+    return True

@@ -8,17 +8,20 @@ import grpc
 from google.longrunning import operations_pb2 as longrunning
 from google.protobuf import empty_pb2
 
-from nvmed import limits
+from nvmed.operations.journal_reader import Query
 from nvmed.operations.manager import Manager
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.convert import operations as convert
-from nvmed.rpc.listing import decode_token, encode_token, parse_filter
+from nvmed.rpc.journal_pages import Columns, page
 from nvmed.rpc.longrunning import show
 from nvmed.v1.operations_pb2 import OperationMetadata
 
 SERVICE: Final = "google.longrunning.Operations"
-BATCH: Final = 200
-"""Records that are read from the journal at a time."""
+COLUMNS: Final = Columns(
+    texts={"method": "kind", "target": "target", "principal": "principal", "request_id": "request_id"},
+    times={"create_time": "created_ms", "update_time": "updated_ms"},
+)
+"""Where the journal has what a filter may ask of an operation's metadata."""
 
 
 class OperationsService:
@@ -32,21 +35,17 @@ class OperationsService:
     ) -> longrunning.ListOperationsResponse:
         if request.name not in ("", "operations"):
             raise invalid_field("name", f"{request.name!r}; the only collection is operations")
-        tests = parse_filter(request.filter, OperationMetadata)
-        size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
-        position = _position(decode_token(request.page_token, request.filter))
-        found: list[longrunning.Operation] = []
-        token = ""
-        while batch := await self._operations.page(BATCH, position):
-            for record in batch:
-                running = self._operations.running(record.id)
-                if all(test(convert.metadata(record, running)) for test in tests):
-                    if len(found) == size:
-                        return longrunning.ListOperationsResponse(operations=found, next_page_token=token)
-                    found.append(convert.operation(record, running))
-                    token = encode_token(f"{record.created_ms}/{record.id}", request.filter)
-                position = (record.created_ms, record.id)
-        return longrunning.ListOperationsResponse(operations=found)
+        running = self._operations.running
+        found, token = await page(
+            self._operations,
+            request,
+            Query(0),
+            OperationMetadata,
+            COLUMNS,
+            show=lambda record: convert.operation(record, running(record.id)),
+            tested=lambda record: convert.metadata(record, running(record.id)),
+        )
+        return longrunning.ListOperationsResponse(operations=found, next_page_token=token)
 
     async def GetOperation(self, request: longrunning.GetOperationRequest, context: Any) -> longrunning.Operation:
         return await show(self._operations, await self._operations.get(_id(request)))
@@ -95,12 +94,3 @@ def _id(request: Any) -> str:
     if not name.startswith(convert.OPERATIONS):
         raise invalid_field("name", f"{name!r} is no operation; give operations/{{operation}}")
     return name.removeprefix(convert.OPERATIONS)
-
-
-def _position(after: str) -> tuple[int, str] | None:
-    created, _, operation = after.partition("/")
-    if not after:
-        return None
-    if not created.isdecimal() or len(created) > 18:
-        raise invalid_field("page_token", "is damaged; start again without it")
-    return int(created), operation

@@ -12,7 +12,7 @@ import pytest
 from nvmed.config import Binding, Config, Events, HostConfig, Listen, Policy, Role, UnixListener
 from nvmed.daemon import opened, serving
 from nvmed.events.kinds import Event, KeyExpiring, Kind, OperationChanged
-from nvmed.operations.journal import State
+from nvmed.operations.records import State
 from nvmed.rpc.budget import Budget, Lease
 from nvmed.rpc.call import Call
 from nvmed.rpc.services.event import View

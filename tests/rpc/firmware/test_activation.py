@@ -117,13 +117,11 @@ async def test_from_upload_to_verification_and_back(daemon: Daemon) -> None:
     assert rows == [
         ("RollbackFirmware", "1.0.0", "2.0.0", 2, ""),
         ("RollbackFirmware", "2.0.0", "1.0.0", 1, ""),
-        ("VerifyFirmware", "", "2.0.0", 2, ""),
-        ("VerifyFirmware", "", "", 0, "FIRMWARE_NOT_VERIFIED"),
         ("ActivateFirmware", "1.0.0", "1.0.0", 2, ""),
         ("StageFirmware", "", "1.0.0", 2, ""),
     ]
-    assert (history.records[5].image, history.records[5].slot_revision) == (image, "2.0.0")
-    assert history.records[4].activation_mode == pb.ACTIVATION_MODE_ON_NEXT_RESET
+    assert (history.records[-1].image, history.records[-1].slot_revision) == (image, "2.0.0")
+    assert history.records[-2].activation_mode == pb.ACTIVATION_MODE_ON_NEXT_RESET
 
 
 async def test_what_runs_already_is_current(start_daemon: StartDaemon) -> None:
@@ -268,6 +266,26 @@ async def test_verification_names_what_is_otherwise(daemon: Daemon) -> None:
     await refused(CODE.FAILED_PRECONDITION, "FIRMWARE_NOT_VERIFIED", verify(daemon, "2.0.0", validate_only=True))
 
 
+async def test_a_verification_is_a_question_that_leaves_nothing_behind(daemon: Daemon) -> None:
+    """No operation, no history, no record of the audit, and a request_id stands for nothing."""
+
+    def audited() -> int:
+        return sum(len(path.read_bytes().splitlines()) for path in (daemon.state_dir / "audit").glob("*.jsonl"))
+
+    await wait(daemon, await activate(daemon, 3, "ON_NEXT_RESET"))
+    before, request_id = audited(), str(uuid.uuid4())
+    for revision in ("1.0.0", "2.0.0", "1.0.0"):
+        done = await verify(daemon, revision, request_id=request_id)
+        assert (done.name, done.done) == ("", True)
+        about = metadata(done)
+        assert (about.method, about.target) == ("nvmed.v1.FirmwareService/VerifyFirmware", DRIVE)
+        assert (about.principal, state(done)) == ("unix:admin", "FAILED" if revision == "2.0.0" else "SUCCEEDED")
+    assert len((await ask(daemon, "ListOperations")).operations) == 1
+    history = await stub(daemon).ListFirmwareHistory(pb.ListFirmwareHistoryRequest(parent="nvme0"))
+    assert len(history.records) == 1
+    assert audited() == before
+
+
 # -- rolling back
 
 
@@ -346,7 +364,7 @@ async def test_history_in_pages_and_filtered(start_daemon: StartDaemon) -> None:
     daemon = await start_daemon(small_drive("A"), small_drive("B"))
     await succeeded(daemon, await stage(daemon, "nvme0", "nvme1"), pb.StageFirmwareResponse)
     for _ in range(3):
-        await wait(daemon, await verify(daemon, "1.0.0"))
+        await wait(daemon, await activate(daemon, 3, "ON_NEXT_RESET"))  # which is empty
 
     async def history(**fields: Any) -> pb.ListFirmwareHistoryResponse:
         found: pb.ListFirmwareHistoryResponse = await stub(daemon).ListFirmwareHistory(
@@ -360,7 +378,7 @@ async def test_history_in_pages_and_filtered(start_daemon: StartDaemon) -> None:
         seen += [(one.controller, one.method.rpartition("/")[2]) for one in found.records]
         if not (token := found.next_page_token):
             break
-    assert seen[:3] == [("controllers/a-1", "VerifyFirmware")] * 3
+    assert seen[:3] == [("controllers/a-1", "ActivateFirmware")] * 3
     assert sorted(seen[3:]) == [("controllers/a-1", "StageFirmware"), ("controllers/b-1", "StageFirmware")]
     only = await history(parent="controllers/-", filter='method = "nvmed.v1.FirmwareService/StageFirmware"')
     assert len(only.records) == 2

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.faults import Fault, Hang
 from nvmed.v1 import firmware_pb2 as pb
-from tests.rpc.firmware_calls import CODE, activate, commits, refused, stage, stub
+from tests.rpc.firmware_calls import CODE, activate, commits, refused, stage
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.operation_calls import ask, failed, metadata, state, steps, succeeded, wait
 
@@ -28,11 +28,6 @@ async def hanging(daemon: Daemon, opcode: AdminOpcode, skip: int = 0) -> tuple[O
     begun = await stage(daemon)
     await asyncio.to_thread(hang.reached.wait)
     return begun, hang
-
-
-async def verify(daemon: Daemon, **fields: Any) -> Operation:
-    request = pb.VerifyFirmwareRequest(controller="nvme0", firmware_revision="1.0.0", **fields)
-    return await wait(daemon, await stub(daemon).VerifyFirmware(request))
 
 
 async def test_an_operation_at_work_and_when_it_has_ended(daemon: Daemon) -> None:
@@ -97,9 +92,8 @@ async def test_operations_are_listed_newest_first_in_pages_and_filtered(start_da
     daemon = await start_daemon(small_drive("A"), small_drive("B"))
     whole = await stage(daemon, "nvme0", "nvme1")
     await wait(daemon, whole)
-    for _ in range(3):
-        await verify(daemon)
-    await wait(daemon, await activate(daemon, 3, "ON_NEXT_RESET"))  # which is empty
+    for slot in (3, 4, 5, 6):
+        await wait(daemon, await activate(daemon, slot, "ON_NEXT_RESET"))  # which are empty
     seen, token, sizes = [], "", []
     while True:
         found = await ask(daemon, "ListOperations", page_size=3, page_token=token)
@@ -111,10 +105,10 @@ async def test_operations_are_listed_newest_first_in_pages_and_filtered(start_da
     times = [metadata(one).create_time.ToNanoseconds() for one in seen]
     assert times == sorted(times, reverse=True)
     for text, count in (
-        ('method = "nvmed.v1.FirmwareService/VerifyFirmware"', 3),
-        ("state = STATE_FAILED", 1),
+        ('method = "nvmed.v1.FirmwareService/ActivateFirmware"', 4),
+        ("state = STATE_FAILED", 4),
         ("target = controllers/b-1", 1),
-        ("state = STATE_SUCCEEDED AND target = controllers/a-1", 4),
+        ("state = STATE_SUCCEEDED AND target = controllers/a-1", 1),
         ("target = nothing", 0),
     ):
         assert len((await ask(daemon, "ListOperations", filter=text)).operations) == count, text
@@ -135,7 +129,7 @@ async def test_operations_outlive_the_daemon(start_daemon: StartDaemon) -> None:
 
 
 async def test_nothing_is_deleted(daemon: Daemon) -> None:
-    done = await verify(daemon)
+    done = await wait(daemon, await stage(daemon))
     await refused(CODE.UNIMPLEMENTED, "METHOD_UNKNOWN", ask(daemon, "DeleteOperation", name=done.name))
     assert await ask(daemon, "GetOperation", name=done.name) == done
 
@@ -169,5 +163,4 @@ async def test_operations_that_are_none(
     ids=lambda fields: str(fields)[:40],
 )
 async def test_bad_lists(daemon: Daemon, fields: dict[str, Any]) -> None:
-    await verify(daemon)
     await refused(CODE.INVALID_ARGUMENT, "INVALID_FIELD", ask(daemon, "ListOperations", **fields))

@@ -23,8 +23,9 @@ from nvmed.firmware.resets import Kind, Reset, Resets
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.spool_files import Image
 from nvmed.firmware.staging import Firmware, Staging
-from nvmed.operations.journal import Journal, Record
+from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager, Mutation
+from nvmed.operations.records import Record
 from nvmed.operations.running import Run
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.exclusion import Exclusion
@@ -111,7 +112,7 @@ class Labs:
             drives = Drives(inventory, exclusion, self.host.usage)
             spool = await stack.enter_async_context(Spool(self.state / "spool").serving())
             operations = Manager(
-                journal(self.state / "journal.sqlite"), reconcile.reconcilers(drives), reconcile.HISTORY
+                journal(self.state / "journal.sqlite", reconcile.HISTORY), reconcile.reconcilers(drives)
             )
             rules_path = self.state / "rules.toml"
             firmware = Firmware(drives, operations, spool, RulesFiles(rules_path))

@@ -21,12 +21,14 @@ import pytest
 from nvmed.firmware.activation import Mode
 from nvmed.firmware.resets import Kind
 from nvmed.nvme.transport import Command, Completion
-from nvmed.operations.journal import Journal, Record, State
+from nvmed.operations.journal import Journal
+from nvmed.operations.records import Record, State
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault
 from nvmed.simulator.spec import Activation, DriveSpec, FirmwareSpec
 from nvmed.simulator.state.drive import ControllerState, SubsystemState
 from nvmed.simulator.transport import SimulatedTransport
+from tests.support.operations import remembered
 from tests.unit.firmware.firmware_lab import REVISION, Lab, Labs
 
 OLD = "1.0.0"
@@ -263,7 +265,7 @@ class Trial:
                 await kill(lab)
                 return []
             recovering.result()
-            return [*await lab.operations.list()]
+            return [*await remembered(lab.operations)]
 
     async def repeat(self) -> Record:
         """What a client does that is told to retry."""

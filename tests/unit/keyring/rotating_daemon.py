@@ -21,8 +21,9 @@ from nvmed.keys.psk import DerivedTlsKey, PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.linux.key_thread import KeyThread
 from nvmed.operations import failure
-from nvmed.operations.journal import Journal, Record
+from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager, Mutation
+from nvmed.operations.records import Record
 from nvmed.operations.running import Result
 from nvmed.preconditions.exclusion import Exclusion
 from tests.support.kernel_double import HOST, SUBSYSTEM, KernelDouble

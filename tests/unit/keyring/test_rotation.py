@@ -12,9 +12,10 @@ from nvmed.errors import NvmedError
 from nvmed.keys.psk import PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
-from nvmed.operations.journal import State
+from nvmed.operations.records import State
 from nvmed.operations.running import Running
 from tests.support.kernel_double import HOST, SUBSYSTEM, Connection, KernelDouble
+from tests.support.operations import remembered
 from tests.unit.keyring.rotating_daemon import NEW, OLD, Daemon, derived, reached, refusal, serials
 
 
@@ -158,7 +159,7 @@ async def test_a_key_that_the_subsystem_refuses_is_taken_back(
     assert {one.node.state for one in kernel.connections.values()} == {"live"}
     assert await daemon.ring() == [derived(OLD).identity]
     assert await daemon.held() == []
-    record = (await daemon.operations.list())[0]
+    record = (await remembered(daemon.operations))[0]
     outcomes = [step.outcome or {} for step in await daemon.operations.steps(record.id) if step.name == "insert"]
     assert await daemon.is_dead(outcomes[0]["serial"])
 

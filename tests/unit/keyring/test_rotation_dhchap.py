@@ -14,10 +14,11 @@ from nvmed.keyring.rotation_dhchap import DhchapRotation
 from nvmed.keys.secret import Secret
 from nvmed.linux.fabrics import DhchapSecrets
 from nvmed.nvme.host import ControllerNode
-from nvmed.operations.journal import Record, State
 from nvmed.operations.manager import Mutation
+from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
 from tests.support.kernel_double import HOST, SUBSYSTEM, KernelDouble
+from tests.support.operations import remembered
 from tests.unit.keyring.rotating_daemon import Daemon, reached
 
 
@@ -124,7 +125,7 @@ async def test_a_crash_leaves_secrets_to_the_next(
     await reached(kernel)
     successor = start()
     await successor.operations.recover()
-    (record,) = await successor.operations.list()
+    (record,) = await remembered(successor.operations)
     assert record.state is State.NEEDS_ATTENTION
     assert record.failure is not None
     assert "controllers/nvmed-double-1" in record.failure["message"]

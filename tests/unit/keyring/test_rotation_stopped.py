@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nvmed.operations.journal import Record, State
+from nvmed.operations.records import Record, State
 from tests.support.kernel_double import KernelDouble
 from tests.unit.keyring.rotating_daemon import NEW, OLD, Daemon, derived, reached, serials
 

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from nvmed.operations.journal import Journal, Record
+from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager, Mutation, Reconcile, Running
+from nvmed.operations.records import Record
 
 WANTED = Mutation("nvmed.v1.Test/Do", "controllers/a-1", "tester", "r1", b"digest", {"slot": 2})
 

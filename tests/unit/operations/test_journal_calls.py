@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from nvmed.errors import NvmedError
-from nvmed.operations.journal import Journal, Record, State
+from nvmed.operations.journal import Journal
 from nvmed.operations.journal_calls import JournalCalls
+from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason
 
 
@@ -86,7 +87,7 @@ def test_one_that_fails_undoes_nothing_of_the_others(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert isinstance(failures[3], NvmedError)
     assert (outcomes[0][0].id, outcomes[5][0]) == ("a", 1)
-    assert [one.id for one in journal.operations()] == ["a", "b"]
+    assert [one.id for one in journal.open_operations()] == ["a", "b"]
     journal.close()
 
 
@@ -135,5 +136,5 @@ def test_nothing_is_left_of_a_group_that_was_killed(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
     with pytest.raises(Killed):
         journal.together([partial(journal.begin, record("a")), die])
-    assert journal.operations() == ()
+    assert journal.open_operations() == ()
     journal.close()

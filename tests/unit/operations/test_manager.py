@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,12 @@ from typing import Any
 import pytest
 
 from nvmed.errors import NvmedError
-from nvmed.operations.journal import Journal, Record, State
-from nvmed.operations.manager import REMEMBERED_MS, Manager, Running
+from nvmed.operations.journal import Journal
+from nvmed.operations.journal_reader import Position, Query
+from nvmed.operations.manager import Manager, Running
+from nvmed.operations.records import State
 from nvmed.reasons import Reason, error, invalid_field
+from tests.support.operations import remembered
 from tests.unit.operations.operation_manager import WANTED, manager, one_step, raiser
 
 # -- what is written
@@ -112,23 +114,6 @@ async def test_request_ids_belong_to_principals_and_empty_ones_to_nobody(tmp_pat
         assert len(ids) == 4
 
 
-async def test_what_is_old_is_forgotten_but_history(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
-    journal = Journal(path)
-    for number, kind in enumerate(("a", "b", "b")):
-        journal.begin(Record(str(number), kind, "t", "p", str(number), b""))
-    journal.finish("0", State.SUCCEEDED)
-    journal.finish("1", State.FAILED)
-    with sqlite3.connect(path) as db:
-        db.execute("UPDATE operations SET created_ms = created_ms - ?", (REMEMBERED_MS + 1,))
-    db.close()
-    journal.close()
-    operations = Manager(Journal(path), {}, history={"b"})
-    await operations.recover()
-    assert [record.id for record in await operations.list()] == ["1", "2"]
-    await operations.close()
-
-
 # -- cancelling and stopping
 
 
@@ -221,7 +206,7 @@ async def test_an_operation_outlives_the_call_that_asked(tmp_path: Path) -> None
         with pytest.raises(asyncio.CancelledError):
             await asking
         go.set()
-        (record,) = await operations.list()
+        (record,) = await remembered(operations)
         assert (await operations.wait(record.id)).state is State.SUCCEEDED
 
 
@@ -279,12 +264,12 @@ async def test_pages_go_back_in_time(tmp_path: Path) -> None:
     async with manager(tmp_path) as operations:
         for number in range(7):
             await operations.perform(replace(WANTED, request_id=str(number)), one_step)
-        everything = [record.id for record in await operations.list()]
+        everything = [record.id for record in await remembered(operations)]
         seen: list[str] = []
-        position = None
-        while batch := await operations.page(3, position):
-            seen += [record.id for record in batch]
-            position = (batch[-1].created_ms, batch[-1].id)
+        position: Position | None = None
+        while batch := await operations.page(Query(3, position)):
+            seen += [record.id for _, record in batch]
+            position = batch[-1][0]
         assert sorted(seen) == sorted(everything)
         assert len(seen) == 7
 

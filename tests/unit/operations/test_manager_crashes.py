@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from nvmed.operations.journal import Journal, Record, State
+from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Interrupted, Running, Verdict
+from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
 from tests.unit.operations.operation_manager import WANTED, crashed, manager, one_step
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,13 @@ from typing import Any
 import pytest
 
 from nvmed.errors import NvmedError
-from nvmed.operations import failure
-from nvmed.operations.journal import Journal, Record, State
+from nvmed.operations import failure, journal_file
+from nvmed.operations.journal import Journal
+from nvmed.operations.journal_reader import Query, _page
 from nvmed.operations.manager import Interrupted, Running, Verdict
+from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
+from tests.support.operations import remembered
 from tests.unit.operations.operation_manager import WANTED, crashed, manager, one_step
 
 
@@ -92,8 +97,9 @@ async def test_an_outcome_that_cannot_be_journalled_is_asked_of_the_drive(tmp_pa
     async with manager(tmp_path, {WANTED.kind: reconcile}, journal) as operations:
         record = await operations.wait((await operations.start(WANTED, run)).id)
         assert (record.state, record.result) == (State.SUCCEEDED, {"slot": 2})
-        assert (await operations.page(9))[0].state is State.SUCCEEDED
-        assert (await operations.list())[0].state is State.SUCCEEDED
+        query = Query(9, where=("state = ?", ("SUCCEEDED",)))
+        assert [found.state for _, found in await operations.page(query)] == [State.SUCCEEDED]
+        assert (await remembered(operations))[0].state is State.SUCCEEDED
         assert (await operations.replay(WANTED)) == record
     async with manager(tmp_path, {WANTED.kind: reconcile}) as operations:  # and after a restart, of the drive again
         assert (await operations.get(record.id)).state is State.SUCCEEDED
@@ -148,12 +154,50 @@ def test_a_journal_of_another_version_is_left_alone(tmp_path: Path) -> None:
         Journal(path)
 
 
+def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What it holds stays: request_ids in their canonical form, history known as such."""
+    path = tmp_path / "journal.sqlite"
+    upper, lower = (str(uuid.UUID(int=2**128 - number)) for number in (1, 2))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(journal_file._TABLES)
+        for number, (kind, request_id) in enumerate((("k", upper.upper()), ("staged", lower), ("staged", ""))):
+            row = (
+                str(number),
+                kind,
+                "controllers/a",
+                "p",
+                request_id,
+                b"d",
+                "{}",
+                "SUCCEEDED",
+                "",
+                number,
+                number,
+                "{}",
+            )
+            db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, '')", row)
+        db.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        journal = Journal(path, {"staged"})
+        found = journal.find_request("p", upper)
+        assert found is not None
+        assert (found.id, found.resources, found.damage) == ("0", ("controllers/a",), "")
+        journal.close()
+    with closing(journal_file.open_for_reading(path)) as db:
+        history = _page(Query(9, history_of=("staged",)), db)
+    assert [record.id for _, record in history] == ["2", "1"]
+    assert [*journal_file.problems(path)] == []
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(b"something else" * 100)
     with pytest.raises(NvmedError) as caught:
         Journal(path)
-    assert caught.value.reason == Reason.STATE_NOT_WRITABLE.name
+    assert caught.value.reason == Reason.JOURNAL_DAMAGED.name
+    assert "nvmed journal check" in caught.value.message
+    assert path.read_bytes() == b"something else" * 100
 
 
 def test_every_detail_of_an_error_survives_the_journal() -> None:
