@@ -16,7 +16,8 @@ def mutation(request: Any, target: str, **parameters: Any) -> Mutation:
     """The mutation that `request`, the call being served, asks for on the resource `target`.
 
     `parameters` is what the journal keeps of it for reconciliation and history; of the rest it keeps a digest, so that
-    a request_id used again for something else is noticed and no secret is stored.
+    a request_id used again for something else is noticed and no secret is stored. The request_id is a UUID, which the
+    rules have seen to, in its canonical form (RFC 9562: lower case), as it is the same one however it is written.
     """
     call = current_call.get()
     body = type(request)()
@@ -26,7 +27,7 @@ def mutation(request: Any, target: str, **parameters: Any) -> Mutation:
         kind=call.method.removeprefix("/"),
         target=target,
         principal=call.principal.name,
-        request_id=request.request_id,
+        request_id=request.request_id.lower(),
         digest=hashlib.sha256(body.SerializeToString(deterministic=True)).digest(),
         parameters=parameters,
     )

@@ -20,6 +20,7 @@ from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record
 from nvmed.preconditions.drives import fresh_identity, fresh_slots
 from nvmed.preconditions.gates import check_overrides
+from nvmed.reasons import invalid_field
 from nvmed.rpc.convert.firmware import firmware_record
 from nvmed.rpc.journal_pages import Columns, page
 from nvmed.rpc.longrunning import answered, begin, replayed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nvmed.operations import failure
-from nvmed.operations.journal import Record, State
+from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
 from nvmed.rpc.convert.operations import RESPONSES, next_step
 from nvmed.v1.operations_pb2 import OperationMetadata

@@ -912,7 +912,8 @@ type AbortUploadRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1187,7 +1188,8 @@ type DeleteImageRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1644,7 +1646,8 @@ type StageFirmwareRequest struct {
 	MaxConcurrency uint32 `protobuf:"varint,7,opt,name=max_concurrency,json=maxConcurrency,proto3" json:"max_concurrency,omitempty"`
 	// Evaluates every gate of every drive and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1818,7 +1821,8 @@ type ActivateFirmwareRequest struct {
 	AcknowledgeDisruption bool `protobuf:"varint,7,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
 	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2035,9 +2039,9 @@ type VerifyFirmwareRequest struct {
 	FirmwareRevision string `protobuf:"bytes,2,opt,name=firmware_revision,json=firmwareRevision,proto3" json:"firmware_revision,omitempty"`
 	// Slot that must be active, 1 to 7; 0 for any.
 	Slot uint32 `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`
-	// Evaluates whether it could be verified, which is all that there is to it: the operation is done and has no name.
+	// Answers the same, but FIRMWARE_NOT_VERIFIED as the call's own error.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is answered the same (AIP-155). May be empty.
+	// Ignored: a question that is repeated is asked anew. Must be a UUID or empty.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2199,7 +2203,8 @@ type RollbackFirmwareRequest struct {
 	AcknowledgeDisruption bool `protobuf:"varint,6,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
 	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -75,7 +75,9 @@ type FirmwareServiceClient interface {
 	// Activates the image in a slot. The operation's response is an ActivateFirmwareResponse.
 	ActivateFirmware(ctx context.Context, in *ActivateFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-	// operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+	// operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+	//
+	// It is a question, answered at once: the operation is done, has no name and is kept nowhere.
 	VerifyFirmware(ctx context.Context, in *VerifyFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
 	//
@@ -84,8 +86,8 @@ type FirmwareServiceClient interface {
 	RollbackFirmware(ctx context.Context, in *RollbackFirmwareRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(ctx context.Context, in *GetFirmwareSlotsRequest, opts ...grpc.CallOption) (*FirmwareSlots, error)
-	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-	// its resets that activated some.
+	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+	// that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
 	ListFirmwareHistory(ctx context.Context, in *ListFirmwareHistoryRequest, opts ...grpc.CallOption) (*ListFirmwareHistoryResponse, error)
 }
 
@@ -271,7 +273,9 @@ type FirmwareServiceServer interface {
 	// Activates the image in a slot. The operation's response is an ActivateFirmwareResponse.
 	ActivateFirmware(context.Context, *ActivateFirmwareRequest) (*longrunningpb.Operation, error)
 	// Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-	// operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+	// operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+	//
+	// It is a question, answered at once: the operation is done, has no name and is kept nowhere.
 	VerifyFirmware(context.Context, *VerifyFirmwareRequest) (*longrunningpb.Operation, error)
 	// Activates the image that ran before. The operation's response is an ActivateFirmwareResponse.
 	//
@@ -280,8 +284,8 @@ type FirmwareServiceServer interface {
 	RollbackFirmware(context.Context, *RollbackFirmwareRequest) (*longrunningpb.Operation, error)
 	// Reads the slots of a controller, and what a firmware update of it has to respect.
 	GetFirmwareSlots(context.Context, *GetFirmwareSlotsRequest) (*FirmwareSlots, error)
-	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-	// its resets that activated some.
+	// Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+	// that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
 	ListFirmwareHistory(context.Context, *ListFirmwareHistoryRequest) (*ListFirmwareHistoryResponse, error)
 	mustEmbedUnimplementedFirmwareServiceServer()
 }

@@ -689,7 +689,8 @@ type ResetControllerRequest struct {
 	OverrideGates []Gate `protobuf:"varint,3,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
 	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -844,7 +845,8 @@ type ResetSubsystemRequest struct {
 	OverrideGates []Gate `protobuf:"varint,3,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
 	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

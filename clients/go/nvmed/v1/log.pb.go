@@ -806,7 +806,8 @@ type GetAnaLogRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,3,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw bool `protobuf:"varint,4,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -968,7 +969,8 @@ type GetLbaStatusLogRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,2,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw bool `protobuf:"varint,3,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1143,7 +1145,8 @@ type GetSmartLogRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,3,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw bool `protobuf:"varint,4,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1523,7 +1526,8 @@ type ListErrorLogEntriesRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,3,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw bool `protobuf:"varint,4,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2360,7 +2364,8 @@ type StartSelfTestRequest struct {
 	Nsid *uint32 `protobuf:"varint,3,opt,name=nsid,proto3,oneof" json:"nsid,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2504,7 +2509,8 @@ type GetSanitizeStatusRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,2,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Returns the log's bytes too.
 	IncludeRaw bool `protobuf:"varint,3,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2741,7 +2747,8 @@ type GetPersistentEventLogRequest struct {
 	// Ends the reading of another program, which left its context or is at it still, instead of failing. Needs the
 	// permission log.clear.
 	TakeOverContext bool `protobuf:"varint,3,opt,name=take_over_context,json=takeOverContext,proto3" json:"take_over_context,omitempty"`
-	// UUID of this request, for one that takes over: repeated with the same one, that is done once (AIP-155).
+	// UUID of this request (AIP-155), for one that takes over: repeated by the same principal with the same one, that is
+	// done once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3890,7 +3897,8 @@ type ReadLogPageRequest struct {
 	Window uint32 `protobuf:"varint,12,opt,name=window,proto3" json:"window,omitempty"`
 	// Largest transfer of one command, a multiple of 512; what the drive and its kernel queue take if 0.
 	MaxTransferBytes uint32 `protobuf:"varint,13,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`
-	// UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+	// is cleared once. Another principal's is another request.
 	RequestId     string `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1010,7 +1010,8 @@ type AttachControllersRequest struct {
 	WaitTimeoutMs uint32 `protobuf:"varint,4,opt,name=wait_timeout_ms,json=waitTimeoutMs,proto3" json:"wait_timeout_ms,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1165,7 +1166,8 @@ type DetachControllersRequest struct {
 	WaitTimeoutMs uint32 `protobuf:"varint,4,opt,name=wait_timeout_ms,json=waitTimeoutMs,proto3" json:"wait_timeout_ms,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1342,7 +1344,8 @@ type CreateNamespaceRequest struct {
 	EnduranceGroupId uint32 `protobuf:"varint,12,opt,name=endurance_group_id,json=enduranceGroupId,proto3" json:"endurance_group_id,omitempty"`
 	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,13,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1629,7 +1632,8 @@ type DeleteNamespaceRequest struct {
 	WaitTimeoutMs uint32 `protobuf:"varint,4,opt,name=wait_timeout_ms,json=waitTimeoutMs,proto3" json:"wait_timeout_ms,omitempty"`
 	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1801,7 +1805,8 @@ type FormatNamespaceRequest struct {
 	TimeoutMs uint32 `protobuf:"varint,11,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
 	ValidateOnly bool `protobuf:"varint,12,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,13,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2048,7 +2053,8 @@ type RescanControllerRequest struct {
 	WaitTimeoutMs uint32 `protobuf:"varint,2,opt,name=wait_timeout_ms,json=waitTimeoutMs,proto3" json:"wait_timeout_ms,omitempty"`
 	// Evaluates everything and does nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

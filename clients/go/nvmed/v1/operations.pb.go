@@ -434,8 +434,8 @@ type OperationMetadata struct {
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// Who asked.
 	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
-	// `request_id` of the request, empty if it had none. It is the principal's own: the same UUID of another principal
-	// is another request. It stands for this operation for as long as that is remembered, however it ended.
+	// `request_id` of the request in lower case, empty if it had none. It is the principal's own: the same UUID of another
+	// principal is another request. It stands for this operation for as long as that is remembered, however it ended.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Where it is.
 	State OperationMetadata_State `protobuf:"varint,5,opt,name=state,proto3,enum=nvmed.v1.OperationMetadata_State" json:"state,omitempty"`

@@ -260,8 +260,9 @@ type ExecuteAdminRequest struct {
 	AcknowledgeDestructive bool `protobuf:"varint,3,opt,name=acknowledge_destructive,json=acknowledgeDestructive,proto3" json:"acknowledge_destructive,omitempty"`
 	// Evaluates everything and sends nothing but what is needed to find out about the drive.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, a command that may change state is done once and answered the same
-	// (AIP-155). May be empty. With it, at most 64 KiB can be read, as the answer is kept.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, a command
+	// that may change state is done once and answered the same. Another principal's is another request. May be empty.
+	// With it, at most 64 KiB can be read, as the answer is kept.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -435,8 +436,9 @@ type ExecuteIoRequest struct {
 	AcknowledgeDestructive bool `protobuf:"varint,3,opt,name=acknowledge_destructive,json=acknowledgeDestructive,proto3" json:"acknowledge_destructive,omitempty"`
 	// Evaluates everything and sends nothing but what is needed to find out about the drive.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, a command that may change state is done once and answered the same
-	// (AIP-155). May be empty. With it, at most 64 KiB can be read, as the answer is kept.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, a command
+	// that may change state is done once and answered the same. Another principal's is another request. May be empty.
+	// With it, at most 64 KiB can be read, as the answer is kept.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

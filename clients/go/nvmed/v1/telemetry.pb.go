@@ -741,7 +741,8 @@ type AcknowledgeTelemetryRequest struct {
 	GenerationNumber *uint32 `protobuf:"varint,2,opt,name=generation_number,json=generationNumber,proto3,oneof" json:"generation_number,omitempty"`
 	// Evaluates everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

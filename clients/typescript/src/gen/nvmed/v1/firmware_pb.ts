@@ -414,7 +414,8 @@ export type AbortUploadRequest = Message<"nvmed.v1.AbortUploadRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 3;
    */
@@ -554,7 +555,8 @@ export type DeleteImageRequest = Message<"nvmed.v1.DeleteImageRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 3;
    */
@@ -838,7 +840,8 @@ export type StageFirmwareRequest = Message<"nvmed.v1.StageFirmwareRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 9;
    */
@@ -1000,7 +1003,8 @@ export type ActivateFirmwareRequest = Message<"nvmed.v1.ActivateFirmwareRequest"
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 9;
    */
@@ -1112,14 +1116,14 @@ export type VerifyFirmwareRequest = Message<"nvmed.v1.VerifyFirmwareRequest"> & 
   slot: number;
 
   /**
-   * Evaluates whether it could be verified, which is all that there is to it: the operation is done and has no name.
+   * Answers the same, but FIRMWARE_NOT_VERIFIED as the call's own error.
    *
    * @generated from field: bool validate_only = 4;
    */
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is answered the same (AIP-155). May be empty.
+   * Ignored: a question that is repeated is asked anew. Must be a UUID or empty.
    *
    * @generated from field: string request_id = 5;
    */
@@ -1232,7 +1236,8 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 8;
    */
@@ -1844,7 +1849,9 @@ export const FirmwareService: GenService<{
   },
   /**
    * Compares what runs (a fresh Identify and the slot log, not what the kernel remembers) with what is expected. The
-   * operation's response is a VerifyFirmwareResponse; FIRMWARE_NOT_VERIFIED if it differs.
+   * operation's response is a VerifyFirmwareResponse, its error FIRMWARE_NOT_VERIFIED if it differs.
+   *
+   * It is a question, answered at once: the operation is done, has no name and is kept nowhere.
    *
    * @generated from rpc nvmed.v1.FirmwareService.VerifyFirmware
    */
@@ -1877,8 +1884,8 @@ export const FirmwareService: GenService<{
     output: typeof FirmwareSlotsSchema;
   },
   /**
-   * Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, verification, and
-   * its resets that activated some.
+   * Lists what was done to the firmware of a controller, newest first: staging, activation, rollback, and its resets
+   * that activated some. A page may have fewer records than asked for, also none, and a token to go on with.
    *
    * @generated from rpc nvmed.v1.FirmwareService.ListFirmwareHistory
    */

@@ -444,7 +444,8 @@ export type ResetControllerRequest = Message<"nvmed.v1.ResetControllerRequest"> 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 5;
    */
@@ -535,7 +536,8 @@ export type ResetSubsystemRequest = Message<"nvmed.v1.ResetSubsystemRequest"> & 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 5;
    */

@@ -487,7 +487,8 @@ export type LinkKeyringRequest = Message<"nvmed.v1.LinkKeyringRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 3;
    */
@@ -620,7 +621,8 @@ export type UpdateKeyRequest = Message<"nvmed.v1.UpdateKeyRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 7;
    */
@@ -788,7 +790,8 @@ export type InsertTlsKeyRequest = Message<"nvmed.v1.InsertTlsKeyRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 10;
    */
@@ -907,7 +910,8 @@ export type RevokeTlsKeyRequest = Message<"nvmed.v1.RevokeTlsKeyRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 5;
    */
@@ -1115,7 +1119,8 @@ export type ImportTlsKeyRequest = Message<"nvmed.v1.ImportTlsKeyRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 7;
    */
@@ -1656,7 +1661,8 @@ export type RotateTlsKeyRequest = Message<"nvmed.v1.RotateTlsKeyRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 11;
    */
@@ -1847,7 +1853,8 @@ export type RotateDhchapKeyRequest = Message<"nvmed.v1.RotateDhchapKeyRequest"> 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 7;
    */

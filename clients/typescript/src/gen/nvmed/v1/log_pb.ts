@@ -153,7 +153,8 @@ export type GetAnaLogRequest = Message<"nvmed.v1.GetAnaLogRequest"> & {
   includeRaw: boolean;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 5;
    */
@@ -286,7 +287,8 @@ export type GetLbaStatusLogRequest = Message<"nvmed.v1.GetLbaStatusLogRequest"> 
   includeRaw: boolean;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 4;
    */
@@ -468,7 +470,8 @@ export type GetSmartLogRequest = Message<"nvmed.v1.GetSmartLogRequest"> & {
   includeRaw: boolean;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 5;
    */
@@ -824,7 +827,8 @@ export type ListErrorLogEntriesRequest = Message<"nvmed.v1.ListErrorLogEntriesRe
   includeRaw: boolean;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 5;
    */
@@ -1563,7 +1567,8 @@ export type StartSelfTestRequest = Message<"nvmed.v1.StartSelfTestRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 5;
    */
@@ -1640,7 +1645,8 @@ export type GetSanitizeStatusRequest = Message<"nvmed.v1.GetSanitizeStatusReques
   includeRaw: boolean;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 4;
    */
@@ -1850,7 +1856,8 @@ export type GetPersistentEventLogRequest = Message<"nvmed.v1.GetPersistentEventL
   takeOverContext: boolean;
 
   /**
-   * UUID of this request, for one that takes over: repeated with the same one, that is done once (AIP-155).
+   * UUID of this request (AIP-155), for one that takes over: repeated by the same principal with the same one, that is
+   * done once. Another principal's is another request.
    *
    * @generated from field: string request_id = 4;
    */
@@ -3293,7 +3300,8 @@ export type ReadLogPageRequest = Message<"nvmed.v1.ReadLogPageRequest"> & {
   maxTransferBytes: number;
 
   /**
-   * UUID of this request, for one that clears the event: repeated with the same one, it is cleared once (AIP-155).
+   * UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
+   * is cleared once. Another principal's is another request.
    *
    * @generated from field: string request_id = 14;
    */

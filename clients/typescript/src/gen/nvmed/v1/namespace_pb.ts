@@ -589,7 +589,8 @@ export type AttachControllersRequest = Message<"nvmed.v1.AttachControllersReques
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 6;
    */
@@ -680,7 +681,8 @@ export type DetachControllersRequest = Message<"nvmed.v1.DetachControllersReques
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 6;
    */
@@ -845,7 +847,8 @@ export type CreateNamespaceRequest = Message<"nvmed.v1.CreateNamespaceRequest"> 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 14;
    */
@@ -950,7 +953,8 @@ export type DeleteNamespaceRequest = Message<"nvmed.v1.DeleteNamespaceRequest"> 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 6;
    */
@@ -1099,7 +1103,8 @@ export type FormatNamespaceRequest = Message<"nvmed.v1.FormatNamespaceRequest"> 
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 13;
    */
@@ -1190,7 +1195,8 @@ export type RescanControllerRequest = Message<"nvmed.v1.RescanControllerRequest"
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
    *
    * @generated from field: string request_id = 4;
    */

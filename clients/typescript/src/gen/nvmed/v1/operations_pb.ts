@@ -136,8 +136,8 @@ export type OperationMetadata = Message<"nvmed.v1.OperationMetadata"> & {
   principal: string;
 
   /**
-   * `request_id` of the request, empty if it had none. It is the principal's own: the same UUID of another principal
-   * is another request. It stands for this operation for as long as that is remembered, however it ended.
+   * `request_id` of the request in lower case, empty if it had none. It is the principal's own: the same UUID of another
+   * principal is another request. It stands for this operation for as long as that is remembered, however it ended.
    *
    * @generated from field: string request_id = 4;
    */

@@ -169,8 +169,9 @@ export type ExecuteAdminRequest = Message<"nvmed.v1.ExecuteAdminRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, a command that may change state is done once and answered the same
-   * (AIP-155). May be empty. With it, at most 64 KiB can be read, as the answer is kept.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, a command
+   * that may change state is done once and answered the same. Another principal's is another request. May be empty.
+   * With it, at most 64 KiB can be read, as the answer is kept.
    *
    * @generated from field: string request_id = 5;
    */
@@ -276,8 +277,9 @@ export type ExecuteIoRequest = Message<"nvmed.v1.ExecuteIoRequest"> & {
   validateOnly: boolean;
 
   /**
-   * UUID of this request: repeated with the same one, a command that may change state is done once and answered the same
-   * (AIP-155). May be empty. With it, at most 64 KiB can be read, as the answer is kept.
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, a command
+   * that may change state is done once and answered the same. Another principal's is another request. May be empty.
+   * With it, at most 64 KiB can be read, as the answer is kept.
    *
    * @generated from field: string request_id = 5;
    */
