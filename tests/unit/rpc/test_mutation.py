@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pool, message_factory
 
+from nvmed.rpc.budget import Budget, Lease
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.rules import RULES
@@ -28,7 +29,7 @@ REQUESTS = [_class(name) for name, rules in RULES.items() if "request_id" in rul
 
 @pytest.fixture
 def call() -> Iterator[None]:
-    token = current_call.set(Call("/nvmed.v1.Test/Do", Principal("unix:a"), "unix:", "r"))
+    token = current_call.set(Call("/nvmed.v1.Test/Do", Principal("unix:a"), "unix:", "r", Lease(Budget(0), "unix:a")))
     yield
     current_call.reset(token)
 
