@@ -38,16 +38,8 @@ class Reason(Enum):
     """`google.rpc.ErrorInfo.reason`: (class, what happened, what to do about it)."""
 
     # the request
-    INVALID_FIELD = (
-        InvalidArgument,
-        "A field of the request is wrong.",
-        "Each violation names field and limit.",
-    )
-    OFFSET_OUT_OF_RANGE = (
-        OutOfRange,
-        "The offset is beyond the end of the data.",
-        "Ask for the size first.",
-    )
+    INVALID_FIELD = InvalidArgument, "A field of the request is wrong.", "Each violation names field and limit."
+    OFFSET_OUT_OF_RANGE = OutOfRange, "The offset is beyond the end of the data.", "Ask for the size first."
     RESUME_TOKEN_INVALID = (
         InvalidArgument,
         "The resume token is damaged, or of another controller, log or area.",
@@ -60,11 +52,7 @@ class Reason(Enum):
     )
 
     # controllers and namespaces
-    CONTROLLER_NOT_FOUND = (
-        NotFound,
-        "No such controller on this host.",
-        "ListControllers shows those there are.",
-    )
+    CONTROLLER_NOT_FOUND = NotFound, "No such controller on this host.", "ListControllers shows those there are."
     SUBSYSTEM_NOT_FOUND = NotFound, "No such NVM subsystem.", "ListSubsystems shows those there are."
     NAMESPACE_NOT_FOUND = NotFound, "No such namespace.", "ListNamespaces shows those there are."
     DEVICE_IDENTITY_CHANGED = (
@@ -72,26 +60,14 @@ class Reason(Enum):
         "The device node no longer is the controller that was meant.",
         "List controllers again: the kernel gives a freed node to the next drive.",
     )
-    DEVICE_GONE = (
-        Unavailable,
-        "The drive disappeared or its connection is down.",
-        "Try again once it is back.",
-    )
+    DEVICE_GONE = Unavailable, "The drive disappeared or its connection is down.", "Try again once it is back."
     DEVICE_STALLED = (
         Unavailable,
         "A command to this drive has not returned; only this drive is affected.",
         "Wait: the lane opens again when the command returns. Other drives are served.",
     )
-    DEVICE_BUSY = (
-        Unavailable,
-        "Too much waits for this drive already.",
-        "Try again after the delay given.",
-    )
-    COMMAND_TIMEOUT = (
-        DeadlineExceeded,
-        "The drive did not answer in time.",
-        "Raise the timeout or examine the drive.",
-    )
+    DEVICE_BUSY = Unavailable, "Too much waits for this drive already.", "Try again after the delay given."
+    COMMAND_TIMEOUT = DeadlineExceeded, "The drive did not answer in time.", "Raise the timeout or examine the drive."
     DAEMON_PRIVILEGE = (
         FailedPrecondition,
         "The daemon lacks a privilege that the kernel asks for.",
@@ -115,16 +91,8 @@ class Reason(Enum):
         "The controller refused a field of the command.",
         "The attached NvmeStatus names opcode and status; check what the drive supports.",
     )
-    NVME_UNSUPPORTED = (
-        Unimplemented,
-        "The controller does not support this.",
-        "GetController shows capabilities.",
-    )
-    NVME_BUSY = (
-        Unavailable,
-        "The controller asks to try again later.",
-        "Try again after the delay given.",
-    )
+    NVME_UNSUPPORTED = Unimplemented, "The controller does not support this.", "GetController shows capabilities."
+    NVME_BUSY = Unavailable, "The controller asks to try again later.", "Try again after the delay given."
     NVME_REFUSED = (
         FailedPrecondition,
         "The controller's state does not allow the command.",
@@ -138,23 +106,11 @@ class Reason(Enum):
     )
     NVME_NOT_FOUND = NotFound, "The controller knows no such object.", "List what there is."
     NVME_EXISTS = AlreadyExists, "It is as asked already.", "Nothing to do."
-    NVME_CAPACITY = (
-        ResourceExhausted,
-        "The controller has no room left for it.",
-        "Free resources on the drive.",
-    )
+    NVME_CAPACITY = ResourceExhausted, "The controller has no room left for it.", "Free resources on the drive."
     NVME_MEDIA = DataLoss, "The medium failed.", "Replace the drive or restore the data."
-    NVME_PATH = (
-        Unavailable,
-        "The path to the namespace is not usable now.",
-        "Use another path or try again.",
-    )
+    NVME_PATH = Unavailable, "The path to the namespace is not usable now.", "Use another path or try again."
     NVME_FAILED = Unavailable, "The controller reports an internal failure.", "Read its error log."
-    NVME_VENDOR = (
-        FailedPrecondition,
-        "The controller answered a vendor specific status.",
-        "Ask its vendor.",
-    )
+    NVME_VENDOR = FailedPrecondition, "The controller answered a vendor specific status.", "Ask its vendor."
     NVME_ABORTED = Aborted, "The command was aborted.", "Try again."
     NVME_DATA_INVALID = (
         FailedPrecondition,
@@ -163,11 +119,7 @@ class Reason(Enum):
     )
 
     # logs
-    LOG_CHANGED = (
-        Aborted,
-        "The log changed each time that it was read.",
-        "Try again once less happens to the drive.",
-    )
+    LOG_CHANGED = Aborted, "The log changed each time that it was read.", "Try again once less happens to the drive."
     LOG_CONTEXT_TAKEN = (
         FailedPrecondition,
         "Another program is reading the persistent event log, or was and left its context.",
@@ -255,11 +207,7 @@ class Reason(Enum):
         "The permissions of the key or keyring shut the daemon out.",
         "DescribeKey shows owner and permissions; `.nvme` belongs to uid 0, and no capability opens it.",
     )
-    KEY_OPERATION_UNSUPPORTED = (
-        Unimplemented,
-        "Keys of this type cannot do that.",
-        "DescribeKey shows the type.",
-    )
+    KEY_OPERATION_UNSUPPORTED = Unimplemented, "Keys of this type cannot do that.", "DescribeKey shows the type."
 
     KEY_ROTATION_UNDONE = (
         Aborted,
@@ -375,31 +323,15 @@ class Reason(Enum):
     )
 
     # the daemon
-    POLICY_DENIED = (
-        PermissionDenied,
-        "The policy does not allow this caller to do that.",
-        "Ask for a role.",
-    )
+    POLICY_DENIED = PermissionDenied, "The policy does not allow this caller to do that.", "Ask for a role."
     PASSTHRU_RULES_INVALID = (
         FailedPrecondition,
         "The daemon's passthrough rules cannot be read, so nothing is passed through.",
         "Repair the file that the message names; it is read again with the next request.",
     )
-    UNKNOWN_PRINCIPAL = (
-        Unauthenticated,
-        "The connection proves no identity.",
-        "Use a socket or a certificate.",
-    )
-    METHOD_UNKNOWN = (
-        Unimplemented,
-        "This build has no such method.",
-        "GetServerInfo shows features and version.",
-    )
-    LIMIT_EXCEEDED = (
-        ResourceExhausted,
-        "A limit of this daemon is reached.",
-        "GetServerInfo shows the limits.",
-    )
+    UNKNOWN_PRINCIPAL = Unauthenticated, "The connection proves no identity.", "Use a socket or a certificate."
+    METHOD_UNKNOWN = Unimplemented, "This build has no such method.", "GetServerInfo shows features and version."
+    LIMIT_EXCEEDED = ResourceExhausted, "A limit of this daemon is reached.", "GetServerInfo shows the limits."
     CONFIG_INVALID = (
         FailedPrecondition,
         "The configuration, or a file that it names, is wrong.",
@@ -433,16 +365,8 @@ class Reason(Enum):
         "What arrived is not what was sent.",
         "Start again; if it repeats, examine memory and network.",
     )
-    CONNECTION_FAILED = (
-        Unavailable,
-        "The daemon cannot be reached.",
-        "Check the address and whether it runs.",
-    )
-    BUG = (
-        Internal,
-        "A bug in nvmed.",
-        "Report it with the request id; the daemon's log has the details.",
-    )
+    CONNECTION_FAILED = Unavailable, "The daemon cannot be reached.", "Check the address and whether it runs."
+    BUG = Internal, "A bug in nvmed.", "Report it with the request id; the daemon's log has the details."
 
     def __init__(self, cls: type[NvmedError], meaning: str, remedy: str) -> None:
         self.cls = cls
