@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 from nvmedctl import hosts as inventories
-from nvmedctl.cli import render
+from nvmedctl.cli.tables import Column, Columns, table
 
 from nvmed_fleet import planning, report, report_page
 from nvmed_fleet.cli.failures import run
@@ -83,15 +83,15 @@ async def run_command(
 async def list_command(engine: Engine) -> None:
     """List campaigns, the newest first."""
     found = [report.make(engine.store, name) for name in engine.store.campaigns()]
-    columns: render.Columns[report.Report] = (
-        ("ID", lambda one: one.campaign),
-        ("STATE", lambda one: one.state),
-        ("PLANNED", lambda one: one.plan.made[:19]),
-        ("REVISION", lambda one: one.plan.options.revision),
-        ("HOSTS", lambda one: len(one.hosts)),
-        ("RESULTS", lambda one: ", ".join(f"{count} {verdict}" for verdict, count in one.counts.items())),
+    columns: Columns[report.Report] = (
+        Column("ID", lambda one: one.campaign),
+        Column("STATE", lambda one: one.state),
+        Column("PLANNED", lambda one: one.plan.made[:19]),
+        Column("REVISION", lambda one: one.plan.options.revision),
+        Column("HOSTS", lambda one: len(one.hosts)),
+        Column("RESULTS", lambda one: ", ".join(f"{count} {verdict}" for verdict, count in one.counts.items())),
     )
-    click.echo(render.table(columns, found))
+    click.echo(table(columns, found))
 
 
 @campaign.command("status")

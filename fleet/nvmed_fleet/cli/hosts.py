@@ -9,17 +9,17 @@ from typing import Any
 
 import click
 from nvmedctl import hosts as inventories
-from nvmedctl.cli import render
+from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.hosts import Host
 
 from nvmed_fleet.cli.failures import run
 
-COLUMNS: render.Columns[Host] = (
-    ("HOST", lambda host: host.name),
-    ("ADDRESS", lambda host: host.address),
-    ("DOMAIN", lambda host: host.domain),
-    ("GROUPS", lambda host: ", ".join(host.groups) or "-"),
-    ("LABELS", lambda host: ", ".join(f"{key}={value}" for key, value in sorted(host.labels.items())) or "-"),
+COLUMNS: Columns[Host] = (
+    Column("HOST", lambda host: host.name),
+    Column("ADDRESS", lambda host: host.address),
+    Column("DOMAIN", lambda host: host.domain),
+    Column("GROUPS", lambda host: ", ".join(host.groups) or "-"),
+    Column("LABELS", lambda host: ", ".join(f"{key}={value}" for key, value in sorted(host.labels.items())) or "-"),
 )
 
 
@@ -48,4 +48,4 @@ async def hosts(source: str, select: str, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([dataclasses.asdict(host) for host in found], indent=2, default=str))
     else:
-        click.echo(render.table(COLUMNS, found))
+        click.echo(table(COLUMNS, found))

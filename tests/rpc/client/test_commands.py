@@ -64,9 +64,9 @@ async def test_what_controllers_and_the_daemon_can_do(drives: Daemon) -> None:
         ("controllers list --filter nonsense", 2, "INVALID_FIELD"),
         ("subsystems show subsystems/none", 3, "SUBSYSTEM_NOT_FOUND"),
         ("namespaces show nvme7n1", 3, "NAMESPACE_NOT_FOUND"),
-        ("telemetry save controllers/three-1 -o log --area 4 --create", 5, "TELEMETRY_UNSUPPORTED"),
-        ("telemetry save controllers/none-1 -o log", 5, "TELEMETRY_AREA_EMPTY"),
-        ("telemetry save nvme0 -o log --source controller", 5, "TELEMETRY_NOT_AVAILABLE"),
+        ("telemetry save controllers/three-1 -f log --area 4 --create", 5, "TELEMETRY_UNSUPPORTED"),
+        ("telemetry save controllers/none-1 -f log", 5, "TELEMETRY_AREA_EMPTY"),
+        ("telemetry save nvme0 -f log --source controller", 5, "TELEMETRY_NOT_AVAILABLE"),
         ("telemetry ack nvme0 --generation 1", 5, "TELEMETRY_NOT_AVAILABLE"),
     ],
 )

@@ -85,10 +85,10 @@ async def test_list_shows_what_is_remembered(daemon: Daemon) -> None:
             await line(process)
         daemon.host.unplug("nvme0")
         assert await process.wait() == 0
-    async with nvmedctl(daemon, "events", "list", "--filter", "kind = CONTROLLER_REMOVED") as process:
+    async with nvmedctl(daemon, "events", "list", "-o", "wide", "--filter", "kind = CONTROLLER_REMOVED") as process:
         heading, row = (await line(process)).split(), (await line(process)).split()
-    assert heading == ["NUMBER", "TIME", "KIND", "ABOUT", "NODE", "WHAT"]
-    assert [row[0], *row[2:5]] == ["2", "controller-removed", "controllers/nvmed1-1", "nvme0"]
+    assert heading == ["NUMBER", "WHEN", "KIND", "ABOUT", "WHAT", "NODE", "TIME"]
+    assert [row[0], *row[3:6], row[-2]] == ["2", "ago", "controller-removed", "controllers/nvmed1-1", "nvme0"]
     async with nvmedctl(daemon, "events", "list", "--output", "json") as process:
         out, _ = await process.communicate()
         assert [event["sequence"] for event in json.loads(out)["events"]] == ["1", "2"]

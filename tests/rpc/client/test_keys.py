@@ -159,7 +159,7 @@ async def test_a_made_key_goes_where_it_was_asked_to(daemon: Daemon, tmp_path: P
 async def test_dhchap_secrets_go_where_they_were_asked_to(daemon: Daemon, tmp_path: Path) -> None:
     file = tmp_path / "dhchap"
     hashed = ("--hmac", "sha256", "--nqn", HOST)
-    code, made, _ = await ctl(daemon, "keys", "generate-dhchap", *hashed, "-o", str(file))
+    code, made, _ = await ctl(daemon, "keys", "generate-dhchap", *hashed, "-f", str(file))
     assert code == 0
     assert (made["secret_text"], made["transformed_text"], made["transformed_key"]) == ("", "", "")
     secret = parse_text(Secret(file.read_bytes().removesuffix(b"\n")), Reading.SECRET)
@@ -187,7 +187,7 @@ async def test_what_lies_in_a_keyring_is_shown_to_nobody(
         ("export", "--identity", derived().identity, *where),
         ("read", str(serial), "--keyring", str(ring.serial)),
     ):
-        code, out, err = await ctl(daemon, "keys", *arguments, "--reveal", "-o", str(tmp_path / "file"))
+        code, out, err = await ctl(daemon, "keys", *arguments, "--reveal", "-f", str(tmp_path / "file"))
         assert (code, out, err["error"]["metadata"]["permission"]) == (4, None, "keys.read")
         assert not (tmp_path / "file").exists()
 
@@ -198,11 +198,11 @@ async def test_who_may_read_reads(daemon: Daemon, ring: Ring, where: tuple[str, 
     serial = await ring.add(identity, KEY)
     assert await shown(daemon, "keys", "export", "--identity", identity, *where, "--reveal") == f"{TEXT}\n"
     file = tmp_path / "file"
-    code, done, _ = await ctl(daemon, "keys", "export", "--identity", identity, *where, "--key-file", "-o", str(file))
+    code, done, _ = await ctl(daemon, "keys", "export", "--identity", identity, *where, "--key-file", "-f", str(file))
     assert (code, done["text"], done["key_file_line"], done["serial"]) == (0, "", "", serial)
     assert file.read_text() == f"{identity} {TEXT}\n"
     read = ("keys", "read", str(serial), "--keyring", str(ring.serial))
-    code, done, _ = await ctl(daemon, *read, "-o", str(file))
+    code, done, _ = await ctl(daemon, *read, "-f", str(file))
     assert (code, done, file.read_bytes()) == (0, {"payload": ""}, KEY)
     assert await shown(daemon, *read, "--reveal") == f"{KEY.hex()}\n"
 

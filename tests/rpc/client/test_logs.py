@@ -45,7 +45,7 @@ async def test_health(daemon: Daemon) -> None:
     assert base64.b64decode(log["raw"])[0] == 0b101
     rows = dict(line.split(maxsplit=1) for line in (await shown(daemon, "logs", "smart", "nvme0")).splitlines())
     assert rows["critical_warnings"] == "spare-below-threshold, reliability-degraded"
-    assert rows["temperature_celsius"] == "38"
+    assert rows["temperature_celsius"] == "38 °C"
     assert "raw" not in rows
 
 
@@ -133,7 +133,7 @@ async def test_a_page_to_a_file(daemon: Daemon, tmp_path: Path) -> None:
     target = tmp_path / "page"
     target.write_bytes(b"older")
     code, told, err = await nvmedctl(
-        daemon, "logs", "raw", "nvme0", "0xc0", "--length", "0x1fc", "--offset", "4", "-o", str(target)
+        daemon, "logs", "raw", "nvme0", "0xc0", "--length", "0x1fc", "--offset", "4", "-f", str(target)
     )
     assert (code, err, target.read_bytes()) == (0, None, expected[4:])
     assert told == {
@@ -151,20 +151,20 @@ async def test_a_page_to_a_file(daemon: Daemon, tmp_path: Path) -> None:
 async def test_a_page_in_many_chunks(daemon: Daemon, tmp_path: Path) -> None:
     expected = page(daemon, LogPage.TELEMETRY_HOST_INITIATED, 8 * 1024)
     arguments = ("logs", "raw", "nvme0", "7", "--length", "8192", "--chunk", "4096", "--max-transfer", "512")
-    assert "8192 bytes (8.0 KiB), log page 07h" in await shown(daemon, *arguments, "-o", str(tmp_path / "page"))
+    assert "8192 bytes (8.0 KiB), log page 07h" in await shown(daemon, *arguments, "-f", str(tmp_path / "page"))
     assert (tmp_path / "page").read_bytes() == expected
 
 
 async def test_every_field_reaches_the_drive(daemon: Daemon, tmp_path: Path) -> None:
     fields = ("--lsp", "5", "--lsi", "0x1234", "--uuid-index", "3", "--command-set", "0", "--nsid", "0xffffffff")
-    await nvmedctl(daemon, "logs", "raw", "nvme0", "2", "--length", "512", *fields, "-o", str(tmp_path / "page"))
+    await nvmedctl(daemon, "logs", "raw", "nvme0", "2", "--length", "512", *fields, "-f", str(tmp_path / "page"))
     (read,) = reads(daemon.drive(), 2)
     assert (read.lsp, read.lsi, read.uuid_index, read.nsid) == (5, 0x1234, 3, 0xFFFFFFFF)
 
 
 async def test_a_page_that_cannot_be_read_leaves_no_file(daemon: Daemon, tmp_path: Path) -> None:
     code, out, err = await nvmedctl(
-        daemon, "logs", "raw", "nvme0", "0xdd", "--length", "512", "-o", str(tmp_path / "page")
+        daemon, "logs", "raw", "nvme0", "0xdd", "--length", "512", "-f", str(tmp_path / "page")
     )
     assert (code, out, [name for name in os.listdir(tmp_path) if "page" in name]) == (5, None, [])  # noqa: PTH208
     assert err["error"]["nvme_status"]["mnemonic"] == "NVME_SC_INVALID_LOG_PAGE"
@@ -175,10 +175,10 @@ async def test_a_page_that_cannot_be_read_leaves_no_file(daemon: Daemon, tmp_pat
     [
         ("logs smart nvme7", 3, "CONTROLLER_NOT_FOUND"),
         ("logs smart nvme0 --nsid 1", 5, "NVME_UNSUPPORTED"),
-        ("logs raw nvme0 2 --length 0 -o page", 2, "INVALID_FIELD"),
-        ("logs raw nvme0 2 --length 510 -o page", 2, "INVALID_FIELD"),
-        ("logs raw nvme0 2 --length 0x100000004 -o page", 2, "INVALID_FIELD"),
-        ("logs raw nvme0 7 --lsp 1 --length 512 -o page", 2, "INVALID_FIELD"),
+        ("logs raw nvme0 2 --length 0 -f page", 2, "INVALID_FIELD"),
+        ("logs raw nvme0 2 --length 510 -f page", 2, "INVALID_FIELD"),
+        ("logs raw nvme0 2 --length 0x100000004 -f page", 2, "INVALID_FIELD"),
+        ("logs raw nvme0 7 --lsp 1 --length 512 -f page", 2, "INVALID_FIELD"),
         ("logs ana nvme0 --request-id none", 2, "INVALID_FIELD"),
     ],
 )

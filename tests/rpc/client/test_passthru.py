@@ -48,9 +48,9 @@ async def test_data_are_shown_or_saved(daemon: Daemon, tmp_path: Path) -> None:
     assert second[-12:] == expected[4:16].decode()  # the serial number begins at byte 4
     assert last.startswith("00000ff0  ")
     target = tmp_path / "identify"
-    code, answer, _ = await nvmedctl(daemon, *ADMIN, *IDENTIFY, "-o", str(target))
+    code, answer, _ = await nvmedctl(daemon, *ADMIN, *IDENTIFY, "-f", str(target))
     assert (code, answer["data"], target.read_bytes()) == (0, "", expected)
-    assert f"{target}: 4096 bytes of data" in await shown(daemon, *ADMIN, *IDENTIFY, "-o", str(target))
+    assert f"{target}: 4096 bytes of data" in await shown(daemon, *ADMIN, *IDENTIFY, "-f", str(target))
 
 
 async def test_every_dword_reaches_the_drive(permissive: Daemon) -> None:
@@ -75,7 +75,7 @@ async def test_data_and_metadata_from_and_to_files(permissive: Daemon, tmp_path:
     code, answer, _ = await nvmedctl(permissive, *IO, *sent, stdin=data)
     assert (code, answer["changes_state"]) == (0, True)
     back = ("2", "--cdw12", "1", "--read", "1024", "--read-metadata", "16")
-    files = ("-o", str(tmp_path / "read"), "--metadata-file", str(tmp_path / "read.metadata"))
+    files = ("-f", str(tmp_path / "read"), "--metadata-file", str(tmp_path / "read.metadata"))
     code, _, _ = await nvmedctl(permissive, *IO, *back, *files)
     assert (code, (tmp_path / "read").read_bytes(), (tmp_path / "read.metadata").read_bytes()) == (0, data, metadata)
 
@@ -115,6 +115,6 @@ async def test_a_refusal_has_its_reason_and_exit_code(daemon: Daemon, tmp_path: 
         (("passthru", "admin", "nvme0n1", "--opcode", *IDENTIFY), 2, "INVALID_FIELD"),
         (("passthru", "io", "nvme0", "--opcode", "2", "--read", "512"), 2, "INVALID_FIELD"),
     ):
-        got, out, err = await nvmedctl(daemon, *arguments, "-o", str(tmp_path / "out"), stdin=bytes(512))
+        got, out, err = await nvmedctl(daemon, *arguments, "-f", str(tmp_path / "out"), stdin=bytes(512))
         assert (got, out, err["error"]["reason"]) == (code, None, reason), arguments
     assert not (tmp_path / "out").exists()

@@ -129,7 +129,7 @@ async def test_the_command_resumes_and_acknowledges(large: Daemon, tmp_path: Pat
     expected = on_drive(large, TelemetryLog.CONTROLLER_INITIATED, LOG_BYTES)  # its header tells an acknowledged log
     proxy = CuttingProxy(socket_of(large), [1000 * KIB])
     async with proxy.listening() as address:
-        save_to = ("telemetry", "save", "nvme0", "-o", str(tmp_path / "log"), "--source", "controller", "--ack")
+        save_to = ("telemetry", "save", "nvme0", "-f", str(tmp_path / "log"), "--source", "controller", "--ack")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "nvmedctl", "--address", address, "--output", "json", *save_to,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -42,8 +42,8 @@ async def test_an_update_from_a_file_to_the_running_drive(start_daemon: StartDae
     code, out, _ = await run(daemon, "firmware", "upload", str(tmp_path / "image.bin"), "--revision", "2.0.0")
     assert (code, out) == (0, f"images/{SHA256}: 65536 bytes (64.0 KiB)\n")
     code, out, _ = await run(daemon, "firmware", "images")
-    assert rows(out)[0][:4] == [f"images/{SHA256}", "64.0 KiB", "2.0.0", "-"]
-    code, out, err = await run(daemon, "firmware", "stage", "/dev/nvme0", "nvme1", "--image", SHA256)
+    assert rows(out)[0][:4] == [SHA256[:12], "64.0 KiB", "2.0.0", "-"]
+    code, out, err = await run(daemon, "firmware", "stage", "/dev/nvme0", "nvme1", "--image", SHA256[:6])
     assert (code, err) == (0, "")
     assert rows(out) == [[A, "staged", "2", "2.0.0", "1.0.0"], [B, "staged", "2", "2.0.0", "1.0.0"]]
     code, out, _ = await run(
@@ -61,7 +61,7 @@ async def test_an_update_from_a_file_to_the_running_drive(start_daemon: StartDae
     )
     assert (code, out) == (0, f"{A}: slot 1 (1.0.0) activated, 1.0.0 runs\n")
     code, out, _ = await run(daemon, "firmware", "history", "nvme0")
-    assert [row[2] for row in rows(out)] == ["RollbackFirmware", "ActivateFirmware", "StageFirmware"]
+    assert [row[2] for row in rows(out)] == ["rollback", "activate", "stage"]
     code, out, _ = await run(daemon, "firmware", "history")
     assert [row[1] for row in rows(out)].count(B) == 1
 
@@ -114,12 +114,13 @@ async def test_what_is_left_to_itself_is_followed_later(pair: Daemon) -> None:
     pair.drive().faults.add(Fault(hang, opcode=AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD, skip=2))
     code, out, _ = await run(pair, "firmware", "stage", "nvme0", "nvme1", "--image", SHA256, "--no-wait")
     name = out.split()[0]
+    short = name.removeprefix("operations/")[:12]
     assert (code, out) == (0, f"{name} has begun\n")
     await asyncio.to_thread(hang.reached.wait)
     code, out, _ = await run(pair, "operations", "list", "--filter", f"target = images/{SHA256}")
-    assert rows(out)[0][:4] == [name, "StageFirmware", f"images/{SHA256}", "running"]
+    assert rows(out)[0][:4] == [short, "StageFirmware", f"images/{SHA256[:12]}", "running stage_drives"]
     waiting = asyncio.create_task(run(pair, "operations", "wait", name.removeprefix("operations/")))
-    code, out, _ = await run(pair, "operations", "cancel", name)
+    code, out, _ = await run(pair, "operations", "cancel", short)
     assert (code, "StageFirmware" in out) == (0, True)
     hang.release()
     code, out, err = await waiting

@@ -81,11 +81,18 @@ async def ctl(tmp_path: Path) -> AsyncIterator[Ctl]:
         yield Ctl(telemetry, tmp_path)
 
 
+async def test_a_file_may_still_be_given_as_it_was_before(ctl: Ctl) -> None:
+    file = ctl.folder / "log.bin"
+    result = await ctl("telemetry", "save", "nvme0", "-o", str(file))
+    assert (result.code, file.read_bytes()) == (0, LOG)
+    assert result.err == f"-o {file}: a file is -f now, and -o is --output; this works until 0.3.\n"
+
+
 async def test_a_list_is_a_table_for_people(ctl: Ctl) -> None:
     result = await ctl("controllers", "list")
     assert (result.code, result.err) == (0, "")
     heading, *rows = result.out.splitlines()
-    assert heading.split()[:4] == ["NAME", "NODE", "MODEL", "SERIAL"]
+    assert heading.split() == ["NAME", "NODE", "MODEL", "FIRMWARE", "STATE"]
     assert [row.split()[0] for row in rows] == [f"controllers/sim{number:04}-1" for number in range(3)]
     assert "\x1b" not in result.out  # not even what a drive calls itself
     assert "Simulated \\x1b[31mred" in rows[0]
@@ -128,7 +135,7 @@ async def test_a_log_is_saved_and_acknowledged(ctl: Ctl) -> None:
     target = ctl.folder / "log.bin"
     ctl.telemetry.plan = [cut(2)]
     options = ("--source", "controller", "--area", "auto", "--ack", "--output", "json")
-    result = await ctl("telemetry", "save", "nvme0", "-o", str(target), *options)
+    result = await ctl("telemetry", "save", "nvme0", "-f", str(target), *options)
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out) == {
         "controller": CONTROLLER,
@@ -155,7 +162,7 @@ async def test_a_log_that_is_saved_but_not_acknowledged_says_both(ctl: Ctl) -> N
         return parts
 
     ctl.telemetry.plan = [Step(overtake)]
-    arguments = ("telemetry", "save", "nvme0", "-o", str(target), "--source", "controller", "--ack")
+    arguments = ("telemetry", "save", "nvme0", "-f", str(target), "--source", "controller", "--ack")
     result = await ctl(*arguments, "--output", "json")
     assert result.code == 6
     assert json.loads(result.out)["acknowledged"] is False
@@ -164,7 +171,7 @@ async def test_a_log_that_is_saved_but_not_acknowledged_says_both(ctl: Ctl) -> N
 
 
 async def test_a_saved_log_is_told_in_a_sentence(ctl: Ctl) -> None:
-    result = await ctl("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"))
+    result = await ctl("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"))
     assert result.out.splitlines() == [
         f"{ctl.folder}/log.bin: 12288 bytes (12.0 KiB), area 3, generation 7",
         f"sha256 {hashlib.sha256(LOG).hexdigest()}",
@@ -174,7 +181,7 @@ async def test_a_saved_log_is_told_in_a_sentence(ctl: Ctl) -> None:
 
 async def test_a_terminal_gets_a_progress_bar(ctl: Ctl) -> None:
     ours, theirs = os.openpty()
-    process = await ctl.start("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"), stderr=theirs)
+    process = await ctl.start("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"), stderr=theirs)
     os.close(theirs)
     out, _ = await process.communicate()
     shown = os.read(ours, 1 << 16).decode()
@@ -232,8 +239,8 @@ async def test_an_error_is_json_for_programs(ctl: Ctl) -> None:
         (("--address", "/nonexistent/x.sock", "server", "info"), 6, "CONNECTION_FAILED"),
         (("--address", "nowhere", "server", "info"), 2, "INVALID_FIELD"),
         (("--timeout", "0.05", "controllers", "capabilities", "nvme0"), 6, "CALL_TIMEOUT"),
-        (("telemetry", "save", "nvme0", "-o", "/nonexistent/log.bin"), 1, "LOCAL_FILE"),
-        (("telemetry", "save", "nvme0", "-o", "/dev/null"), 2, "INVALID_FIELD"),
+        (("telemetry", "save", "nvme0", "-f", "/nonexistent/log.bin"), 1, "LOCAL_FILE"),
+        (("telemetry", "save", "nvme0", "-f", "/dev/null"), 2, "INVALID_FIELD"),
     ],
 )
 async def test_what_fails_on_this_side_has_the_same_form(
@@ -245,7 +252,7 @@ async def test_what_fails_on_this_side_has_the_same_form(
 
 async def test_damaged_data_has_its_own_exit_code(ctl: Ctl) -> None:
     ctl.telemetry.plan = [Step(lambda parts: parts[:-1])]
-    result = await ctl("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"))
+    result = await ctl("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"))
     assert (result.code, result.err.splitlines()[0]) == (7, "error: The stream ended without a trailer.")
 
 
@@ -261,7 +268,7 @@ async def test_a_reader_that_left_is_no_error_to_talk_about(ctl: Ctl) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_leaves_nothing_behind(ctl: Ctl, number: signal.Signals) -> None:
     ctl.telemetry.plan = [cut(2, error(Reason.DEVICE_BUSY, retry_delay_ms=60_000))]
-    process = await ctl.start("telemetry", "save", "nvme0", "-o", str(ctl.folder / "log.bin"))
+    process = await ctl.start("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"))
     while not ctl.telemetry.requests:  # noqa: ASYNC110  # the other process decides when
         await asyncio.sleep(0.01)
     process.send_signal(number)
@@ -274,12 +281,12 @@ async def test_a_signal_leaves_nothing_behind(ctl: Ctl, number: signal.Signals) 
     "arguments",
     [
         ("telemetry", "save", "nvme0"),
-        ("telemetry", "save", "nvme0", "-o", "x", "--source", "controller", "--create"),
-        ("telemetry", "save", "nvme0", "-o", "x", "--ack"),
+        ("telemetry", "save", "nvme0", "-f", "x", "--source", "controller", "--create"),
+        ("telemetry", "save", "nvme0", "-f", "x", "--ack"),
         ("telemetry", "ack", "nvme0", "--generation", "256"),
         ("server", "info", "--cert", __file__),
         ("server", "info", "--timeout", "0"),
-        ("server", "info", "--output", "yaml"),
+        ("server", "info", "--output", "xml"),
         ("nothing",),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nvmedctl.cli import render
+from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import label, printable, size
 
 from nvmed.v1.inventory_pb2 import ControllerCapabilities
@@ -43,8 +44,8 @@ def test_labels() -> None:
 
 
 def test_a_table_folds_nothing_where_nobody_looks() -> None:
-    columns: render.Columns[str] = (("NAME", str), ("AGAIN", lambda text: text * 2))
-    assert render.table(columns, ["[b]x[/b]", "y" * 300]).splitlines() == [
+    columns: Columns[str] = (Column("NAME", str), Column("AGAIN", lambda text: text * 2))
+    assert table(columns, ["[b]x[/b]", "y" * 300]).splitlines() == [
         "NAME" + " " * 298 + "AGAIN",
         "[b]x[/b]" + " " * 294 + "[b]x[/b][b]x[/b]",
         "y" * 300 + "  " + "y" * 600,
@@ -75,4 +76,4 @@ def test_nested_fields_are_shown_by_their_path() -> None:
 def test_any_message_can_be_shown(data: bytes) -> None:
     message = StreamTelemetryResponse(chunk={"offset": 1 << 63, "data": data})
     assert render.details(message)
-    assert json.loads(render.as_json(message))["chunk"]["offset"] == str(1 << 63)
+    assert json.loads(render.encoded("json", message))["chunk"]["offset"] == str(1 << 63)

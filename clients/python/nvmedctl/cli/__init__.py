@@ -2,7 +2,7 @@
 
 A new group is a file beside `controllers.py` and a row of `GROUPS`. It has a `click.Group` of the same name, and its
 commands are async functions under `@command(group, "name")`, which get a `Session`, call its client, and end with
-`session.show(message, view)`, where `view` is `render.table` or `render.details`. Everything else (options, connection,
+`session.show(message, view)`, where `view` is `tables.table` or `render.details`. Everything else (options, connection,
 errors, exit codes, JSON) comes with that.
 
 What is slow to import (gRPC, the stubs, rich) is imported by the command that runs, and by nothing before it: messages

@@ -14,6 +14,8 @@ from nvmed.reasons import Reason, error
 from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns
+from nvmedctl.cli.text import ago, moment
 
 DIRECTORY = Path("/var/lib/nvmed/audit")
 LISTED = 100
@@ -25,15 +27,16 @@ def audit() -> None:
     """Who did what to which drive from where, and what came of it."""
 
 
-COLUMNS: render.Columns[pb.admin.AuditRecord] = (
-    ("NUMBER", lambda r: r.sequence),
-    ("TIME", lambda r: r.time.ToJsonString().partition(".")[0]),
-    ("EVENT", lambda r: render.enum(r, "event")),
-    ("PRINCIPAL", lambda r: r.principal),
-    ("PEER", lambda r: r.peer),
-    ("METHOD", lambda r: r.method.rpartition("/")[2]),
-    ("RESOURCES", lambda r: " ".join(r.resources)),
-    ("RESULT", lambda r: r.reason or r.code or r.message),
+COLUMNS: Columns[pb.admin.AuditRecord] = (
+    Column("WHEN", lambda r: render.when(r, "time"), ago),
+    Column("EVENT", lambda r: render.enum(r, "event")),
+    Column("PRINCIPAL", lambda r: r.principal),
+    Column("METHOD", lambda r: r.method.rpartition("/")[2]),
+    Column("RESULT", lambda r: r.reason or r.code or r.message),
+    Column("NUMBER", lambda r: r.sequence, wide=True),
+    Column("TIME", lambda r: render.when(r, "time"), moment, wide=True),
+    Column("PEER", lambda r: r.peer, wide=True),
+    Column("RESOURCES", lambda r: " ".join(r.resources), wide=True),
 )
 
 
@@ -53,7 +56,7 @@ def _anchors(_ctx: click.Context, _parameter: click.Parameter, value: tuple[str,
         raise click.BadParameter(str(exc)) from None
 
 
-@command(audit, "list")
+@command(audit, "list", lists=True)
 @click.option(
     "--filter",
     "filter_text",
@@ -71,7 +74,7 @@ async def list_records(session: Session, filter_text: str, since: pb.timestamp.T
         found.append(record)
         if len(found) == limit:
             break
-    session.show(pb.admin.ListAuditRecordsResponse(audit_records=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.admin.ListAuditRecordsResponse(audit_records=found), COLUMNS, found)
 
 
 @command(audit, "verify")

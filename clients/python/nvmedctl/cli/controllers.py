@@ -8,24 +8,25 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import controller_argument, filter_option
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 
-COLUMNS: render.Columns[pb.resources.Controller] = (
-    ("NAME", lambda c: c.name),
-    ("NODE", lambda c: c.device_node),
-    ("MODEL", lambda c: c.model_number),
-    ("SERIAL", lambda c: c.serial_number),
-    ("FIRMWARE", lambda c: c.firmware_revision),
-    ("TRANSPORT", lambda c: c.transport),
-    ("ADDRESS", lambda c: c.address),
-    ("STATE", lambda c: render.enum(c, "state")),
-    ("LANE", lambda c: render.enum(c, "lane_state")),
+COLUMNS: Columns[pb.resources.Controller] = (
+    Column("NAME", lambda c: c.name),
+    Column("NODE", lambda c: c.device_node),
+    Column("MODEL", lambda c: c.model_number),
+    Column("SERIAL", lambda c: c.serial_number, wide=True),
+    Column("FIRMWARE", lambda c: c.firmware_revision),
+    Column("TRANSPORT", lambda c: c.transport, wide=True),
+    Column("ADDRESS", lambda c: c.address, wide=True),
+    Column("STATE", lambda c: render.enum(c, "state")),
+    Column("LANE", lambda c: render.enum(c, "lane_state"), wide=True),
 )
 
-CAPABILITY_COLUMNS: render.Columns[pb.inventory.ControllerCapabilities.Capability] = (
-    ("CAPABILITY", lambda c: c.capability),
-    ("SUPPORTED", lambda c: "yes" if c.supported else "no"),
-    ("SAID BY", lambda c: c.source),
-    ("WHY NOT", lambda c: c.description),
+CAPABILITY_COLUMNS: Columns[pb.inventory.ControllerCapabilities.Capability] = (
+    Column("CAPABILITY", lambda c: c.capability),
+    Column("SUPPORTED", lambda c: "yes" if c.supported else "no"),
+    Column("SAID BY", lambda c: c.source),
+    Column("WHY NOT", lambda c: c.description),
 )
 
 
@@ -34,12 +35,12 @@ def controllers() -> None:
     """NVMe controllers of the host."""
 
 
-@command(controllers, "list")
+@command(controllers, "list", lists=True)
 @filter_option
 async def list_controllers(session: Session, filter_text: str) -> None:
     """List controllers.  JSON: nvmed.v1.ListControllersResponse, all pages as one."""
     found = [item async for item in session.client.list_controllers(filter_text)]
-    session.show(pb.inventory.ListControllersResponse(controllers=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.inventory.ListControllersResponse(controllers=found), COLUMNS, found)
 
 
 @command(controllers, "show")
@@ -59,6 +60,6 @@ async def capabilities(session: Session, controller: str) -> None:
     session.show(
         found,
         lambda: "\n".join(
-            (render.details(found, without="capabilities"), "", render.table(CAPABILITY_COLUMNS, found.capabilities))
+            (render.details(found, without="capabilities"), "", table(CAPABILITY_COLUMNS, found.capabilities))
         ),
     )

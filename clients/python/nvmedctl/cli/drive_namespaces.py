@@ -20,6 +20,7 @@ from nvmedctl.cli.parameters import (
     seconds,
 )
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import size
 
 nsid_argument = click.argument("nsid", type=DWORD)
@@ -48,7 +49,7 @@ def waiting(wait_timeout_ms: int, dry_run: bool, request_id: str) -> dict[str, A
     return {"wait_timeout_ms": wait_timeout_ms, "validate_only": dry_run, "request_id": request_id}
 
 
-@command(namespaces, "allocated")
+@command(namespaces, "allocated", lists=True)
 @controller_argument
 @click.option("--attached", "attached_only", is_flag=True, help="Only those that are attached to CONTROLLER.")
 async def allocated(session: Session, controller: str, attached_only: bool) -> None:
@@ -61,7 +62,7 @@ async def allocated(session: Session, controller: str, attached_only: bool) -> N
     found = [page async for page in nvmedctl.pages(stub.ListAllocatedNamespaces, request, lambda response: (response,))]
     everything = [namespace for page in found for namespace in page.namespaces]
     answer = pb.namespace.ListAllocatedNamespacesResponse(controller=found[0].controller, namespaces=everything)
-    session.show(answer, lambda: render.table(ALLOCATED, everything))
+    session.show_list(answer, ALLOCATED, everything)
 
 
 @command(namespaces, "identity")
@@ -77,7 +78,7 @@ async def identity(session: Session, controller: str, nsid: int | None, include_
     found = await session.client.namespaces.GetNamespaceIdentity(request)
     session.show(
         found, lambda: f"{render.details(found, without=('lba_formats', 'raw'))}\n\n"
-        f"{render.table(FORMATS, found.lba_formats)}"
+        f"{table(FORMATS, found.lba_formats)}"
     )  # fmt: skip
 
 
@@ -94,7 +95,7 @@ async def block_size(session: Session, controller: str, nsid: int | None) -> Non
     session.show(found, lambda: render.details(found))
 
 
-@command(namespaces, "attach")
+@command(namespaces, "attach", lists=True)
 @controller_argument
 @nsid_argument
 @attachment_options
@@ -109,10 +110,10 @@ async def attach(session: Session, controller: str, nsid: int, ids: list[int], *
     answer = await session.client.namespaces.AttachControllers(
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
-    session.show(answer, lambda: render.table(REPORTS, answer.reports))
+    session.show_list(answer, REPORTS, answer.reports)
 
 
-@command(namespaces, "detach")
+@command(namespaces, "detach", lists=True)
 @controller_argument
 @nsid_argument
 @attachment_options
@@ -127,7 +128,7 @@ async def detach(session: Session, controller: str, nsid: int, ids: list[int], *
     answer = await session.client.namespaces.DetachControllers(
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
-    session.show(answer, lambda: render.table(REPORTS, answer.reports))
+    session.show_list(answer, REPORTS, answer.reports)
 
 
 @command(namespaces, "rescan")
@@ -143,28 +144,28 @@ async def rescan(session: Session, controller: str, **more: Any) -> None:
         request, timeout=session.deadline_s(request.wait_timeout_ms)
     )
     session.show(answer, lambda: f"{render.details(answer, without='namespaces')}\n\n"
-                                 f"{render.table(ALLOCATED, answer.namespaces)}")  # fmt: skip
+                                 f"{table(ALLOCATED, answer.namespaces)}")  # fmt: skip
 
 
-ALLOCATED: render.Columns[pb.namespace.AllocatedNamespace] = (
-    ("NSID", lambda n: n.nsid),
-    ("ATTACHED", lambda n: "yes" if n.attached else "no"),
-    ("CONTROLLERS", lambda n: ", ".join(str(each) for each in n.controller_ids) or "-"),
-    ("NODE", lambda n: n.device_node or "-"),
+ALLOCATED: Columns[pb.namespace.AllocatedNamespace] = (
+    Column("NSID", lambda n: n.nsid),
+    Column("ATTACHED", lambda n: "yes" if n.attached else "no"),
+    Column("CONTROLLERS", lambda n: ", ".join(str(each) for each in n.controller_ids) or "-"),
+    Column("NODE", lambda n: n.device_node or "-"),
 )
 
-FORMATS: render.Columns[pb.namespace.LbaFormat] = (
-    ("FORMAT", lambda f: f.index),
-    ("BLOCK", lambda f: size(f.logical_block_bytes) if f.logical_block_bytes else "-"),
-    ("METADATA", lambda f: f.metadata_bytes),
-    ("PERFORMANCE", lambda f: ("best", "better", "good", "degraded")[f.relative_performance & 3]),
-    ("IN USE", lambda f: "yes" if f.in_use else "no"),
+FORMATS: Columns[pb.namespace.LbaFormat] = (
+    Column("FORMAT", lambda f: f.index),
+    Column("BLOCK", lambda f: size(f.logical_block_bytes) if f.logical_block_bytes else "-"),
+    Column("METADATA", lambda f: f.metadata_bytes),
+    Column("PERFORMANCE", lambda f: ("best", "better", "good", "degraded")[f.relative_performance & 3]),
+    Column("IN USE", lambda f: "yes" if f.in_use else "no"),
 )
 
-REPORTS: render.Columns[pb.namespace.ControllerReport] = (
-    ("ID", lambda r: r.controller_id),
-    ("CONTROLLER", lambda r: r.controller or "-"),
-    ("OUTCOME", lambda r: render.enum(r, "outcome")),
-    ("HOST", lambda r: render.enum(r, "host_view")),
-    ("NODE", lambda r: r.device_node or "-"),
+REPORTS: Columns[pb.namespace.ControllerReport] = (
+    Column("ID", lambda r: r.controller_id),
+    Column("CONTROLLER", lambda r: r.controller or "-"),
+    Column("OUTCOME", lambda r: render.enum(r, "outcome")),
+    Column("HOST", lambda r: render.enum(r, "host_view")),
+    Column("NODE", lambda r: r.device_node or "-"),
 )

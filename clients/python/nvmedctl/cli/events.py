@@ -12,7 +12,8 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option, node
 from nvmedctl.cli.session import Session
-from nvmedctl.cli.text import names, size
+from nvmedctl.cli.tables import Column, Columns
+from nvmedctl.cli.text import ago, moment, names, size
 
 PREFIX = "EVENT_KIND_"
 KINDS = names(
@@ -33,7 +34,7 @@ def _kind(event: pb.event.Event) -> str:
 
 
 def _time(event: pb.event.Event) -> str:
-    return event.create_time.ToJsonString().partition(".")[0] if event.HasField("create_time") else "-"
+    return moment(render.when(event, "create_time")) or "-"
 
 
 _SAID: dict[str, Callable[[pb.event.Event], str]] = {
@@ -55,7 +56,7 @@ _SAID: dict[str, Callable[[pb.event.Event], str]] = {
             ),
         )
     ),
-    "key_expiring": lambda e: f"{e.key_expiring.identity} until {e.key_expiring.expire_time.ToJsonString()}",
+    "key_expiring": lambda e: f"{e.key_expiring.identity} until {moment(render.when(e.key_expiring, 'expire_time'))}",
 }
 """What an event says in a few words, by its detail."""
 
@@ -71,23 +72,24 @@ def _said(event: pb.event.Event) -> str:
     return _SAID[detail](event) if detail in _SAID else ""
 
 
-COLUMNS: render.Columns[pb.event.Event] = (
-    ("NUMBER", lambda e: e.sequence),
-    ("TIME", _time),
-    ("KIND", _kind),
-    ("ABOUT", _about),
-    ("NODE", lambda e: e.device_node or "-"),
-    ("WHAT", _said),
+COLUMNS: Columns[pb.event.Event] = (
+    Column("NUMBER", lambda e: e.sequence),
+    Column("WHEN", lambda e: render.when(e, "create_time"), ago),
+    Column("KIND", _kind),
+    Column("ABOUT", _about),
+    Column("WHAT", _said),
+    Column("NODE", lambda e: e.device_node, wide=True),
+    Column("TIME", _time, wide=True),
 )
 
 
-@command(events, "list")
+@command(events, "list", lists=True)
 @filter_option
 async def list_events(session: Session, filter_text: str) -> None:
     """List what the daemon remembers, oldest first.  JSON: nvmed.v1.ListEventsResponse, all pages as one."""
     request = pb.event.ListEventsRequest(filter=filter_text)
     found = [item async for item in nvmedctl.pages(session.client.events.ListEvents, request, lambda r: r.events)]
-    session.show(pb.event.ListEventsResponse(events=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.event.ListEventsResponse(events=found), COLUMNS, found)
 
 
 @command(events, "watch")
@@ -130,4 +132,4 @@ def _line(message: pb.event.WatchEventsResponse) -> str:
         return "-- that is what there is; what happens from now on:"
     event = message.event
     number, at = str(event.sequence or "-"), event.device_node or "-"
-    return f"{number:>6}  {_time(event):<19}  {_kind(event):<24}  {at:<7}  {_about(event)}  {_said(event)}"
+    return f"{number:>6}  {_time(event):<20}  {_kind(event):<24}  {at:<7}  {_about(event)}  {_said(event)}"

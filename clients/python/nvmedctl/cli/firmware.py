@@ -15,7 +15,9 @@ from nvmedctl.cli.command import command
 from nvmedctl.cli.operations import follow
 from nvmedctl.cli.parameters import controller_argument, filter_option, options
 from nvmedctl.cli.session import Session
-from nvmedctl.cli.text import label, names
+from nvmedctl.cli.short_names import image_name
+from nvmedctl.cli.tables import Column, Columns, table
+from nvmedctl.cli.text import ago, label, moment, names
 
 MODES = names("ACTIVATION_MODE_", "on-next-reset", "controller-reset", "subsystem-reset", "immediate")
 GATES = names(
@@ -33,10 +35,6 @@ def firmware() -> None:
 
 def _nodes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.removeprefix("/dev/") for value in values)
-
-
-def _image(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    return value if value.startswith("images/") else f"images/{value}"
 
 
 def _gates(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
@@ -65,7 +63,7 @@ mode_options = options(
 
 @command(firmware, "stage")
 @click.argument("controllers", nargs=-1, required=True, metavar="CONTROLLER...", callback=_nodes)
-@click.option("--image", required=True, callback=_image, metavar="SHA256", help="Image, as `firmware images` names it.")
+@click.option("--image", required=True, metavar="SHA256", help="Image, as `firmware images` names it.")
 @click.option("--slot", type=click.IntRange(1, 7), help="Slot to write.  [default: a spare one of each drive]")
 @click.option("--revision", default="", help="Revision in the image.  [default: what was said at its upload]")
 @click.option("--concurrency", type=click.IntRange(1), default=None, help="Drives written at the same time.")
@@ -81,7 +79,7 @@ async def stage(
     request = pb.firmware.StageFirmwareRequest(
         controllers=controllers,
         slot=slot,
-        image=more["image"],
+        image=await image_name(session, more["image"]),
         firmware_revision=more["revision"],
         max_concurrency=concurrency or 0,
         **_common(more),
@@ -92,7 +90,7 @@ async def stage(
         request,
         pb.firmware.StageFirmwareResponse,
         more["no_wait"],
-        lambda answer: render.table(DRIVES, answer.drives),
+        lambda answer: table(DRIVES, answer.drives),
     )
 
 
@@ -167,10 +165,10 @@ async def verify(session: Session, controller: str, revision: str, slot: int | N
 async def slots(session: Session, controller: str) -> None:
     """Show the slots of a controller, and what an update of it has to respect.  JSON: nvmed.v1.FirmwareSlots."""
     found = await session.client.firmware.GetFirmwareSlots(pb.firmware.GetFirmwareSlotsRequest(controller=controller))
-    session.show(found, lambda: f"{render.details(found, without='slots')}\n\n{render.table(SLOTS, found.slots)}")
+    session.show(found, lambda: f"{render.details(found, without='slots')}\n\n{table(SLOTS, found.slots)}")
 
 
-@command(firmware, "history")
+@command(firmware, "history", lists=True)
 @click.argument("controller", default="controllers/-", callback=lambda _c, _p, value: value.removeprefix("/dev/"))
 @filter_option
 async def history(session: Session, controller: str, filter_text: str) -> None:
@@ -182,7 +180,7 @@ async def history(session: Session, controller: str, filter_text: str) -> None:
     found = [
         item async for item in nvmedctl.pages(session.client.firmware.ListFirmwareHistory, request, lambda r: r.records)
     ]
-    session.show(pb.firmware.ListFirmwareHistoryResponse(records=found), lambda: render.table(RECORDS, found))
+    session.show_list(pb.firmware.ListFirmwareHistoryResponse(records=found), RECORDS, found)
 
 
 async def run(
@@ -198,7 +196,7 @@ async def run(
         begun: pb.longrunning.Operation = await method(request)
     except NvmedError as failure:
         if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.settings.output == "table":
-            click.echo(render.table(GATE_COLUMNS, _all_gates(failure)))
+            click.echo(table(GATE_COLUMNS, _all_gates(failure)))
         raise
     if no_wait and not request.validate_only:
         session.show(begun, lambda: f"{begun.name} has begun")
@@ -232,11 +230,11 @@ def _activated(answer: pb.firmware.ActivateFirmwareResponse) -> str:
 
 
 GateRow = tuple[str, str, str, str]
-GATE_COLUMNS: render.Columns[GateRow] = (
-    ("CONTROLLER", lambda row: row[0]),
-    ("GATE", lambda row: row[1]),
-    ("STATE", lambda row: row[2]),
-    ("FOUND", lambda row: row[3]),
+GATE_COLUMNS: Columns[GateRow] = (
+    Column("CONTROLLER", lambda row: row[0]),
+    Column("GATE", lambda row: row[1]),
+    Column("STATE", lambda row: row[2]),
+    Column("FOUND", lambda row: row[3]),
 )
 
 
@@ -250,7 +248,7 @@ def _gate_table(results: Iterable[pb.operations.GateResult]) -> str:
         )
         for each in results
     ]
-    return render.table(GATE_COLUMNS, rows)
+    return table(GATE_COLUMNS, rows)
 
 
 def _all_gates(failure: NvmedError) -> list[GateRow]:
@@ -260,18 +258,18 @@ def _all_gates(failure: NvmedError) -> list[GateRow]:
     return [*violated, *(("-", label(name, ""), "holds", "") for name in holding)]
 
 
-DRIVES: render.Columns[pb.firmware.StageFirmwareResponse.Drive] = (
-    ("CONTROLLER", lambda d: d.controller),
-    ("OUTCOME", lambda d: render.enum(d, "outcome")),
-    ("SLOT", lambda d: d.slot),
-    ("HOLDS", lambda d: d.slot_revision or "-"),
-    ("RUNS", lambda d: d.running_revision),
+DRIVES: Columns[pb.firmware.StageFirmwareResponse.Drive] = (
+    Column("CONTROLLER", lambda d: d.controller),
+    Column("OUTCOME", lambda d: render.enum(d, "outcome")),
+    Column("SLOT", lambda d: d.slot),
+    Column("HOLDS", lambda d: d.slot_revision or "-"),
+    Column("RUNS", lambda d: d.running_revision),
 )
 
-SLOTS: render.Columns[pb.firmware.FirmwareSlots.Slot] = (
-    ("SLOT", lambda s: s.slot),
-    ("REVISION", lambda s: s.revision or "-"),
-    ("STATE", lambda s: ", ".join(_slot_state(s)) or "-"),
+SLOTS: Columns[pb.firmware.FirmwareSlots.Slot] = (
+    Column("SLOT", lambda s: s.slot),
+    Column("REVISION", lambda s: s.revision or "-"),
+    Column("STATE", lambda s: ", ".join(_slot_state(s)) or "-"),
 )
 
 
@@ -280,16 +278,16 @@ def _slot_state(slot: pb.firmware.FirmwareSlots.Slot) -> list[str]:
     return [mark for mark, is_so in marks.items() if is_so]
 
 
-RECORDS: render.Columns[pb.firmware.FirmwareRecord] = (
-    ("TIME", lambda r: r.create_time.ToJsonString().partition(".")[0]),
-    ("CONTROLLER", lambda r: r.controller),
-    ("METHOD", lambda r: r.method.rpartition("/")[2]),
-    ("STATE", lambda r: render.enum(r, "state")),
-    ("OUTCOME", lambda r: render.enum(r, "outcome")),
-    ("SLOT", lambda r: r.slot or "-"),
-    ("HOLDS", lambda r: r.slot_revision or "-"),
-    ("RAN", lambda r: r.previous_revision or "-"),
-    ("RUNS", lambda r: r.running_revision or "-"),
-    ("PRINCIPAL", lambda r: r.principal),
-    ("FAILURE", lambda r: r.failure_reason or "-"),
+RECORDS: Columns[pb.firmware.FirmwareRecord] = (
+    Column("WHEN", lambda r: render.when(r, "create_time"), ago),
+    Column("CONTROLLER", lambda r: r.controller),
+    Column("DID", lambda r: r.method.rpartition("/")[2].removesuffix("Firmware").lower()),
+    Column("RESULT", lambda r: r.failure_reason or render.enum(r, "outcome")),
+    Column("RUNS", lambda r: r.running_revision),
+    Column("TIME", lambda r: render.when(r, "create_time"), moment, wide=True),
+    Column("STATE", lambda r: render.enum(r, "state"), wide=True),
+    Column("SLOT", lambda r: r.slot or "", wide=True),
+    Column("HOLDS", lambda r: r.slot_revision, wide=True),
+    Column("RAN", lambda r: r.previous_revision, wide=True),
+    Column("PRINCIPAL", lambda r: r.principal, wide=True),
 )

@@ -12,22 +12,20 @@ from nvmedctl.cli.command import command
 from nvmedctl.cli.firmware import GATES, firmware
 from nvmedctl.cli.parameters import controller_argument, filter_option
 from nvmedctl.cli.session import Session
-from nvmedctl.cli.text import size
+from nvmedctl.cli.short_names import image_name
+from nvmedctl.cli.tables import Column, Columns
+from nvmedctl.cli.text import ago, short, size
 
-COLUMNS: render.Columns[pb.firmware.Image] = (
-    ("NAME", lambda i: i.name),
-    ("SIZE", lambda i: size(i.size_bytes)),
-    ("REVISION", lambda i: i.firmware_revision or "-"),
-    ("MODEL", lambda i: i.model_number or "-"),
-    ("EXPIRES", lambda i: i.expire_time.ToJsonString().partition(".")[0]),
-    ("LABELS", lambda i: ", ".join(f"{key}={i.labels[key]}" for key in sorted(i.labels)) or "-"),
+COLUMNS: Columns[pb.firmware.Image] = (
+    Column("IMAGE", lambda i: i.name, short),
+    Column("SIZE", lambda i: i.size_bytes, size),
+    Column("REVISION", lambda i: i.firmware_revision),
+    Column("MODEL", lambda i: i.model_number),
+    Column("EXPIRES", lambda i: render.when(i, "expire_time"), ago),
+    Column("NAME", lambda i: i.name, wide=True),
+    Column("LABELS", lambda i: ", ".join(f"{key}={i.labels[key]}" for key in sorted(i.labels)), wide=True),
 )
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def _name(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """`images/{sha256}`; sha256sum prints the hash alone."""
-    return value if value.startswith("images/") else f"images/{value}"
 
 
 def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -37,7 +35,7 @@ def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
     return dict(value.split("=", 1) for value in values)
 
 
-image_argument = click.argument("image", callback=_name)
+image_argument = click.argument("image")
 
 
 @command(firmware, "upload")
@@ -72,20 +70,20 @@ def _sentence(done: nvmedctl.Uploaded) -> str:
     return f"{done.image.name}: {done.image.size_bytes} bytes ({size(done.image.size_bytes)}){again}"
 
 
-@command(firmware, "images")
+@command(firmware, "images", lists=True)
 @filter_option
 async def images(session: Session, filter_text: str) -> None:
     """List the images of the spool.  JSON: nvmed.v1.ListImagesResponse, all pages as one."""
     request = pb.firmware.ListImagesRequest(filter=filter_text)
     found = [item async for item in nvmedctl.pages(session.client.firmware.ListImages, request, lambda r: r.images)]
-    session.show(pb.firmware.ListImagesResponse(images=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.firmware.ListImagesResponse(images=found), COLUMNS, found)
 
 
 @command(firmware, "show-image")
 @image_argument
 async def show_image(session: Session, image: str) -> None:
     """Show one image.  JSON: nvmed.v1.Image."""
-    found = await session.client.firmware.GetImage(pb.firmware.GetImageRequest(name=image))
+    found = await session.client.firmware.GetImage(pb.firmware.GetImageRequest(name=await image_name(session, image)))
     session.show(found, lambda: render.details(found))
 
 
@@ -95,7 +93,7 @@ async def show_image(session: Session, image: str) -> None:
 async def delete_image(session: Session, image: str, dry_run: bool) -> None:
     """Delete an image that no operation uses.  JSON: nvmed.v1.DeleteImageResponse."""
     answer = await session.client.firmware.DeleteImage(
-        pb.firmware.DeleteImageRequest(name=image, validate_only=dry_run)
+        pb.firmware.DeleteImageRequest(name=await image_name(session, image), validate_only=dry_run)
     )
     session.show(answer, lambda: f"{answer.name} {'would be deleted' if dry_run else 'deleted'}")
 

@@ -24,19 +24,20 @@ from nvmedctl.cli.keys import (
 from nvmedctl.cli.parameters import options
 from nvmedctl.cli.secrets import source_options
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 
-CONNECTIONS: render.Columns[pb.key.RotateTlsKeyResponse.Connection] = (
-    ("BEFORE", lambda c: c.previous_controller),
-    ("NOW", lambda c: c.controller or "-"),
-    ("METHOD", lambda c: render.enum(c, "method")),
-    ("OLD KEY", lambda c: c.previous_serial),
-    ("NEW KEY", lambda c: c.serial or "-"),
+CONNECTIONS: Columns[pb.key.RotateTlsKeyResponse.Connection] = (
+    Column("BEFORE", lambda c: c.previous_controller),
+    Column("NOW", lambda c: c.controller or "-"),
+    Column("METHOD", lambda c: render.enum(c, "method")),
+    Column("OLD KEY", lambda c: c.previous_serial),
+    Column("NEW KEY", lambda c: c.serial or "-"),
 )
-RETIRED: render.Columns[pb.key.RotateTlsKeyResponse.RetiredKey] = (
-    ("OLD KEY", lambda k: k.serial),
-    ("REVOKED", lambda k: "yes" if k.revoked else "no"),
-    ("STILL USED BY", lambda k: ", ".join(k.controllers) or "-"),
-    ("DESCRIPTION", lambda k: k.description),
+RETIRED: Columns[pb.key.RotateTlsKeyResponse.RetiredKey] = (
+    Column("OLD KEY", lambda k: k.serial),
+    Column("REVOKED", lambda k: "yes" if k.revoked else "no"),
+    Column("STILL USED BY", lambda k: ", ".join(k.controllers) or "-"),
+    Column("DESCRIPTION", lambda k: k.description),
 )
 
 rotate_options = options(
@@ -91,8 +92,8 @@ async def rotate(session: Session, keyring: pb.key.KeyringRef | None, **more: An
 
 def _rotated(answer: pb.key.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
     shown = [inserted(answer.key, more)]
-    shown += [render.table(CONNECTIONS, answer.connections)] if answer.connections else ["no connection had to move"]
-    shown += [render.table(RETIRED, answer.retired_keys)] if answer.retired_keys else []
+    shown += [table(CONNECTIONS, answer.connections)] if answer.connections else ["no connection had to move"]
+    shown += [table(RETIRED, answer.retired_keys)] if answer.retired_keys else []
     if answer.retired_keys and not more["dry_run"]:
         shown.append(
             "Key files and credentials that hold an old key still bring it back at the next boot: change them."

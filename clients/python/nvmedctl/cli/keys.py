@@ -11,6 +11,7 @@ from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import dry_run_option, integer, options, request_id_option
 from nvmedctl.cli.secrets import psk_options, source_options
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import names
 
 SERIAL = integer(2**31 - 1)
@@ -55,22 +56,22 @@ derive_options = options(
 ttl_option = click.option("--ttl", "ttl_s", type=click.IntRange(1, 2**32 - 1), metavar="SECONDS", help="Let it expire.")
 change_options = options(dry_run_option, request_id_option)
 
-COLUMNS: render.Columns[pb.key.KernelKey] = (
-    ("SERIAL", lambda k: k.serial),
-    ("TYPE", lambda k: k.type),
-    ("VERSION", lambda k: k.identity.version if k.HasField("identity") else "-"),
-    ("HASH", lambda k: render.enum(k.identity, "cipher") if k.HasField("identity") else "-"),
-    ("EXPIRES", lambda k: _expiry(k)),
-    ("PERMISSIONS", lambda k: f"{k.permissions:08x}"),
-    ("HOST", lambda k: k.identity.host_nqn or "-"),
-    ("SUBSYSTEM", lambda k: k.identity.subsystem_nqn or k.description),
+COLUMNS: Columns[pb.key.KernelKey] = (
+    Column("SERIAL", lambda k: k.serial),
+    Column("TYPE", lambda k: k.type, wide=True),
+    Column("VERSION", lambda k: k.identity.version if k.HasField("identity") else "-", wide=True),
+    Column("HASH", lambda k: render.enum(k.identity, "cipher") if k.HasField("identity") else "-"),
+    Column("EXPIRES", lambda k: _expiry(k)),
+    Column("PERMISSIONS", lambda k: f"{k.permissions:08x}", wide=True),
+    Column("HOST", lambda k: k.identity.host_nqn or "-"),
+    Column("SUBSYSTEM", lambda k: k.identity.subsystem_nqn or k.description),
 )
-VARIANTS: render.Columns[pb.key.CheckTlsKeyResponse.Variant] = (
-    ("VERSION", lambda v: v.identity.version),
-    ("DERIVATION", lambda v: render.enum(v.identity, "derivation")),
-    ("LOADED", lambda v: render.enum(v, "loaded")),
-    ("SERIAL", lambda v: v.serial or "-"),
-    ("IDENTITY", lambda v: v.identity.identity),
+VARIANTS: Columns[pb.key.CheckTlsKeyResponse.Variant] = (
+    Column("VERSION", lambda v: v.identity.version),
+    Column("DERIVATION", lambda v: render.enum(v.identity, "derivation")),
+    Column("LOADED", lambda v: render.enum(v, "loaded")),
+    Column("SERIAL", lambda v: v.serial or "-"),
+    Column("IDENTITY", lambda v: v.identity.identity),
 )
 
 
@@ -114,12 +115,12 @@ async def find(session: Session, description: str, **more: Any) -> None:
     session.show(found, lambda: render.details(found))
 
 
-@command(keys, "list")
+@command(keys, "list", lists=True)
 @where_options
 async def list_keys(session: Session, **more: Any) -> None:
     """List the TLS keys of a keyring.  JSON: an object with `keys`, each nvmed.v1.KernelKey."""
     found = [part.key async for part in session.client.keys.ScanTlsKeys(pb.key.ScanTlsKeysRequest(**more))]
-    session.show({"keys": [render.as_dict(key) for key in found]}, lambda: render.table(COLUMNS, found))
+    session.show_list({"keys": [render.as_dict(key) for key in found]}, COLUMNS, found)
 
 
 @command(keys, "identity")
@@ -144,7 +145,7 @@ async def check(session: Session, **more: Any) -> None:
     request = pb.key.CheckTlsKeyRequest(**names_of(more), **where_of(more), psk=secrets.psk(more))
     found = await session.client.keys.CheckTlsKey(request)
     omitted = [f"version {one.identity_version}, {render.enum(one, 'derivation')}: {one.why}" for one in found.omitted]
-    session.show(found, lambda: "\n".join((render.table(VARIANTS, found.variants), *omitted)))
+    session.show(found, lambda: "\n".join((table(VARIANTS, found.variants), *omitted)))
 
 
 # -- changing

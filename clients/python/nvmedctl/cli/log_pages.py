@@ -11,9 +11,19 @@ import nvmedctl
 from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.logs import logs
-from nvmedctl.cli.parameters import BYTE, DWORD, QWORD, controller_argument, integer, options, request_id_option
+from nvmedctl.cli.parameters import (
+    BYTE,
+    DWORD,
+    QWORD,
+    controller_argument,
+    file_option,
+    integer,
+    options,
+    request_id_option,
+)
 from nvmedctl.cli.session import Session
-from nvmedctl.cli.text import size
+from nvmedctl.cli.tables import Column, Columns, table
+from nvmedctl.cli.text import moment, size
 
 field_options = options(
     click.option("--offset", "offset_bytes", type=QWORD, default=0, help="Byte to begin at, a multiple of 4."),
@@ -34,7 +44,7 @@ field_options = options(
 @command(logs, "raw")
 @controller_argument
 @click.argument("log_page", type=BYTE)
-@click.option("-o", "--file", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@file_option("Where to.", required=True)
 @click.option("--length", "length_bytes", required=True, type=QWORD, help="Bytes to read, a multiple of 4.")
 @click.option("--clear-event", is_flag=True, help="Let the controller report its next event of this page.")
 @field_options
@@ -88,15 +98,15 @@ async def persistent_events(
         controller=controller, events_max=events_max or 0, take_over_context=take_over, request_id=request_id
     )
     found = await session.client.logs.GetPersistentEventLog(request)
-    session.show(found, lambda: f"{render.details(found, without='events')}\n\n{render.table(EVENTS, found.events)}")
+    session.show(found, lambda: f"{render.details(found, without='events')}\n\n{table(EVENTS, found.events)}")
 
 
-EVENTS: render.Columns[pb.log.PersistentEvent] = (
-    ("TIME", lambda e: e.event_time.ToJsonString() if e.HasField("event_time") else f"{e.timestamp_ms} ms"),
-    ("EVENT", lambda e: render.enum(e, "type") if e.type else f"type {e.raw_type:02x}h"),
-    ("CONTROLLER", lambda e: e.controller_id),
-    ("PORT", lambda e: e.port_id or "-"),
-    ("DETAILS", lambda e: _details(e)),
+EVENTS: Columns[pb.log.PersistentEvent] = (
+    Column("TIME", lambda e: moment(render.when(e, "event_time")) or f"{e.timestamp_ms} ms"),
+    Column("EVENT", lambda e: render.enum(e, "type") if e.type else f"type {e.raw_type:02x}h"),
+    Column("CONTROLLER", lambda e: e.controller_id),
+    Column("PORT", lambda e: e.port_id or "-"),
+    Column("DETAILS", lambda e: _details(e)),
 )
 
 

@@ -10,6 +10,7 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import BYTE, DWORD, controller_argument, dry_run_option, options, request_id_option
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import label, names
 
 
@@ -89,7 +90,7 @@ async def smart(session: Session, controller: str, nsid: int | None, **more: Any
     session.show(found, lambda: render.details(found, without="raw"))
 
 
-@command(logs, "errors")
+@command(logs, "errors", lists=True)
 @controller_argument
 @click.option("--max", "entries_max", type=click.IntRange(1, 256), default=None, help="At most so many, the newest.")
 @clearing_options
@@ -97,10 +98,10 @@ async def errors(session: Session, controller: str, entries_max: int | None, **m
     """List the errors that a controller remembers, newest first.  JSON: nvmed.v1.ListErrorLogEntriesResponse."""
     request = pb.log.ListErrorLogEntriesRequest(controller=controller, entries_max=entries_max or 0, **clearing(**more))
     found = await session.client.logs.ListErrorLogEntries(request)
-    session.show(found, lambda: render.table(ERRORS, found.error_log_entries))
+    session.show_list(found, ERRORS, found.error_log_entries)
 
 
-@command(logs, "effects")
+@command(logs, "effects", lists=True)
 @controller_argument
 @click.option("--command-set", type=BYTE, default=0, show_default=True, help="I/O command set (CSI).")
 @raw_option
@@ -109,7 +110,7 @@ async def effects(session: Session, controller: str, command_set: int, include_r
     request = pb.log.GetEffectsLogRequest(controller=controller, command_set=command_set, include_raw=include_raw)
     found = await session.client.logs.GetEffectsLog(request)
     rows = [("admin", each) for each in found.admin_commands] + [("I/O", each) for each in found.io_commands]
-    session.show(found, lambda: render.table(EFFECTS, rows))
+    session.show_list(found, EFFECTS, rows)
 
 
 @command(self_test, "show")
@@ -158,14 +159,14 @@ async def sanitize(session: Session, controller: str, **more: Any) -> None:
     session.show(found, lambda: render.details(found, without="raw"))
 
 
-@command(logs, "supported")
+@command(logs, "supported", lists=True)
 @controller_argument
 @raw_option
 async def supported(session: Session, controller: str, include_raw: bool) -> None:
     """List which log pages a controller has.  JSON: nvmed.v1.SupportedLogPages."""
     request = pb.log.GetSupportedLogPagesRequest(controller=controller, include_raw=include_raw)
     found = await session.client.logs.GetSupportedLogPages(request)
-    session.show(found, lambda: render.table(PAGES, found.pages))
+    session.show_list(found, PAGES, found.pages)
 
 
 @command(logs, "ocp-smart")
@@ -179,25 +180,25 @@ async def ocp_smart(session: Session, controller: str, uuid_index: int | None, i
     session.show(found, lambda: render.details(found, without="raw"))
 
 
-def _with_table(found: Any, field: str, columns: render.Columns[Any], rows: Any) -> str:
+def _with_table(found: Any, field: str, columns: Columns[Any], rows: Any) -> str:
     """The fields of `found`, and those of `field` as a table below."""
     shown = render.details(found, without=(field, "raw"))
-    return f"{shown}\n\n{render.table(columns, rows)}" if rows else shown
+    return f"{shown}\n\n{table(columns, rows)}" if rows else shown
 
 
-GROUPS: render.Columns[pb.log.AnaLog.Group] = (
-    ("GROUP", lambda g: g.group_id),
-    ("STATE", lambda g: render.enum(g, "state")),
-    ("CHANGES", lambda g: g.change_count),
-    ("NAMESPACES", lambda g: ", ".join(str(nsid) for nsid in g.nsids) or "-"),
+GROUPS: Columns[pb.log.AnaLog.Group] = (
+    Column("GROUP", lambda g: g.group_id),
+    Column("STATE", lambda g: render.enum(g, "state")),
+    Column("CHANGES", lambda g: g.change_count),
+    Column("NAMESPACES", lambda g: ", ".join(str(nsid) for nsid in g.nsids) or "-"),
 )
 
 BlockRow = tuple[int, str, str, str]
-BLOCKS: render.Columns[BlockRow] = (
-    ("NSID", lambda row: row[0]),
-    ("FIRST", lambda row: row[1]),
-    ("BLOCKS", lambda row: row[2]),
-    ("ACTION", lambda row: row[3]),
+BLOCKS: Columns[BlockRow] = (
+    Column("NSID", lambda row: row[0]),
+    Column("FIRST", lambda row: row[1]),
+    Column("BLOCKS", lambda row: row[2]),
+    Column("ACTION", lambda row: row[3]),
 )
 
 
@@ -211,14 +212,14 @@ def _blocks(found: pb.log.LbaStatusLog) -> list[BlockRow]:
     return rows
 
 
-ERRORS: render.Columns[pb.log.ErrorLogEntry] = (
-    ("ERROR", lambda e: e.error_count),
-    ("STATUS", lambda e: e.status_mnemonic or f"{e.raw_status:04x}h"),
-    ("NSID", lambda e: e.nsid),
-    ("LBA", lambda e: e.lba),
-    ("QUEUE", lambda e: e.submission_queue_id if e.submission_queue_id != 0xFFFF else "-"),
-    ("COMMAND", lambda e: e.command_id),
-    ("BYTE", lambda e: f"{e.location.byte}.{e.location.bit}" if e.HasField("location") else "-"),
+ERRORS: Columns[pb.log.ErrorLogEntry] = (
+    Column("ERROR", lambda e: e.error_count),
+    Column("STATUS", lambda e: e.status_mnemonic or f"{e.raw_status:04x}h"),
+    Column("NSID", lambda e: e.nsid),
+    Column("LBA", lambda e: e.lba),
+    Column("QUEUE", lambda e: e.submission_queue_id if e.submission_queue_id != 0xFFFF else "-"),
+    Column("COMMAND", lambda e: e.command_id),
+    Column("BYTE", lambda e: f"{e.location.byte}.{e.location.bit}" if e.HasField("location") else "-"),
 )
 
 CHANGES = {
@@ -228,29 +229,29 @@ CHANGES = {
     "controller": "changes_controller",
 }
 
-EFFECTS: render.Columns[tuple[str, pb.log.CommandEffects]] = (
-    ("QUEUE", lambda e: e[0]),
-    ("OPCODE", lambda e: f"{e[1].opcode:02x}h"),
-    ("COMMAND", lambda e: e[1].command or "-"),
-    ("CHANGES", lambda e: ", ".join(word for word, field in CHANGES.items() if getattr(e[1], field)) or "-"),
-    ("RUNS", lambda e: render.enum(e[1], "submission")),
-    (
+EFFECTS: Columns[tuple[str, pb.log.CommandEffects]] = (
+    Column("QUEUE", lambda e: e[0]),
+    Column("OPCODE", lambda e: f"{e[1].opcode:02x}h"),
+    Column("COMMAND", lambda e: e[1].command or "-"),
+    Column("CHANGES", lambda e: ", ".join(word for word, field in CHANGES.items() if getattr(e[1], field)) or "-"),
+    Column("RUNS", lambda e: render.enum(e[1], "submission")),
+    Column(
         "SCOPE",
         lambda e: ", ".join(label(pb.log.CommandEffects.Scope.Name(s), "SCOPE_") for s in e[1].scopes) or "-",
     ),
 )
 
-RESULTS: render.Columns[pb.log.SelfTestResult] = (
-    ("TEST", lambda r: render.enum(r, "test")),
-    ("OUTCOME", lambda r: render.enum(r, "outcome")),
-    ("HOURS", lambda r: r.power_on_hours),
-    ("SEGMENT", lambda r: r.segment or "-"),
-    ("NSID", lambda r: r.nsid if r.HasField("nsid") else "-"),
-    ("LBA", lambda r: r.failing_lba if r.HasField("failing_lba") else "-"),
+RESULTS: Columns[pb.log.SelfTestResult] = (
+    Column("TEST", lambda r: render.enum(r, "test")),
+    Column("OUTCOME", lambda r: render.enum(r, "outcome")),
+    Column("HOURS", lambda r: r.power_on_hours),
+    Column("SEGMENT", lambda r: r.segment or "-"),
+    Column("NSID", lambda r: r.nsid if r.HasField("nsid") else "-"),
+    Column("LBA", lambda r: r.failing_lba if r.HasField("failing_lba") else "-"),
 )
 
-PAGES: render.Columns[pb.log.SupportedLogPages.Page] = (
-    ("PAGE", lambda p: f"{p.log_page:02x}h"),
-    ("TITLE", lambda p: p.title or "-"),
-    ("INDEX", lambda p: "yes" if p.index_offset_supported else "no"),
+PAGES: Columns[pb.log.SupportedLogPages.Page] = (
+    Column("PAGE", lambda p: f"{p.log_page:02x}h"),
+    Column("TITLE", lambda p: p.title or "-"),
+    Column("INDEX", lambda p: "yes" if p.index_offset_supported else "no"),
 )

@@ -23,6 +23,7 @@ from nvmedctl.cli.parameters import (
     size,
 )
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import table
 
 ERASES = {"user-data": "SECURE_ERASE_USER_DATA", "crypto": "SECURE_ERASE_CRYPTOGRAPHIC"}
 
@@ -87,7 +88,7 @@ async def delete(
     def view(answer: pb.namespace.DeleteNamespaceResponse) -> str:
         done = "would be deleted" if request.validate_only else "is deleted"
         line = f"{answer.controller}: namespace {answer.nsid} {done}"
-        return f"{line}\n\n{render.table(REPORTS, answer.reports)}" if answer.reports else line
+        return f"{line}\n\n{table(REPORTS, answer.reports)}" if answer.reports else line
 
     stub = session.client.namespaces
     await run(session, stub.DeleteNamespace, request, pb.namespace.DeleteNamespaceResponse, no_wait, view)

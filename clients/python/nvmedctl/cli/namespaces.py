@@ -8,16 +8,17 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns
 from nvmedctl.cli.text import size
 
-COLUMNS: render.Columns[pb.resources.Namespace] = (
-    ("NAME", lambda n: n.name),
-    ("NODE", lambda n: n.device_node),
-    ("NSID", lambda n: n.nsid),
-    ("SIZE", lambda n: size(n.size_bytes)),
-    ("BLOCK", lambda n: n.logical_block_bytes),
-    ("PATHS", lambda n: len(n.paths)),
-    ("UUID", lambda n: n.uuid or n.nguid or n.eui64),
+COLUMNS: Columns[pb.resources.Namespace] = (
+    Column("NODE", lambda n: n.device_node),
+    Column("NSID", lambda n: n.nsid),
+    Column("SIZE", lambda n: n.size_bytes, size),
+    Column("BLOCK", lambda n: n.logical_block_bytes, size),
+    Column("PATHS", lambda n: len(n.paths)),
+    Column("NAME", lambda n: n.name, wide=True),
+    Column("UUID", lambda n: n.uuid or n.nguid or n.eui64, wide=True),
 )
 
 
@@ -26,14 +27,14 @@ def namespaces() -> None:
     """Namespaces of the host."""
 
 
-@command(namespaces, "list")
+@command(namespaces, "list", lists=True)
 @click.option("--subsystem", default="", metavar="SUBSYSTEM", help="Only those of subsystems/SUBSYSTEM.")
 @filter_option
 async def list_namespaces(session: Session, subsystem: str, filter_text: str) -> None:
     """List namespaces.  JSON: nvmed.v1.ListNamespacesResponse, all pages as one."""
     parent = f"subsystems/{subsystem.removeprefix('subsystems/')}" if subsystem else ""
     found = [item async for item in session.client.list_namespaces(parent, filter_text)]
-    session.show(pb.inventory.ListNamespacesResponse(namespaces=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.inventory.ListNamespacesResponse(namespaces=found), COLUMNS, found)
 
 
 @command(namespaces, "show")

@@ -9,44 +9,45 @@ from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.session import Session
-from nvmedctl.cli.text import label, size
+from nvmedctl.cli.short_names import operation_name
+from nvmedctl.cli.tables import Column, Columns, table
+from nvmedctl.cli.text import ago, label, moment, short, size
 
-
-def _name(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """`operations/{operation}`; the id alone will do."""
-    return value if value.startswith("operations/") else f"operations/{value}"
-
-
-operation_argument = click.argument("operation", callback=_name)
+operation_argument = click.argument("operation")
 
 
 @click.group()
 def operations() -> None:
-    """What is being done to drives, and what was. OPERATION is a name as `list` shows it."""
+    """What is being done to drives, and what was. OPERATION is a name as `list` shows it, or its first digits."""
 
 
 def _method(about: pb.operations.OperationMetadata) -> str:
     return about.method.rpartition("/")[2]
 
 
+def _target(name: str) -> str:
+    return f"images/{short(name)}" if name.startswith("images/") else name
+
+
 def _far(about: pb.operations.OperationMetadata) -> str:
     if not about.bytes_total:
-        return about.phase or "-"
+        return about.phase
     return f"{about.phase} {100 * about.bytes_done // about.bytes_total} % of {size(about.bytes_total)}"
 
 
-COLUMNS: render.Columns[tuple[pb.longrunning.Operation, pb.operations.OperationMetadata]] = (
-    ("NAME", lambda o: o[0].name),
-    ("METHOD", lambda o: _method(o[1])),
-    ("TARGET", lambda o: o[1].target),
-    ("STATE", lambda o: render.enum(o[1], "state")),
-    ("PHASE", lambda o: _far(o[1])),
-    ("PRINCIPAL", lambda o: o[1].principal),
-    ("CREATED", lambda o: o[1].create_time.ToJsonString().partition(".")[0]),
+COLUMNS: Columns[tuple[pb.longrunning.Operation, pb.operations.OperationMetadata]] = (
+    Column("OPERATION", lambda o: o[0].name, short),
+    Column("METHOD", lambda o: _method(o[1])),
+    Column("TARGET", lambda o: o[1].target, _target),
+    Column("STATE", lambda o: f"{render.enum(o[1], 'state')} {_far(o[1])}".strip()),
+    Column("BEGAN", lambda o: render.when(o[1], "create_time"), ago),
+    Column("PRINCIPAL", lambda o: o[1].principal, wide=True),
+    Column("TIME", lambda o: render.when(o[1], "create_time"), moment, wide=True),
+    Column("NAME", lambda o: o[0].name, wide=True),
 )
 
 
-@command(operations, "list")
+@command(operations, "list", lists=True)
 @filter_option
 async def list_operations(session: Session, filter_text: str) -> None:
     """List operations, newest first.
@@ -57,14 +58,15 @@ async def list_operations(session: Session, filter_text: str) -> None:
     request = pb.longrunning.ListOperationsRequest(filter=filter_text)
     found = [item async for item in nvmedctl.pages(stub.ListOperations, request, lambda r: r.operations)]
     rows = [(item, nvmedctl.operations.metadata(item)) for item in found]
-    session.show(pb.longrunning.ListOperationsResponse(operations=found), lambda: render.table(COLUMNS, rows))
+    session.show_list(pb.longrunning.ListOperationsResponse(operations=found), COLUMNS, rows)
 
 
 @command(operations, "show")
 @operation_argument
 async def show(session: Session, operation: str) -> None:
     """Show one operation with its steps.  JSON: google.longrunning.Operation."""
-    found = await session.client.operations.GetOperation(pb.longrunning.GetOperationRequest(name=operation))
+    name = await operation_name(session, operation)
+    found = await session.client.operations.GetOperation(pb.longrunning.GetOperationRequest(name=name))
     session.show(found, lambda: view(found))
 
 
@@ -72,7 +74,8 @@ async def show(session: Session, operation: str) -> None:
 @operation_argument
 async def wait(session: Session, operation: str) -> None:
     """Wait until an operation has ended, and fail as it failed.  JSON: google.longrunning.Operation."""
-    found = await follow(session, pb.longrunning.Operation(name=operation))
+    name = await operation_name(session, operation)
+    found = await follow(session, pb.longrunning.Operation(name=name))
     if found.WhichOneof("result") == "error":
         nvmedctl.operations.unpack(found, pb.operations.OperationMetadata)
     session.show(found, lambda: view(found))
@@ -85,9 +88,9 @@ async def cancel(session: Session, operation: str) -> None:
 
     JSON: google.longrunning.Operation, as it is then.
     """
-    stub = session.client.operations
-    await stub.CancelOperation(pb.longrunning.CancelOperationRequest(name=operation))
-    found = await stub.GetOperation(pb.longrunning.GetOperationRequest(name=operation))
+    stub, name = session.client.operations, await operation_name(session, operation)
+    await stub.CancelOperation(pb.longrunning.CancelOperationRequest(name=name))
+    found = await stub.GetOperation(pb.longrunning.GetOperationRequest(name=name))
     session.show(found, lambda: view(found))
 
 
@@ -107,16 +110,16 @@ def view(operation: pb.longrunning.Operation) -> str:
         ended = step.failure_message or ("interrupted" if not step.HasField("settle_time") else f"done in {took} ms")
         shown.append(f"step {step.name}: {ended}")
     if about.parts:
-        shown.append(render.table(PARTS, about.parts))
+        shown.append(table(PARTS, about.parts))
     if operation.WhichOneof("result") == "error":
         shown.append(f"error: {operation.error.message}")
     return "\n".join(shown)
 
 
-PARTS: render.Columns[pb.operations.OperationMetadata.Part] = (
-    ("PART", lambda p: p.operation),
-    ("TARGET", lambda p: p.target),
-    ("STATE", lambda p: label(pb.operations.OperationMetadata.State.Name(p.state), "STATE_")),
-    ("PHASE", lambda p: p.phase or "-"),
-    ("FAILURE", lambda p: p.failure_message or "-"),
+PARTS: Columns[pb.operations.OperationMetadata.Part] = (
+    Column("PART", lambda p: p.operation),
+    Column("TARGET", lambda p: p.target),
+    Column("STATE", lambda p: label(pb.operations.OperationMetadata.State.Name(p.state), "STATE_")),
+    Column("PHASE", lambda p: p.phase or "-"),
+    Column("FAILURE", lambda p: p.failure_message or "-"),
 )

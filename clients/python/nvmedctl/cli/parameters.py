@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 
 import click
+
+from nvmedctl.cli.settings import FILE_IN_OUTPUT
 
 
 def node(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -73,6 +76,21 @@ def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return function
 
     return decorate
+
+
+def file_option(help_text: str, *, required: bool = False) -> Callable[[Any], Any]:
+    """`-f/--file`, a file to write; `-` is standard output where the command says so."""
+
+    def given(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+        kept = ctx.meta.get(FILE_IN_OUTPUT)
+        if value is None and kept is not None:
+            return Path(kept)
+        if value is None and required:
+            raise click.MissingParameter(ctx=ctx, param=parameter)
+        return value
+
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-f", "--file", "file", type=path, callback=given, help=help_text)
 
 
 controller_argument = click.argument("controller", callback=node)

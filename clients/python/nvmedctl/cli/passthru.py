@@ -14,6 +14,7 @@ from nvmedctl.cli.parameters import (
     DWORD,
     controller_argument,
     dry_run_option,
+    file_option,
     namespace_argument,
     options,
     request_id_option,
@@ -43,7 +44,7 @@ command_options = options(
 
 execute_options = options(
     command_options,
-    click.option("-o", "--file", type=_OUTPUT, help="Where to put data that are read.  [default: shown]"),
+    file_option("Where to put data that are read.  [default: shown]"),
     click.option("--metadata-file", type=_OUTPUT, help="Where to put metadata that are read.  [default: shown]"),
     click.option("--acknowledge-destructive", is_flag=True, help="It may change the drive or lose data; that is fine."),
     dry_run_option,

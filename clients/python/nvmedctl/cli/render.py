@@ -8,38 +8,26 @@ any time.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nvmedctl.cli import pb
-from nvmedctl.cli.text import label, printable, size
+from nvmedctl.cli import pb, tables
+from nvmedctl.cli.text import ago, label, moment, printable, quantity
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import EnumDescriptor
     from google.protobuf.message import Message
-    from rich.table import Table
 
-Item = TypeVar("Item")
 M = TypeVar("M", bound="Message")
-
-Columns = Sequence[tuple[str, Callable[[Item], object]]]
-"""Heading and content of each column."""
 
 Field = Any
 """A FieldDescriptor; which class that is depends on protobuf's backend."""
 
-PIPE_WIDTH = 4096
-"""Columns of a table that nobody looks at: rows are never folded."""
-
-
-def as_json(value: Message | Mapping[str, object]) -> str:
-    """`value` as indented JSON."""
-    from google.protobuf.message import Message
-
-    return json.dumps(as_dict(value) if isinstance(value, Message) else value, indent=2)
+FORMATS: Final = ("table", "wide", "json", "jsonl", "yaml")
+"""What --output takes: for people, with every column, and for programs: whole, an object a line, YAML."""
 
 
 def as_dict(message: Message) -> dict[str, object]:
@@ -52,32 +40,31 @@ def as_dict(message: Message) -> dict[str, object]:
     return plain
 
 
-def table(columns: Columns[Item], items: Iterable[Item]) -> str:
-    """A line of headings and a line for each item."""
-    from rich.table import Table
-    from rich.text import Text
+def encoded(output: str, value: Message | Mapping[str, object]) -> str:
+    """`value` for programs."""
+    from google.protobuf.message import Message
 
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for number, (heading, _) in enumerate(columns):
-        view.add_column(heading, overflow="fold", no_wrap=number == 0)  # the first is a name, which people copy
-    for item in items:
-        view.add_row(*(Text(printable(str(content(item)))) for _, content in columns))
-    return _rendered(view)
+    plain = as_dict(value) if isinstance(value, Message) else dict(value)
+    if output == "yaml":
+        try:
+            import yaml
+        except ImportError as failure:
+            raise click.UsageError("--output yaml needs PyYAML: pip install 'nvmed[fleet]', or take json.") from failure
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip()
+    if output == "jsonl":
+        return "\n".join(json.dumps(each) for each in _each(plain))
+    return json.dumps(plain, indent=2)
+
+
+def _each(plain: dict[str, object]) -> Iterable[object]:
+    """The items of a list, which is an object with an array in it and nothing else; anything else is one item."""
+    contents = [value for name, value in plain.items() if name not in ("next_page_token", "unreachable")]
+    return contents[0] if len(contents) == 1 and isinstance(contents[0], list) else [plain]
 
 
 def details(message: Message, without: str | tuple[str, ...] = ()) -> str:
     """A line for each field but `without`, nested ones by their path; what is empty is left out."""
-    from rich.table import Table
-    from rich.text import Text
-
-    view = Table(box=None, pad_edge=False, show_header=False)
-    view.add_column(style="bold", no_wrap=True)
-    view.add_column(overflow="fold")
-    for path, value in _fields(message):
-        if path.startswith(without):
-            continue
-        view.add_row(Text(path), Text(printable(value)))
-    return _rendered(view)
+    return tables.pairs((path, printable(value)) for path, value in _fields(message) if not path.startswith(without))
 
 
 def line(message: Message, without: str | tuple[str, ...] = ()) -> str:
@@ -86,13 +73,12 @@ def line(message: Message, without: str | tuple[str, ...] = ()) -> str:
     return ", ".join(text for text in shown if not text.endswith((" 0", " no"))) or "-"
 
 
-def _rendered(view: Table) -> str:
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    with console.capture() as captured:
-        console.print(view)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+def when(message: Message, field: str) -> datetime | None:
+    """The moment that a timestamp field says; None if it is not set."""
+    if not message.HasField(field):
+        return None
+    at: datetime = getattr(message, field).ToDatetime(UTC)
+    return at
 
 
 def enum(message: Message, field: str) -> str:
@@ -114,9 +100,7 @@ def _scalar(field: Field, value: Any) -> str:
         return value.rstrip(b"\0").hex(" ", -4) or "all zero"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if field.name.endswith("_bytes") and isinstance(value, int):
-        return f"{value} ({size(value)})" if value >= 1024 else str(value)
-    return str(value)
+    return quantity(field.name, value) if isinstance(value, int) else str(value)
 
 
 def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
@@ -134,7 +118,8 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
                 yield name, ", ".join(_scalar(field, element) for element in value)
         elif isinstance(value, pb.timestamp.Timestamp):
             if message.HasField(field.name):
-                yield name, value.ToJsonString()
+                at = value.ToDatetime(UTC)
+                yield name, f"{moment(at)} ({ago(at)})"
         elif field.message_type is not None:
             if message.HasField(field.name):
                 yield from _fields(value, f"{name}.")
@@ -143,10 +128,13 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def emit(output: str, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
-    """Print `value` on standard output: as JSON, or as what `view` makes of it."""
-    click.echo(as_json(value) if output == "json" else view())
+    """Print `value` on standard output: for programs, or as what `view` makes of it."""
+    click.echo(view() if output in ("table", "wide") else encoded(output, value))
 
 
 def emit_line(output: str, message: M, view: Callable[[M], str]) -> None:
-    """Print one message of many at once, in a line."""
-    click.echo(json.dumps(as_dict(message)) if output == "json" else printable(view(message)))
+    """Print one message of many at once, in a line; YAML as one of several documents."""
+    if output in ("table", "wide"):
+        click.echo(printable(view(message)))
+    else:
+        click.echo(f"---\n{encoded(output, message)}" if output == "yaml" else json.dumps(as_dict(message)))

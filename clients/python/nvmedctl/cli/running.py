@@ -11,7 +11,7 @@ import click
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 from nvmedctl.address import Tls
-from nvmedctl.cli import failures
+from nvmedctl.cli import failures, tables
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings
 from nvmedctl.client import Client
@@ -20,6 +20,7 @@ from nvmedctl.client import Client
 def run(settings: Settings, function: Callable[[Session], Awaitable[None]]) -> int:
     """Run a command's function to its exit code."""
     tls = settings.tls()
+    tables.layout.set(settings.layout)
     try:
         return asyncio.run(_main(settings, tls, function))
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ import click
 from nvmed.keys.secret import Secret
 from nvmed.reasons import invalid_field
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.parameters import options
+from nvmedctl.cli.parameters import file_option, options
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import names
 
@@ -145,8 +145,7 @@ def psk(more: dict[str, Any]) -> pb.key.ConfiguredPsk:
 
 
 target_options = options(
-    click.option("-o", "--file", "file", type=click.Path(dir_okay=False, path_type=Path),
-                 help="Write the secret to FILE, which only its owner may read."),
+    file_option("Write the secret to FILE, which only its owner may read."),
     click.option("--reveal", is_flag=True, help="Print the secret."),
 )  # fmt: skip
 

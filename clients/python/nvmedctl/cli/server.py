@@ -7,6 +7,7 @@ import click
 from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns, table
 
 
 @click.group()
@@ -21,16 +22,16 @@ async def info(session: Session) -> None:
     session.show(found, lambda: render.details(found))
 
 
-ROLES: render.Columns[pb.admin.Policy.Role] = (
-    ("ROLE", lambda r: r.name),
-    ("FROM", lambda r: "nvmed" if r.shipped else "configuration"),
-    ("PERMISSIONS", lambda r: " ".join(r.permissions)),
+ROLES: Columns[pb.admin.Policy.Role] = (
+    Column("ROLE", lambda r: r.name),
+    Column("FROM", lambda r: "nvmed" if r.shipped else "configuration"),
+    Column("PERMISSIONS", lambda r: " ".join(r.permissions)),
 )
-BINDINGS: render.Columns[pb.admin.Policy.Binding] = (
-    ("BINDING", lambda b: b.name),
-    ("PRINCIPALS", lambda b: " ".join(b.principals)),
-    ("ROLES", lambda b: " ".join(b.roles)),
-    ("RESOURCES", lambda b: " ".join(b.resources)),
+BINDINGS: Columns[pb.admin.Policy.Binding] = (
+    Column("BINDING", lambda b: b.name),
+    Column("PRINCIPALS", lambda b: " ".join(b.principals)),
+    Column("ROLES", lambda b: " ".join(b.roles)),
+    Column("RESOURCES", lambda b: " ".join(b.resources)),
 )
 
 
@@ -41,7 +42,7 @@ async def policy(session: Session) -> None:
 
     def view() -> str:
         blocked = [f"blocked: {' '.join(found.blocked)}"] if found.blocked else []
-        return "\n\n".join([render.table(BINDINGS, found.bindings), render.table(ROLES, found.roles), *blocked])
+        return "\n\n".join([table(BINDINGS, found.bindings), table(ROLES, found.roles), *blocked])
 
     session.show(found, view)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nvmedctl.cli import render
 from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings
+from nvmedctl.cli.tables import Columns, Item, table
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -29,3 +30,7 @@ class Session:
     def show(self, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
         """Print a result: `value` is its JSON, `view()` what people see."""
         render.emit(self.settings.output, value, view)
+
+    def show_list(self, value: Message | Mapping[str, object], columns: Columns[Item], items: Iterable[Item]) -> None:
+        """Print `items` as a table; `value` is their JSON. For commands made with `lists`."""
+        self.show(value, lambda: table(columns, items))

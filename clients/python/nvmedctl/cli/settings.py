@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nvmedctl.cli.render import FORMATS
+from nvmedctl.cli.tables import Layout
 from nvmedctl.defaults import DEFAULT_SOCKETS, ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ class Settings:
     cert: Path | None = None
     key: Path | None = None
     server_name: str = ""
+    columns: str = ""
+    sort: str = ""
+    no_headers: bool = False
+
+    @property
+    def layout(self) -> Layout:
+        """How tables are to be."""
+        columns = tuple(name.strip() for name in self.columns.split(",") if name.strip())
+        return Layout(self.output == "wide", columns, self.sort, headers=not self.no_headers)
 
     def tls(self) -> Tls | None:
         """What the TLS options say; None if there are none."""
@@ -49,7 +60,32 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
     ctx.obj = settings
 
 
+FILE_IN_OUTPUT = "nvmedctl.file"
+"""Where `-o FILE` is kept, which was -f until 0.2: scripts of before go on working for a release, with a word."""
+
+
+class _Output(click.Choice):  # type: ignore[type-arg]
+    """A format; a file for commands that have one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if ctx and value not in self.choices and any(each.name == "file" for each in ctx.command.params):
+            click.echo(f"-o {value}: a file is -f now, and -o is --output; this works until 0.3.", err=True)
+            ctx.meta[FILE_IN_OUTPUT] = value
+            return None
+        return super().convert(value, param, ctx)
+
+
 _PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def table_options() -> list[click.Parameter]:
+    """The options of commands that list things."""
+    option = functools.partial(click.Option, expose_value=False, callback=_remember)
+    return [
+        option(["--columns"], metavar="NAME,...", help="Only these, in this order; -o wide shows all."),
+        option(["--sort"], metavar="NAME", help="By this column; by -NAME the other way round."),
+        option(["--no-headers"], is_flag=True, default=None, help="Rows alone."),
+    ]
 
 
 def common_options() -> list[click.Parameter]:
@@ -61,7 +97,11 @@ def common_options() -> list[click.Parameter]:
     option = functools.partial(click.Option, expose_value=False, callback=_remember)
     return [
         option(["--address"], metavar="ADDRESS", help=address),
-        option(["--output"], type=click.Choice(["table", "json"]), help="For people or programs.  [default: table]"),
+        option(
+            ["-o", "--output"],
+            type=_Output(FORMATS),
+            help="For people (wide: every column) or programs.  [default: table]",
+        ),
         option(["--timeout"], type=seconds, metavar="SECONDS", help=timeout),
         option(["--ca"], type=_PEM, help="Certificates (PEM) that the daemon's must be signed by; turns TLS on."),
         option(["--cert"], type=_PEM, help="Own certificate (PEM)."),

@@ -8,14 +8,15 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns
 
-COLUMNS: render.Columns[pb.resources.Subsystem] = (
-    ("NAME", lambda s: s.name),
-    ("MODEL", lambda s: s.model_number),
-    ("SERIAL", lambda s: s.serial_number),
-    ("CONTROLLERS", lambda s: len(s.controllers)),
-    ("NAMESPACES", lambda s: len(s.namespaces)),
-    ("NQN", lambda s: s.nqn),
+COLUMNS: Columns[pb.resources.Subsystem] = (
+    Column("NAME", lambda s: s.name),
+    Column("MODEL", lambda s: s.model_number),
+    Column("SERIAL", lambda s: s.serial_number),
+    Column("CONTROLLERS", lambda s: len(s.controllers)),
+    Column("NAMESPACES", lambda s: len(s.namespaces)),
+    Column("NQN", lambda s: s.nqn),
 )
 
 
@@ -24,12 +25,12 @@ def subsystems() -> None:
     """NVM subsystems of the host."""
 
 
-@command(subsystems, "list")
+@command(subsystems, "list", lists=True)
 @filter_option
 async def list_subsystems(session: Session, filter_text: str) -> None:
     """List NVM subsystems.  JSON: nvmed.v1.ListSubsystemsResponse, all pages as one."""
     found = [item async for item in session.client.list_subsystems(filter_text)]
-    session.show(pb.inventory.ListSubsystemsResponse(subsystems=found), lambda: render.table(COLUMNS, found))
+    session.show_list(pb.inventory.ListSubsystemsResponse(subsystems=found), COLUMNS, found)
 
 
 @command(subsystems, "show")

@@ -9,7 +9,7 @@ import click
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.parameters import controller_argument
+from nvmedctl.cli.parameters import controller_argument, file_option
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import label, names, size
 
@@ -25,7 +25,7 @@ def telemetry() -> None:
 
 @command(telemetry, "save")
 @controller_argument
-@click.option("-o", "--file", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
+@file_option("Where to.", required=True)
 @click.option("--source", type=click.Choice(list(SOURCES)), default="host", show_default=True, help="Which log.")
 @click.option("--area", type=click.Choice(list(AREAS)), default="3", show_default=True,
               help="How much of it: areas are cumulative, auto is the largest that is filled.")  # fmt: skip
