@@ -28,9 +28,17 @@ help: ## List what there is to make
 demo: setup scripts/demo ## Start a daemon with two simulated drives, list them, save a telemetry log
 	@scripts/demo
 
+.PHONY: fleet-demo
+fleet-demo: setup scripts/fleet-demo ## Update 20 simulated hosts in waves, kill everything in the middle, go on
+	@scripts/fleet-demo
+
 .PHONY: test
 test: setup ## Unit, rpc and process tests: no root, no hardware (PYTEST_ARGS="-k telemetry -x")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: fleet-test
+fleet-test: setup tests/fleet/conftest.py ## Campaigns over simulated hosts on a real engine, with everything killed once
+	$(BIN)/python -m pytest tests/fleet $(PYTEST_ARGS)
 
 .PHONY: vm-test
 vm-test: setup tests/vm/run ## The same code on a real kernel in QEMU: root, no KVM needed

@@ -18,6 +18,7 @@ from google.longrunning.operations_pb2 import Operation
 from google.protobuf.message import Message
 from nvmedctl import operations
 from nvmedctl.client import Client
+from nvmedctl.errors import from_status
 from nvmedctl.retry import RetryPolicy
 
 from nvmed.errors import NvmedError
@@ -100,49 +101,67 @@ async def perform(
     asked: list[Asked] = []
     for attempt in range(ATTEMPTS):
         entry = Asked(question.step, question.id(attempt), begun=now())
-        try:
-            once = partial(_once, session.client, begin, entry.request_id, response)
-            name, answer = await session.reach(once)
-            asked.append(replace(entry, operation=name, ended=now()))
-            return answer, tuple(asked)
-        except NvmedError as failure:
-            asked.append(replace(entry, ended=now(), reason=failure.reason, message=failure.message))
-            again = await _after(session, failure, settle, asked)
-            if again is None:
-                return None, tuple(asked)
-            if not again or attempt + 1 == ATTEMPTS:
-                raise StepFailed(
-                    failure, tuple(asked), uncertain=verdicts.after(failure) is Next.ASK_DRIVE
-                ) from failure
-            await asyncio.sleep(AGAIN.delay(attempt + 1, failure))
+        ended = await _ended(session, partial(_once, session.client, begin, entry.request_id))
+        entry = replace(entry, operation=ended.name, ended=now())
+        if ended.failure is None:
+            return ended.response(response), (*asked, entry)
+        failure = ended.failure
+        again, settled = await _after(session, ended, settle)
+        asked.append(replace(entry, settled=settled, reason=failure.reason, message=failure.message))
+        if again is None:
+            return None, tuple(asked)
+        if not again or attempt + 1 == ATTEMPTS:
+            raise StepFailed(failure, tuple(asked), uncertain=ended.next is Next.ASK_DRIVE and not settled)
+        await asyncio.sleep(AGAIN.delay(attempt + 1, failure))
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _once(
-    client: Client, begin: Callable[[str], Awaitable[Operation]], request_id: str, response: type[M]
-) -> tuple[str, M]:
-    begun = await begin(request_id)
-    done = await operations.wait(client.operations, begun)
-    return done.name, operations.unpack(done, response)
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What a question came to: an operation that succeeded, one that failed, or none at all."""
+
+    operation: Operation | None = None
+    failure: NvmedError | None = None
+    next: Next = Next.GIVE_UP
+
+    @property
+    def name(self) -> str:
+        return self.operation.name if self.operation else ""
+
+    def response(self, kind: type[M]) -> M:
+        if self.operation is None:
+            raise AssertionError("only an operation succeeds")
+        return operations.unpack(self.operation, kind)
 
 
-async def _after(session: Session, failure: NvmedError, settle: Settle, asked: list[Asked]) -> bool | None:
-    """Whether to ask anew; None if nothing is left to do."""
-    match verdicts.after(failure):
-        case Next.NEW_ID:
-            return True
-        case Next.ASK_DRIVE:
-            try:
-                found: bool | None = await session.reach(settle)
-            except NvmedError:
-                return False  # the failure itself says more than that the drive cannot be asked either
-            asked[-1] = replace(asked[-1], settled=found is not None)
-            if found:
-                return None
-            # The daemon died over it and the drive is as before: that is known now, so it is not repeated blindly.
-            return found is False and failure.reason == Reason.OPERATION_UNCERTAIN.name
-        case _:
-            return False
+async def _ended(session: Session, once: Callable[[], Awaitable[Operation]]) -> _Ended:
+    try:
+        done = await session.reach(once)
+    except NvmedError as failure:
+        return _Ended(None, failure, verdicts.after(failure))
+    if done.WhichOneof("result") != "error":
+        return _Ended(done)
+    found = from_status(done.error)
+    return _Ended(done, found, verdicts.after(found, operations.metadata(done).next_step))
+
+
+async def _once(client: Client, begin: Callable[[str], Awaitable[Operation]], request_id: str) -> Operation:
+    return await operations.wait(client.operations, await begin(request_id))
+
+
+async def _after(session: Session, ended: _Ended, settle: Settle) -> tuple[bool | None, bool]:
+    """Whether to ask anew, None if nothing is left to do; and whether the drive told."""
+    if ended.next is not Next.ASK_DRIVE:
+        return ended.next is Next.NEW_ID, False
+    try:
+        found = await session.reach(settle)
+    except NvmedError:
+        return False, False  # the failure itself says more than that the drive cannot be asked either
+    if found:
+        return None, True
+    # The daemon died over it and the drive is as before: that is known now, so it is not repeated blindly.
+    died = ended.failure is not None and ended.failure.reason == Reason.OPERATION_UNCERTAIN.name
+    return found is False and died, found is not None
 
 
 def described(failure: NvmedError) -> dict[str, Any]:

@@ -26,8 +26,8 @@ async def prepare(
     options: Options,
     campaign: str = "",
     progress: Callable[[int], None] | None = None,
-) -> tuple[str, Plan, bool]:
-    """(id, plan, whether it is a new one) of the campaign that brings `image` to the hosts of `inventory`.
+) -> tuple[str, Plan]:
+    """(id, plan) of the campaign that brings `image` to the hosts of `inventory`.
 
     Without an id it gets one made of all that is asked for, so that the same command finds its campaign again. Nothing
     is changed on any host. PLAN_EMPTY if no drive is left; the plan is kept all the same, to be looked at.
@@ -37,7 +37,7 @@ async def prepare(
     request = _request(inventory, digest, options)
     name = check_id(campaign) if campaign else _id(options, request)
     if store.request_of(name) == request:
-        return name, store.plan(store.plan_of(name)), False
+        return name, store.plan(store.plan_of(name))
     if store.request_of(name):
         raise error(FleetReason.CAMPAIGN_EXISTS, f"{name} was planned for something else.", campaign=name)
     surveyed = await survey(inventory.hosts, options, progress)
@@ -51,7 +51,7 @@ async def prepare(
     )
     if made.hosts:
         store.begin(name, request, store.put_plan(made))
-    return name, made, True
+    return name, made
 
 
 def _request(inventory: Inventory, image: str, options: Options) -> str:

@@ -20,7 +20,7 @@ from nvmed_fleet.steps import CALL_TIMEOUT_S, GATES, MODES
 
 HOSTS_AT_ONCE = 64
 
-NOT_YET = frozenset({"SLOT_CONTENT", "SLOT_EXISTS", *verdicts.PASSING_GATES})
+NOT_YET = frozenset({"SLOT_CONTENT", "SLOT_EXISTS", "SUBSYSTEM_BUSY"})
 """Preconditions of an activation that staging fulfils, or that hold again by themselves."""
 
 
@@ -117,6 +117,8 @@ async def _preflight(client: Client, controller: str, options: Options) -> tuple
         if failure.reason != Reason.GATE_FAILED.name:
             if verdicts.after(failure) is verdicts.Next.SAME_ID:
                 raise
+            if verdicts.after(failure) is verdicts.Next.NEW_ID:
+                return "", ""
             return failure.reason.lower(), described(failure)["message"]
         bad = [gate for gate in failure.gates if gate.kind not in NOT_YET]
         if bad:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from enum import Enum, unique
 
-from nvmed.errors import GateViolation, NvmedError
-from nvmed.reasons import Reason
+from nvmed.errors import NvmedError
+from nvmed.reasons import CONTENTION, Reason
+from nvmed.v1.operations_pb2 import OperationMetadata
 
 
 @unique
@@ -32,10 +33,8 @@ UNREACHABLE = frozenset({Reason.CONNECTION_FAILED.name, Reason.CALL_TIMEOUT.name
 PASSES = frozenset(
     {
         Reason.OPERATION_INTERRUPTED.name,
-        Reason.SUBSYSTEM_BUSY.name,
-        Reason.DEVICE_BUSY.name,
-        Reason.NVME_BUSY.name,
         Reason.AUDIT_UNAVAILABLE.name,
+        *(reason.name for reason in CONTENTION),
     }
 )
 """Nothing was done, and it may be done later. Not CANCELLED, which somebody asked for, nor NVME_FAILED, after which
@@ -53,22 +52,23 @@ UNKNOWN = frozenset(
 )
 """A command may have been executed though it failed."""
 
-PASSING_GATES = frozenset({"SUBSYSTEM_BUSY"})
-"""Preconditions that hold again by themselves."""
+NEXT_STEPS: dict[int, Next] = {
+    OperationMetadata.NEXT_STEP_REQUEST_AGAIN: Next.NEW_ID,
+    OperationMetadata.NEXT_STEP_CHECK_FIRMWARE: Next.ASK_DRIVE,
+    OperationMetadata.NEXT_STEP_RESET: Next.ASK_DRIVE,
+    OperationMetadata.NEXT_STEP_CHECK_CONTROLLER: Next.ASK_DRIVE,
+}
+"""What a daemon says itself about an operation that ended with an error: that goes before its reason."""
 
 
-def after(failure: NvmedError) -> Next:
-    """What to do after `failure`, of a call or of the operation that it began."""
+def after(failure: NvmedError, next_step: int = OperationMetadata.NEXT_STEP_UNSPECIFIED) -> Next:
+    """What to do after `failure`, of a call or of the operation that it began, with what the daemon said to do next."""
+    if next_step in NEXT_STEPS:
+        return NEXT_STEPS[next_step]
     if failure.reason in UNREACHABLE:
         return Next.SAME_ID
     if failure.reason in PASSES:
         return Next.NEW_ID
-    if failure.reason == Reason.GATE_FAILED.name and failure.gates:
-        return Next.NEW_ID if all(_passes(gate) for gate in failure.gates) else Next.GIVE_UP
     if failure.reason in UNKNOWN:
         return Next.ASK_DRIVE
     return Next.GIVE_UP
-
-
-def _passes(gate: GateViolation) -> bool:
-    return gate.kind in PASSING_GATES

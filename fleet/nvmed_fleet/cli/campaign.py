@@ -66,8 +66,8 @@ async def run_command(
     """
     if detach and not engine.address:
         raise click.UsageError("--detach needs --engine: an embedded engine ends with this command.")
-    name, is_new = await _plan(engine, source, select, image, options, campaign)
-    if is_new and not yes:
+    name = await _plan(engine, source, select, image, options, campaign)
+    if not yes and not engine.store.events(name):
         click.confirm("Run it?", abort=True, err=True)
     async with session(engine) as client:
         await campaigns.begin(client, engine.store, name)
@@ -198,17 +198,15 @@ async def worker(engine: Engine) -> None:
         await stop.wait()
 
 
-async def _plan(
-    engine: Engine, source: str, select: str, image: Path, options: Options, campaign: str
-) -> tuple[str, bool]:
-    """Make the plan, or find it, and show it."""
+async def _plan(engine: Engine, source: str, select: str, image: Path, options: Options, campaign: str) -> str:
+    """Make the plan, or find it, and show it; the campaign's id."""
     inventory = inventories.load(source).select(select)
     told = _progress(len(inventory.hosts))
-    name, plan, is_new = await planning.prepare(engine.store, inventory, image, options, campaign, told)
+    name, plan = await planning.prepare(engine.store, inventory, image, options, campaign, told)
     click.echo(report.plan_text(plan))
     if not plan.hosts:
         raise error(FleetReason.PLAN_EMPTY)
-    return name, is_new
+    return name
 
 
 def _progress(total: int) -> Callable[[int], None]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from nvmed.errors import NvmedError
@@ -208,8 +208,6 @@ async def _beating(work: Awaitable[T]) -> T:
     beats = asyncio.create_task(beat())
     try:
         return await work
-    except NvmedError as failure:
-        raise ApplicationError(failure.message, type=failure.reason) from failure
     finally:
         beats.cancel()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,18 +51,22 @@ async def connect(engine: Engine, address: str) -> Client:
     """A client of the engine at `address`; ENGINE_UNAVAILABLE if it does not answer in time."""
     tls = _tls(engine)
     api_key = engine.api_key_file.read_text().splitlines()[0].strip() if engine.api_key_file else None
-    try:
+    reason = f"it did not answer within {CONNECT_S:g} s"
+    with suppress(TimeoutError):
         async with asyncio.timeout(CONNECT_S):
-            return await Client.connect(
-                address,
-                namespace=engine.namespace,
-                tls=tls if tls or api_key is None else True,
-                api_key=api_key,
-                identity=identity(),
-            )
-    except (RuntimeError, TimeoutError) as failure:
-        reason = str(failure) or f"it did not answer within {CONNECT_S:g} s"
-        raise error(FleetReason.ENGINE_UNAVAILABLE, f"{address}: {reason}", address=address) from failure
+            while True:
+                try:
+                    return await Client.connect(
+                        address,
+                        namespace=engine.namespace,
+                        tls=True if tls is None and api_key else tls,
+                        api_key=api_key,
+                        identity=identity(),
+                    )
+                except RuntimeError as failure:  # also while it starts: its port is open before it is well
+                    reason = str(failure)
+                await asyncio.sleep(0.2)
+    raise error(FleetReason.ENGINE_UNAVAILABLE, f"{address}: {reason}", address=address)
 
 
 def identity() -> str:
