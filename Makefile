@@ -111,15 +111,17 @@ lint-proto: setup
 lint-docs: setup
 	$(BIN)/python scripts/generate_error_docs.py --check
 	$(BIN)/python scripts/generate_service_docs.py --check
+	$(BIN)/python scripts/draw_rooms.py --check
 
 lint-shell: setup
 	scripts/lint_shell
 
 .PHONY: proto
-proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md, configure.md, metrics.md from the code
+proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md, configure.md, metrics.md, rooms.svg from the code
 	$(BIN)/python scripts/generate_proto.py
 	$(BIN)/python scripts/generate_error_docs.py
 	$(BIN)/python scripts/generate_service_docs.py
+	$(BIN)/python scripts/draw_rooms.py
 	@git diff --quiet HEAD -- proto || echo "The clients' stubs are due too: clients/run --generate (needs Go and Node.js)"
 
 .PHONY: proto-baseline
