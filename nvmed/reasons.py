@@ -135,7 +135,7 @@ class Reason(Enum):
     TELEMETRY_AREA_EMPTY = (
         FailedPrecondition,
         "The data area holds no data.",
-        "Ask for a larger area, or create a host-initiated log first.",
+        "Ask for an area that holds data, which the message names; where none does, create a host-initiated log first.",
     )
     TELEMETRY_NOT_AVAILABLE = (
         FailedPrecondition,
@@ -146,6 +146,11 @@ class Reason(Enum):
         Aborted,
         "The log changed while it was read.",
         "Discard what was received and start again without the token.",
+    )
+    TELEMETRY_CHANGE_UNDETECTABLE = (
+        FailedPrecondition,
+        "The log has no generation number, so that it could change unnoticed while it is read.",
+        "Leave require_change_detection out, and see to it that nothing else creates a log meanwhile.",
     )
 
     # keys

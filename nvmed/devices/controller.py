@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from nvmed.devices.lane import Lane
+from nvmed.devices.quirks import Quirk
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
 from nvmed.nvme.host import ControllerNode, Host, instance_of
@@ -129,6 +130,7 @@ class Device:
         self._identity: identify.IdentifyController | None = None
         self._doubtful: tuple[Session, identify.IdentifyController] | None = None
         self._limit: TransferLimit | None = None
+        self.quirks: set[Quirk] = set()
 
     @property
     def node(self) -> ControllerNode:
@@ -151,6 +153,7 @@ class Device:
         self._identity = None
         self._doubtful = None
         self._limit = None
+        self.quirks.clear()
 
     @asynccontextmanager
     async def open(self, node: str = "") -> AsyncIterator[Session]:

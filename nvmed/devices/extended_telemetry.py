@@ -21,6 +21,7 @@ import structlog
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.omission import Omission
 from nvmed.errors import NvmedError
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId
 from nvmed.nvme.transport import Command
@@ -48,20 +49,23 @@ class ExtendedTelemetry:
         self._restoring: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def enabled(self, session: Session, *, required: bool = True) -> AsyncIterator[None]:
+    async def enabled(self, session: Session, *, required: bool = True) -> AsyncIterator[Omission | None]:
         """Area 4 is shown inside. A bit that was set before stays set.
 
-        Where the kernel keeps the bit for itself: KERNEL_REFUSED, or no area 4 inside if it is not `required`.
+        Where the drive refuses it (TELEMETRY_UNSUPPORTED), or the kernel keeps the bit for itself (KERNEL_REFUSED), and
+        it is not `required`, there is no area 4 inside, and the Omission says why.
         """
         holders = self._holders.setdefault(session.device.name, _Holders())
         async with holders.lock:
-            shown = holders.count > 0 or await self._set(session, required=required)
-            holders.count += shown
-        if not shown:
-            yield
+            why = None if holders.count else await self._shown(session)
+            if why is not None and required:
+                raise why
+            holders.count += why is None
+        if why is not None:
+            yield Omission.of("area_end_bytes", why)
             return
         try:
-            yield
+            yield None
         finally:
             # Restoring must survive the cancellation that may be what ends the stream.
             task = asyncio.create_task(self._leave(session.device, holders))
@@ -86,27 +90,26 @@ class ExtendedTelemetry:
             if holders.count == 0 and self._marker(device).exists():
                 await self._restore(device)
 
-    async def _set(self, session: Session, *, required: bool) -> bool:
-        behavior = await _get(session)
+    async def _shown(self, session: Session) -> NvmedError | None:
+        """Set the bit; why it cannot be set if drive or kernel refuse that, which leaves no marker behind."""
+        try:
+            behavior = await _get(session)
+        except NvmedError as exc:
+            if exc.nvme is None:
+                raise
+            return _not_shown(session, exc)
         if behavior[ETDAS_BYTE]:
-            return True
+            return None
         await session.run(lambda: _write_durably(self._marker(session.device)))
         behavior[ETDAS_BYTE] = 1
         try:
             await session.mutate(_SET, behavior)
         except NvmedError as exc:
-            if exc.os is None or exc.os.symbol != "EACCES":
-                raise
+            if exc.nvme is None and (exc.os is None or exc.os.symbol != "EACCES"):
+                raise  # it may have happened: the marker stays
             await session.run(self._marker(session.device).unlink)
-            if not required:
-                return False
-            raise error(
-                Reason.KERNEL_REFUSED,
-                f"{session.device.node.node}: this kernel lets nobody set Host Behavior Support, so the drive does not "
-                "show data area 4; ask for areas 1 to 3",
-                os=exc.os,
-            ) from exc
-        return True
+            return _not_shown(session, exc)
+        return None
 
     async def _restore(self, device: Device) -> None:
         """Clear the bit and forget the marker; keep the marker where the drive does not answer."""
@@ -132,6 +135,24 @@ async def _get(session: Session) -> bytearray:
     behavior = bytearray(FEATURE_BYTES)
     await session.admin(_GET, behavior)
     return behavior
+
+
+def _not_shown(session: Session, exc: NvmedError) -> NvmedError:
+    """Why area 4 cannot be had: the drive, or the kernel, refuses Host Behavior Support."""
+    node = session.device.node.node
+    if exc.os is not None:
+        return error(
+            Reason.KERNEL_REFUSED,
+            f"{node}: this kernel lets nobody set Host Behavior Support, so the drive does not show data area 4; "
+            "ask for areas 1 to 3",
+            os=exc.os,
+        )
+    return error(
+        Reason.TELEMETRY_UNSUPPORTED,
+        f"{node}: the drive reports data area 4 (LPA bit 6), but refuses Host Behavior Support, without which it shows "
+        "none; ask for areas 1 to 3",
+        nvme=exc.nvme,
+    )
 
 
 def _write_durably(path: Path) -> None:

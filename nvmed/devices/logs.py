@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.log_reader import LogRange, read_chunks
 from nvmed.devices.telemetry import Journalled
+from nvmed.errors import NvmedError
 from nvmed.nvme import health, uuid_list
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
@@ -142,7 +143,8 @@ async def read_sanitize_status(device: Device, clear: Journalled | None) -> Read
         (await device.capabilities(session)).require("sanitize")
         page = partial(get_log_page, LogPage.SANITIZE_STATUS, rae=True)
         data = await _read_fixed(session, page, SanitizeStatus.SIZE, SanitizeStatus.SIZE, clear)
-        return Read(SanitizeStatus.parse(data), data, clear is None)
+        version = (await device.identify(session)).ver
+        return Read(SanitizeStatus.parse(data, version), data, clear is None)
 
 
 async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
@@ -179,7 +181,12 @@ async def _ocp_index(session: Session) -> int:
     if not (await session.device.capabilities(session)).has("uuid_list"):
         return 0
     data = bytearray(IDENTIFY_BYTES)
-    await session.admin(uuid_list.identify_uuid_list(), data)
+    try:
+        await session.admin(uuid_list.identify_uuid_list(), data)
+    except NvmedError as exc:
+        if exc.nvme is None:
+            raise
+        return 0
     return uuid_list.index_of(uuid_list.parse_uuid_list(data), uuid_list.OCP_UUID)
 
 

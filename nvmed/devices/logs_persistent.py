@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.logs import Page, read_bytes
+from nvmed.devices.omission import Omission, unless_refused
 from nvmed.devices.telemetry import Journalled
 from nvmed.errors import NvmedError
-from nvmed.nvme.layout import malformed
+from nvmed.nvme.layout import collected, malformed
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import LogPage
 from nvmed.nvme.persistent_event import (
@@ -44,11 +45,12 @@ _PAGE: Final[Page] = partial(get_log_page, LogPage.PERSISTENT_EVENT)
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The log's header and its first, newest events; `is_complete` if they are all."""
+    """The log's header and its first, newest events; `is_complete` if they are all that there are."""
 
     header: PersistentEventLogHeader
     events: tuple[PersistentEvent, ...]
     is_complete: bool
+    omissions: tuple[Omission, ...] = ()
 
 
 class PersistentEventReader:
@@ -59,9 +61,11 @@ class PersistentEventReader:
 
     @asynccontextmanager
     async def context(
-        self, session: Session, take_over: Journalled | None = None
+        self, session: Session, omissions: list[Omission], take_over: Journalled | None = None
     ) -> AsyncIterator[PersistentEventLogHeader]:
-        """A context inside, released at the end; with `take_over`, one that is there already is released before.
+        """A context inside, released at the end, or that it was not is added to `omissions`: what was read is read.
+
+        With `take_over`, one that is there already is released before.
 
         Raises NVME_UNSUPPORTED, LOG_CONTEXT_TAKEN.
         """
@@ -71,25 +75,36 @@ class PersistentEventReader:
             try:
                 yield header
             finally:
-                await to_the_end(_release(session))
+                await to_the_end(unless_refused("", _release(session), None, omissions))
 
     async def read(self, device: Device, events_max: int, take_over: Journalled | None) -> Events:
         """The newest `events_max` events, or as many as LOG_BYTES_MAX holds."""
-        async with device.open() as session, self.context(session, take_over) as header:
-            start = header.header_bytes
-            if start % 4:
-                raise malformed(f"The persistent event log's header has {start} bytes, which is no multiple of 4")
-            wanted = min(events_max, header.tnev)
-            data = b""
-            while True:
-                room = min(max(FIRST_BYTES, 2 * len(data)), limits.LOG_BYTES_MAX)
-                end = max(start, min(_dwords(header.tll), start + room))
-                if end > start + len(data):
-                    data += await read_bytes(session, _PAGE, start + len(data), end)
-                is_whole = end >= header.tll
-                events = _newest(data, wanted, is_whole=is_whole)
-                if len(events) == wanted or room == limits.LOG_BYTES_MAX:
-                    return Events(header, events, len(events) == header.tnev)
+        omissions: list[Omission] = []
+        async with device.open() as session, self.context(session, omissions, take_over) as header:
+            events = await _read_newest(session, header, min(events_max, header.tnev), omissions)
+        return Events(header, events, len(events) == header.tnev, tuple(omissions))
+
+
+async def _read_newest(
+    session: Session, header: PersistentEventLogHeader, wanted: int, omissions: list[Omission]
+) -> tuple[PersistentEvent, ...]:
+    """The first `wanted` events, or as many as LOG_BYTES_MAX holds, or as can be read at all."""
+    start = header.header_bytes
+    if start % 4:
+        raise malformed(f"The persistent event log's header has {start} bytes, which is no multiple of 4")
+    data = b""
+    while True:
+        room = min(max(FIRST_BYTES, 2 * len(data)), limits.LOG_BYTES_MAX)
+        end = max(start, min(_dwords(header.tll), start + room))
+        if end > start + len(data):
+            part = read_bytes(session, _PAGE, start + len(data), end)
+            data += await unless_refused("events", part, b"", omissions)
+        is_last = bool(omissions) or end >= header.tll or room == limits.LOG_BYTES_MAX
+        events, why = collected(parse_events(data, wanted))
+        if len(events) == wanted or is_last:
+            if why is not None and end >= header.tll:  # the log itself ends too early, or makes no sense from there on
+                omissions.append(Omission.of("events", why))
+            return events
 
 
 def _dwords(size: int) -> int:
@@ -121,15 +136,3 @@ async def _release(session: Session) -> None:
     """nvme-cli reads a header with it as well: Get Log Page has no length of 0."""
     data = bytearray(PersistentEventLogHeader.SIZE)
     await session.admin(read_persistent_events(len(data), action=EventAction.RELEASE_CONTEXT), data)
-
-
-def _newest(data: bytes, count: int, *, is_whole: bool) -> tuple[PersistentEvent, ...]:
-    """The first `count` events of `data`; where not all of the log is there, those that are."""
-    events: list[PersistentEvent] = []
-    try:
-        for event in parse_events(data, count):
-            events.append(event)  # noqa: PERF402  # those before one that is cut are wanted
-    except NvmedError:
-        if is_whole:
-            raise
-    return tuple(events)

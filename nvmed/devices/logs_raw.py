@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
-from typing import Final
 
 from nvmed.devices.controller import Device
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.devices.logs import clear_event
 from nvmed.devices.logs_persistent import PersistentEventReader
+from nvmed.devices.omission import Omission
 from nvmed.devices.telemetry import Journalled
 from nvmed.nvme.layout import bits
-from nvmed.nvme.logpage import LogPageRequest, get_log_page
+from nvmed.nvme.logpage import PLAIN_BYTES_MAX, LogPageRequest, get_log_page
 from nvmed.nvme.opcodes import VENDOR_LOG_PAGE_FIRST, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.transport import Command
 from nvmed.reasons import invalid_field
-
-PLAIN_BYTES_MAX: Final = 16 * 1024
-"""What a controller without extended data for Get Log Page (LPA bit 2) can be asked for, from offset 0 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,7 @@ class RawEnd:
     """Everything was read, and this is its SHA-256."""
 
     sha256: bytes
+    omissions: tuple[Omission, ...] = ()
 
 
 def has_side_effects(page: LogPageRequest) -> bool:
@@ -80,13 +78,15 @@ async def stream(
     """
     page = request.page
     refuse_impossible(page)
+    omissions: list[Omission] = []
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(device.open())
+        context = await stack.enter_async_context(AsyncExitStack())
         limit = await device.transfer_limit(session)
         if page.offset_bytes or page.length_bytes > min(limit.bytes, PLAIN_BYTES_MAX):
             (await device.capabilities(session)).require("log_page_offset")
         if page.lid == LogPage.PERSISTENT_EVENT and page.lsp == EventAction.ESTABLISH_CONTEXT_AND_READ:
-            await stack.enter_async_context(persistent.context(session))
+            await context.enter_async_context(persistent.context(session, omissions))
             page = replace(page, lsp=int(EventAction.READ))
         yield RawStart()
         digest = OrderedDigest()
@@ -103,9 +103,10 @@ async def stream(
         chunks = await stack.enter_async_context(aclosing(read_chunks(session, what, limit, digest)))
         async for chunk in chunks:
             yield chunk
+        await context.aclose()
         if request.clear is not None:
             await clear_event(session, lambda size, rae: _command(page, size, 0, rae=rae), 4, request.clear)
-        yield RawEnd(digest.digest())
+        yield RawEnd(digest.digest(), tuple(omissions))
 
 
 def _command(page: LogPageRequest, size: int, offset: int, *, rae: bool = True) -> Command:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
+from nvmed.devices.omission import Omission, unless_refused
 from nvmed.errors import NvmedError
 from nvmed.nvme import identify
 from nvmed.nvme.identify import IdentifyNamespace, LbaFormat
@@ -39,6 +40,16 @@ class Identity:
     raw: bytes
     is_attached: bool
     controller_ids: tuple[int, ...]
+    omissions: tuple[Omission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedPage:
+    """Namespaces in order, whether more follow, and what the drive refused to tell of them."""
+
+    namespaces: tuple[Allocated, ...]
+    has_more: bool
+    omissions: tuple[Omission, ...]
 
 
 def node_of(device: Device, nsid: int) -> str:
@@ -89,26 +100,33 @@ async def list_controllers(session: Session, nsid: int = 0) -> tuple[int, ...]:
     return tuple(found)
 
 
-async def list_allocated(
-    device: Device, *, attached_only: bool, after: int, at_most: int
-) -> tuple[tuple[Allocated, ...], bool]:
-    """The next `at_most` namespaces above `after`, and whether there are more.
+async def list_allocated(device: Device, *, attached_only: bool, after: int, at_most: int) -> AllocatedPage:
+    """The next `at_most` namespaces above `after`.
 
     A controller without namespace management has no namespaces but those attached to it.
     """
+    omissions: list[Omission] = []
     async with device.open() as session:
         is_managed = (await device.capabilities(session)).has(MANAGEMENT)
         attached = await list_nsids(session, allocated=False, after=after)
         nsids = attached
         if is_managed and not attached_only:
-            nsids = await list_nsids(session, allocated=True, after=after)
+            allocated = list_nsids(session, allocated=True, after=after)
+            nsids = await unless_refused("namespaces", allocated, attached, omissions)
         shown = nsids[:at_most]
         there = frozenset(attached)
         found = []
         for nsid in shown:
-            ids = await list_controllers(session, nsid) if is_managed else ()
+            ids: tuple[int, ...] = ()
+            if is_managed and not _refuses_controllers(omissions):
+                ids = await unless_refused("namespaces.controller_ids", list_controllers(session, nsid), ids, omissions)
             found.append(Allocated(nsid, nsid in there, ids, node_of(device, nsid)))
-    return tuple(found), len(nsids) > len(shown)
+    return AllocatedPage(tuple(found), len(nsids) > len(shown), tuple(omissions))
+
+
+def _refuses_controllers(omissions: list[Omission]) -> bool:
+    """Whether the drive refused that question: asking it of each namespace would fill its error log."""
+    return any(one.field == "namespaces.controller_ids" for one in omissions)
 
 
 async def require_allocated(session: Session, nsid: int) -> None:
@@ -143,8 +161,11 @@ async def read_identity(device: Device, nsid: int) -> Identity:
             raw = await _identify(session, identify.identify_namespace(nsid, IdentifyCns.ALLOCATED_NAMESPACE))
         if not any(raw):
             raise _no_such(session, nsid)
-        ids = await list_controllers(session, nsid) if is_managed else ()
-        return Identity(nsid, IdentifyNamespace.parse(raw), raw, is_attached, ids)
+        omissions: list[Omission] = []
+        ids: tuple[int, ...] = ()
+        if is_managed:
+            ids = await unless_refused("controller_ids", list_controllers(session, nsid), ids, omissions)
+        return Identity(nsid, IdentifyNamespace.parse(raw), raw, is_attached, ids, tuple(omissions))
 
 
 async def read_block_size(device: Device, nsid: int) -> tuple[IdentifyNamespace, int]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import struct
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
-from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
+from nvmed.devices.log_reader import INVALID_FIELD, LogRange, OrderedDigest, read_chunks
+from nvmed.devices.omission import Omission, unless_refused
+from nvmed.devices.quirks import Quirk
 from nvmed.errors import NvmedError
 from nvmed.nvme import telemetry
+from nvmed.nvme.logpage import PLAIN_BYTES_MAX
+from nvmed.nvme.status import CODE_MASK
 from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryHeader, TelemetryLog
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -39,6 +44,7 @@ class TelemetryState:
     transfer_bytes: int
     host: TelemetryHeader | None
     controller: TelemetryHeader | None
+    omissions: tuple[Omission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class TelemetryRequest:
     headroom: int
     encode: Callable[[memoryview, int, int], bytes]
     journalled: Journalled
+    must_notice_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class TelemetryStart:
     total_bytes: int
     offset: int
     resume_token: str
+    omissions: tuple[Omission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +97,15 @@ async def read_state(device: Device) -> TelemetryState:
         limit = await device.transfer_limit(session)
         if not areas:
             return TelemetryState(0, limit.bytes, None, None)
-        host = await _read_header(session, TelemetryLog.HOST_INITIATED)
-        controller = await _read_header(session, TelemetryLog.CONTROLLER_INITIATED)
-        return TelemetryState(int(areas[-1]), limit.bytes, host, controller)
+        omissions: list[Omission] = []
+        host, controller = [
+            await unless_refused(field, _read_header(session, log, len(areas)), None, omissions)
+            for field, log in (
+                ("host_log", TelemetryLog.HOST_INITIATED),
+                ("controller_log", TelemetryLog.CONTROLLER_INITIATED),
+            )
+        ]
+        return TelemetryState(int(areas[-1]), limit.bytes, host, controller, tuple(omissions))
 
 
 async def stream(
@@ -106,13 +120,10 @@ async def stream(
     _refuse_contradictions(request)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(device.open())
-        lpa = (await device.identify(session)).lpa
-        telemetry.require_area(lpa, request.area)
-        if _needs_area_4(request.area, lpa):
-            required = request.area is TelemetryDataArea.AREA_4
-            await stack.enter_async_context(extended.enabled(session, required=required))
-        header = await _begin(session, request)
-        start = _start(device, request, header)
+        areas, omissions = await _areas(session, request, extended, stack)
+        header = await _begin(session, request, areas)
+        log = await _Log.of(session, request, header, areas)
+        start = _start(device, request, log, omissions)
         yield start
         digest = OrderedDigest()
         limit = await device.transfer_limit(session)
@@ -124,15 +135,84 @@ async def stream(
             window=request.window,
             transfer_bytes=request.transfer_bytes or request.chunk_bytes,
             headroom=request.headroom,
-            encode=_checking_first_block(request, header),
+            encode=_checking_blocks(request, log),
         )
         chunks = await stack.enter_async_context(aclosing(read_chunks(session, what, limit, digest)))
         async for chunk in chunks:
             yield chunk
-        await _require_same_generation(session, request.log, header)
+        await log.require_same(session)
         if not request.retain_async_event:
             await request.journalled("clear_event", lambda: _clear_event(session, request.log))
         yield TelemetryEnd(digest.digest(), header, request.retain_async_event)
+
+
+async def _areas(
+    session: Session, request: TelemetryRequest, extended: ExtendedTelemetry, stack: AsyncExitStack
+) -> tuple[int, tuple[Omission, ...]]:
+    """How many data areas are shown while `stack` lasts, and why not all that there are.
+
+    Raises TELEMETRY_UNSUPPORTED, TELEMETRY_CHANGE_UNDETECTABLE, where that is known before the log is touched.
+    """
+    identity = await session.device.identify(session)
+    telemetry.require_area(identity.lpa, request.area)
+    if request.must_notice_changes and request.create and identity.ver < telemetry.GENERATION_VERSION:
+        raise _undetectable()
+    areas = int(telemetry.supported_areas(identity.lpa)[-1])
+    if areas == TelemetryDataArea.AREA_4 and request.area in (
+        TelemetryDataArea.AREA_4,
+        TelemetryDataArea.CONTROLLER_DETERMINED,
+    ):
+        required = request.area is TelemetryDataArea.AREA_4
+        omission = await stack.enter_async_context(extended.enabled(session, required=required))
+        if omission is not None:
+            return int(TelemetryDataArea.AREA_3), (omission,)
+    return areas, ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The log that is streamed, and what tells it from another: its header and, without a generation, some blocks."""
+
+    log: TelemetryLog
+    header: TelemetryHeader
+    areas: int
+    area: TelemetryDataArea
+    total_bytes: int
+    blocks: Mapping[int, bytes]
+
+    @classmethod
+    async def of(cls, session: Session, request: TelemetryRequest, header: TelemetryHeader, areas: int) -> _Log:
+        """Raises TELEMETRY_AREA_EMPTY, TELEMETRY_CHANGE_UNDETECTABLE, NVME_UNSUPPORTED."""
+        area = request.area
+        if area is TelemetryDataArea.CONTROLLER_DETERMINED:
+            last = header.last_blocks
+            area = TelemetryDataArea(last.index(max(last)) + 1)
+        total = telemetry.area_end_bytes(header, area)
+        await _require_offsets(session, total)
+        if header.has_generation:
+            blocks: Mapping[int, bytes] = {}
+        elif request.must_notice_changes:
+            raise _undetectable()
+        else:
+            blocks = await _telling_blocks(session, request.log, telemetry.telling_blocks(header, total))
+        return cls(request.log, header, areas, area, total, blocks)
+
+    def fingerprint(self) -> bytes:
+        """32 bytes that differ when the log does, as far as that can be told."""
+        return hashlib.sha256(b"".join((self.header.fingerprint(), *self.blocks.values()))).digest()
+
+    def require_in(self, offset: int, block: memoryview) -> None:
+        """Raise TELEMETRY_GENERATION_CHANGED if what was read at `offset` is another log's."""
+        if offset == 0:
+            _require_same(self.header, telemetry.parse_header(block, self.log, self.areas))
+        if offset in self.blocks and telemetry.telling_bytes(block, offset, self.log) != self.blocks[offset]:
+            raise _generation_changed(self.header.generation, self.header.generation)
+
+    async def require_same(self, session: Session) -> None:
+        """Raise TELEMETRY_GENERATION_CHANGED unless it is this log still."""
+        _require_same(self.header, await _read_header(session, self.log, self.areas))
+        if self.blocks != await _telling_blocks(session, self.log, tuple(self.blocks)):
+            raise _generation_changed(self.header.generation, self.header.generation)
 
 
 async def acknowledge(device: Device, generation: int, journalled: Journalled | None) -> None:
@@ -141,8 +221,10 @@ async def acknowledge(device: Device, generation: int, journalled: Journalled | 
     Raises TELEMETRY_UNSUPPORTED, TELEMETRY_NOT_AVAILABLE, TELEMETRY_GENERATION_CHANGED; the event then stays pending.
     """
     async with device.open() as session:
-        telemetry.require_area((await device.identify(session)).lpa, TelemetryDataArea.AREA_1)
-        header = await _read_header(session, TelemetryLog.CONTROLLER_INITIATED)
+        lpa = (await device.identify(session)).lpa
+        telemetry.require_area(lpa, TelemetryDataArea.AREA_1)
+        areas = len(telemetry.supported_areas(lpa))
+        header = await _read_header(session, TelemetryLog.CONTROLLER_INITIATED, areas)
         _require_available(header)
         if header.generation != generation:
             raise _generation_changed(generation, header.generation)
@@ -159,35 +241,66 @@ def _refuse_contradictions(request: TelemetryRequest) -> None:
         raise invalid_field("offset", "goes with a resume_token; a stream without one starts at 0")
 
 
-def _needs_area_4(area: TelemetryDataArea, lpa: int) -> bool:
-    """Whether area 4 has to be shown: asked for, or to be found if it is there."""
-    if area is TelemetryDataArea.CONTROLLER_DETERMINED:
-        return TelemetryDataArea.AREA_4 in telemetry.supported_areas(lpa)
-    return area is TelemetryDataArea.AREA_4
-
-
-async def _begin(session: Session, request: TelemetryRequest) -> TelemetryHeader:
+async def _begin(session: Session, request: TelemetryRequest, areas: int) -> TelemetryHeader:
     if request.create:
         created = bytearray()
 
         async def create() -> None:
             created.extend(bytes(telemetry.HEADER_BYTES))
-            await session.mutate(telemetry.create_host_log(request.area), created)
+            await _create(session, request.area, created)
 
         await request.journalled("create", create)
         if created:
-            return telemetry.parse_header(bytes(created), request.log)
+            return telemetry.parse_header(bytes(created), request.log, areas)
         # A request that was repeated: the log was created then, and is the one to read.
-    header = await _read_header(session, request.log)
+    header = await _read_header(session, request.log, areas)
     if request.log is TelemetryLog.CONTROLLER_INITIATED:
         _require_available(header)
     return header
 
 
-async def _read_header(session: Session, log: TelemetryLog) -> TelemetryHeader:
+async def _create(session: Session, area: TelemetryDataArea, header: bytearray) -> None:
+    """Create a log up to `area`, or of the controller's own choice where it knows no such limit (MCDA).
+
+    A controller older than NVMe 2.0 has no field for it. A newer one that refuses it has done nothing yet.
+    """
+    device, chosen = session.device, TelemetryDataArea.CONTROLLER_DETERMINED
+    knows = (await device.identify(session)).ver >= telemetry.GENERATION_VERSION
+    if area is not chosen and knows and Quirk.REFUSES_CREATED_AREA not in device.quirks:
+        try:
+            await session.mutate(telemetry.create_host_log(area), header)
+        except NvmedError as exc:
+            if exc.nvme is None or exc.nvme.raw & CODE_MASK != INVALID_FIELD:
+                raise
+        else:
+            return
+        await session.mutate(telemetry.create_host_log(chosen), header)
+        device.quirks.add(Quirk.REFUSES_CREATED_AREA)
+    else:
+        await session.mutate(telemetry.create_host_log(chosen), header)
+
+
+async def _read_header(session: Session, log: TelemetryLog, areas: int) -> TelemetryHeader:
     data = bytearray(telemetry.HEADER_BYTES)
     await session.admin(telemetry.read_header(log), data)
-    return telemetry.parse_header(bytes(data), log)
+    return telemetry.parse_header(bytes(data), log, areas)
+
+
+async def _telling_blocks(session: Session, log: TelemetryLog, offsets: Iterable[int]) -> dict[int, bytes]:
+    """The blocks at `offsets`, without what may change in them."""
+    found = {}
+    for offset in offsets:
+        data = bytearray(telemetry.BLOCK_BYTES)
+        await session.admin(telemetry.read_data(log, len(data), offset), data)
+        found[offset] = telemetry.telling_bytes(data, offset, log)
+    return found
+
+
+async def _require_offsets(session: Session, total: int) -> None:
+    """Raise NVME_UNSUPPORTED for a log that takes more than one command of a controller that reads none in parts."""
+    limit = await session.device.transfer_limit(session)
+    if total > min(limit.bytes, PLAIN_BYTES_MAX):
+        (await session.device.capabilities(session)).require("log_page_offset")
 
 
 async def _clear_event(session: Session, log: TelemetryLog) -> None:
@@ -199,8 +312,12 @@ def _require_available(header: TelemetryHeader) -> None:
         raise error(Reason.TELEMETRY_NOT_AVAILABLE, "the controller has captured no controller-initiated data")
 
 
-async def _require_same_generation(session: Session, log: TelemetryLog, before: TelemetryHeader) -> None:
-    _require_same(before, await _read_header(session, log))
+def _undetectable() -> NvmedError:
+    return error(
+        Reason.TELEMETRY_CHANGE_UNDETECTABLE,
+        "the log has no generation number, so that it could be replaced unnoticed while it is read; without "
+        "require_change_detection it is compared as far as it goes",
+    )
 
 
 def _require_same(before: TelemetryHeader, now: TelemetryHeader) -> None:
@@ -219,7 +336,7 @@ def _generation_changed(before: int, after: int, *, is_cleared: bool = False) ->
             "may replace the log at any time, and does not offer it any more"
         )
     elif before == after:
-        what = f"the log's header is another one now, though its generation still is {before}"
+        what = f"the log is another one now, though its generation still is {before}"
     else:
         what = f"the log is of generation {after} now, not {before}"
     return error(
@@ -230,13 +347,9 @@ def _generation_changed(before: int, after: int, *, is_cleared: bool = False) ->
     )
 
 
-def _start(device: Device, request: TelemetryRequest, header: TelemetryHeader) -> TelemetryStart:
-    area = request.area
-    if area is TelemetryDataArea.CONTROLLER_DETERMINED:
-        last = header.last_blocks
-        area = TelemetryDataArea(last.index(max(last)) + 1)
-    total = telemetry.area_end_bytes(header, area)
-    token = _make_token(device, request, header, total)
+def _start(device: Device, request: TelemetryRequest, log: _Log, omissions: tuple[Omission, ...]) -> TelemetryStart:
+    total = log.total_bytes
+    token = _make_token(device, request, log)
     if request.resume_token:
         _check_token(request.resume_token, token)
     if request.offset > total or (request.offset % telemetry.BLOCK_BYTES and request.offset != total):
@@ -246,32 +359,32 @@ def _start(device: Device, request: TelemetryRequest, header: TelemetryHeader) -
             offset=request.offset,
             total_bytes=total,
         )
-    return TelemetryStart(header, area, total, request.offset, token)
+    return TelemetryStart(log.header, log.area, total, request.offset, token, omissions)
 
 
-def _checking_first_block(
-    request: TelemetryRequest, header: TelemetryHeader
-) -> Callable[[memoryview, int, int], bytes]:
-    """`request.encode`, but the header inside the log must be the one that the stream began with."""
+def _checking_blocks(request: TelemetryRequest, log: _Log) -> Callable[[memoryview, int, int], bytes]:
+    """`request.encode`, but what tells the log from another must be what the stream began with."""
+    offsets = sorted({0, *log.blocks})
 
     def encode(buffer: memoryview, size: int, offset: int) -> bytes:
-        if offset == 0:
-            block = bytes(buffer[request.headroom : request.headroom + telemetry.HEADER_BYTES])
-            _require_same(header, telemetry.parse_header(block, request.log))
+        for place in offsets:
+            if offset <= place < offset + size:
+                start = request.headroom + place - offset
+                log.require_in(place, buffer[start : start + telemetry.BLOCK_BYTES])
         return request.encode(buffer, size, offset)
 
     return encode
 
 
-def _make_token(device: Device, request: TelemetryRequest, header: TelemetryHeader, total: int) -> str:
+def _make_token(device: Device, request: TelemetryRequest, log: _Log) -> str:
     body = _TOKEN.pack(
         _TOKEN_VERSION,
         int(request.log),
         int(request.area),
-        header.generation,
-        total,
+        log.header.generation,
+        log.total_bytes,
         binascii.crc32(device.name.encode()).to_bytes(8, "little"),
-        header.fingerprint(),
+        log.fingerprint(),
     )
     return base64.urlsafe_b64encode(body + zlib.crc32(body).to_bytes(4, "little")).decode()
 

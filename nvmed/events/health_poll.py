@@ -139,11 +139,12 @@ async def _ask_warnings(session: Session, seen: _Seen) -> CriticalWarnings | Non
 
 
 async def _ask_telemetry(session: Session, seen: _Seen) -> TelemetryAvailable | None:
-    if not telemetry.supported_areas((await session.device.identify(session)).lpa):
+    areas = telemetry.supported_areas((await session.device.identify(session)).lpa)
+    if not areas:
         return None
     data = bytearray(telemetry.HEADER_BYTES)
     await session.admin(telemetry.read_header(TelemetryLog.CONTROLLER_INITIATED), data)
-    header = telemetry.parse_header(bytes(data), TelemetryLog.CONTROLLER_INITIATED)
+    header = telemetry.parse_header(bytes(data), TelemetryLog.CONTROLLER_INITIATED, len(areas))
     before, seen.generation = seen.generation, header.generation if header.is_available else None
     if seen.generation is None or seen.generation == before:
         return None

@@ -29,7 +29,15 @@ from typing import Final
 from nvmed.linux.ioctl import LinuxTransport
 from nvmed.linux.uevent import LinuxEvents
 from nvmed.linux.usage import is_shown, usage
-from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, require_same
+from nvmed.nvme.host import (
+    CONTROLLER_ID_UNKNOWN,
+    NODE_NAME,
+    ControllerNode,
+    HostEvents,
+    NamespaceNode,
+    Usage,
+    require_same,
+)
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -153,7 +161,7 @@ def read_controller(root: Path, directory: int, name: str, subsystem: str = "") 
         serial=_read(directory, "serial"),
         model=_read(directory, "model"),
         firmware_revision=_read(directory, "firmware_rev"),
-        controller_id=_number_in(directory, "cntlid", -1),
+        controller_id=_number_in(directory, "cntlid", CONTROLLER_ID_UNKNOWN),
         subsystem_nqn=_read(directory, "subsysnqn"),
         subsystem_node=subsystem,
         transport=_read(directory, "transport"),
@@ -266,9 +274,9 @@ def _read(directory: int, name: str) -> str:
 
 
 def _number_in(directory: int, name: str, default: int) -> int:
-    """A decimal attribute, or `default`."""
+    """A decimal attribute, or `default`; the kernel writes nothing negative but -1 for what there is none of."""
     text = _read(directory, name)
-    return int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else default
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else default
 
 
 def _identifier(text: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.nvme.layout import U8, U16, U32, U64, Buffer, Structure, at, bits, malformed
+from nvmed.errors import NvmedError
+from nvmed.nvme.layout import U8, U16, U32, U64, Buffer, Structure, at, bits, collected, malformed
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import LogPage
 from nvmed.nvme.transport import Command
@@ -63,10 +64,14 @@ class AnaGroup:
 
 @dataclass(frozen=True, slots=True)
 class AnaLog:
-    """The log. `change_count` tells whether it changed between two commands that read it."""
+    """The log. `change_count` tells whether it changed between two commands that read it.
+
+    `cut` says why there are fewer groups than the log counts; None where all are there.
+    """
 
     change_count: int
     groups: tuple[AnaGroup, ...]
+    cut: NvmedError | None = None
 
     def group_of(self, nsid: int) -> AnaGroup | None:
         """The group that a namespace belongs to."""
@@ -100,9 +105,12 @@ def ana_log_extent(data: Buffer) -> int:
 
 
 def parse_ana_log(data: Buffer) -> AnaLog:
-    """Read the whole log; NVME_DATA_INVALID where a group is not all there."""
+    """Read the whole log, as far as its groups are there; NVME_DATA_INVALID where of those it counts none is."""
     header = AnaLogHeader.parse(data)
-    return AnaLog(header.chgcnt, tuple(_parse_groups(data, header.ngrps)))
+    groups, cut = collected(_parse_groups(data, header.ngrps))
+    if cut is not None and not groups:
+        raise cut
+    return AnaLog(header.chgcnt, groups, cut)
 
 
 def _parse_groups(data: Buffer, count: int) -> Iterator[AnaGroup]:
@@ -113,6 +121,8 @@ def _parse_groups(data: Buffer, count: int) -> Iterator[AnaGroup]:
             raise malformed(f"The ANA log ends at byte {len(data)}, before group {number} of {count}")
         header = AnaGroupHeader.parse(data[at_byte:start])
         end = start + header.nnsids * 4
+        if header.grpid == 0:  # no identifier of a group: what follows a log that counts too many
+            raise malformed(f"The ANA log counts {count} groups, and group {number} has no identifier")
         if end > len(data):
             raise malformed(f"ANA group {header.grpid} has {header.nnsids} namespaces, beyond the end of the log")
         nsids = tuple(int.from_bytes(data[at : at + 4], "little") for at in range(start, end, 4))
@@ -188,11 +198,15 @@ class LbaStatusElement:
 
 @dataclass(frozen=True, slots=True)
 class LbaStatusLog:
-    """The log: potentially unrecoverable blocks by namespace, their estimated number, and its generation."""
+    """The log: potentially unrecoverable blocks by namespace, their estimated number, and its generation.
+
+    `cut` says why there are fewer elements than the log counts; None where all are there.
+    """
 
     generation: int
     estimated_unrecoverable_blocks: int
     elements: tuple[LbaStatusElement, ...]
+    cut: NvmedError | None = None
 
 
 def lba_status_log_bytes(header: LbaStatusHeader) -> int:
@@ -216,13 +230,17 @@ def read_lba_status_log(
 
 
 def parse_lba_status_log(data: Buffer) -> LbaStatusLog:
-    """Read the whole log; NVME_DATA_INVALID where it contradicts itself."""
+    """Read the whole log, as far as its elements are there; NVME_DATA_INVALID where it contradicts itself."""
     header = LbaStatusHeader.parse(data)
     end = lba_status_log_bytes(header)
     if end > len(data):
         raise malformed(f"LSLPLEN is {end}, but {len(data)} bytes were read")
-    elements = tuple(_parse_elements(data, header.nlslne, end)) if header.lslplen else ()
-    return LbaStatusLog(header.lsgc, header.estulb, elements)
+    if not header.lslplen:
+        return LbaStatusLog(header.lsgc, header.estulb, ())
+    elements, cut = collected(_parse_elements(data, header.nlslne, end))
+    if cut is not None and not elements:
+        raise cut
+    return LbaStatusLog(header.lsgc, header.estulb, elements, cut)
 
 
 def _parse_elements(data: Buffer, count: int, end: int) -> Iterator[LbaStatusElement]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.nvme.layout import U8, U16, U32, U64, U128, Buffer, Structure, array, at, bit, bits, raw, record, uint
+from nvmed.nvme.layout import U8, U16, U32, U64, U128, V1_4, Buffer, Structure, array, at, bit, bits, raw, record, uint
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
@@ -308,9 +308,9 @@ class SanitizeStatus(Structure):
     overwrite_seconds: int = at(8, U32, NOT_REPORTED)
     block_erase_seconds: int = at(12, U32, NOT_REPORTED)
     crypto_erase_seconds: int = at(16, U32, NOT_REPORTED)
-    overwrite_no_deallocate_seconds: int = at(20, U32, NOT_REPORTED)
-    block_erase_no_deallocate_seconds: int = at(24, U32, NOT_REPORTED)
-    crypto_erase_no_deallocate_seconds: int = at(28, U32, NOT_REPORTED)
+    overwrite_no_deallocate_seconds: int = at(20, U32, NOT_REPORTED, since=V1_4)
+    block_erase_no_deallocate_seconds: int = at(24, U32, NOT_REPORTED, since=V1_4)
+    crypto_erase_no_deallocate_seconds: int = at(28, U32, NOT_REPORTED, since=V1_4)
 
     @property
     def state(self) -> int:

@@ -30,6 +30,9 @@ CONNECTION_OPTIONS: Final = ("traddr", "trsvcid", "host_traddr", "host_iface")
 DISCOVERY_NQN: Final = "nqn.2014-08.org.nvmexpress.discovery"
 """The well-known one, which every discovery subsystem has that has none of its own."""
 
+CONTROLLER_ID_UNKNOWN: Final = -1
+"""`ControllerNode.controller_id` where the kernel shows none (Linux before 4.20)."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamespaceNode:

@@ -12,7 +12,7 @@ and zero when built, so `parse(build(x)) == x`, while `build(parse(data))` keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -20,6 +20,12 @@ from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
+
+V1_4 = 0x0001_0400
+"""VER of NVMe 1.4."""
+
+ANY_VERSION = 1 << 32
+"""Later than any VER."""
 Buffer = bytes | bytearray | memoryview
 
 
@@ -88,10 +94,13 @@ def _fill(value: bytes, size: int, filler: bytes) -> bytes:
     return value.ljust(size, filler)
 
 
-def at(offset: int, codec: Codec[T], default: T | None = None) -> T:
-    """Declare a field of a `Structure`: where it lies, what it is, and its value when it is not given (else zero)."""
+def at(offset: int, codec: Codec[T], default: T | None = None, *, since: int = 0) -> T:
+    """Declare a field of a `Structure`: where it lies, what it is, and its value when it is not given (else zero).
+
+    `since` is the version (VER) that brought it: before, its bytes are reserved.
+    """
     value = codec.zero if default is None else default
-    return field(default=value, metadata={"offset": offset, "codec": codec})
+    return field(default=value, metadata={"offset": offset, "codec": codec, "since": since})
 
 
 class Structure:
@@ -101,17 +110,34 @@ class Structure:
     SIZE: ClassVar[int]
 
     @classmethod
-    def parse(cls, data: Buffer) -> Self:
-        """Read the structure from the beginning of `data`; longer is fine, shorter raises NVME_DATA_INVALID."""
+    def parse(cls, data: Buffer, version: int = ANY_VERSION) -> Self:
+        """Read the structure from the beginning of `data`; longer is fine, shorter raises NVME_DATA_INVALID.
+
+        Zeros in what `version` has no field for are reserved bytes and leave it at its default. What is there although
+        it is newer than the controller says, as ratified proposals are, is read.
+        """
         if len(data) < cls.SIZE:
             raise malformed(f"{cls.__name__} has {cls.SIZE} bytes, but only {len(data)} were read")
         view = bytes(data[: cls.SIZE])
-        return cls(**{name: codec.decode(view[start : start + codec.size]) for name, start, codec in table(cls)})
+        newer = _newer(cls, version) if version < ANY_VERSION else frozenset()
+        return cls(
+            **{
+                name: codec.decode(part)
+                for name, start, codec in table(cls)
+                if any(part := view[start : start + codec.size]) or name not in newer
+            }
+        )
 
-    def build(self) -> bytes:
-        """The structure's `SIZE` bytes. `ValueError` or `OverflowError` if a value does not fit its field."""
+    def build(self, version: int = ANY_VERSION) -> bytes:
+        """The structure's `SIZE` bytes, as a controller of `version` writes them.
+
+        `ValueError` or `OverflowError` if a value does not fit its field.
+        """
         out = bytearray(self.SIZE)
+        newer = _newer(type(self), version)
         for name, start, codec in table(type(self)):
+            if name in newer:
+                continue
             out[start : start + codec.size] = codec.encode(getattr(self, name))
         return bytes(out)
 
@@ -136,9 +162,25 @@ def table(cls: type[Structure]) -> tuple[tuple[str, int, Codec[Any]], ...]:
     return _tables[cls]
 
 
+def _newer(cls: type[Structure], version: int) -> frozenset[str]:
+    """The fields that came after `version`."""
+    return frozenset(item.name for item in fields(cast("Any", cls)) if item.metadata["since"] > version)
+
+
 def malformed(what: str) -> NvmedError:
     """The error of data that a controller cannot have meant; `what` is a sentence without its full stop."""
     return error(Reason.NVME_DATA_INVALID, f"{what}.")
+
+
+def collected(items: Iterator[T]) -> tuple[tuple[T, ...], NvmedError | None]:
+    """The items of a list whose count a controller wrote, as far as they are there, and why the rest is not."""
+    found: list[T] = []
+    try:
+        for item in items:
+            found.append(item)  # noqa: PERF402  # those before one that is cut are wanted
+    except NvmedError as exc:
+        return tuple(found), exc
+    return tuple(found), None
 
 
 def bit(value: int, number: int) -> bool:

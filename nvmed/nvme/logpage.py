@@ -13,6 +13,10 @@ from nvmed.reasons import invalid_field
 LENGTH_MAX = 1 << 34
 """NUMD is a zero-based 32-bit count of dwords."""
 
+PLAIN_BYTES_MAX = 16 * 1024
+"""What a controller without extended data for Get Log Page (LPA bit 2) can be asked for, from offset 0 on: NUMDL has
+12 bits there."""
+
 _MAXIMA = {
     "lid": 0xFF,
     "lsp": 0x7F,

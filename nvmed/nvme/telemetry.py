@@ -19,6 +19,10 @@ from nvmed.reasons import Reason, error, invalid_field
 
 BLOCK_BYTES = 512
 HEADER_BYTES = BLOCK_BYTES
+GENERATION_VERSION = 0x2_00_00
+"""VER from which the host's log has a generation number, and its creation a limit (MCDA)."""
+_CONTROLLERS = slice(382, 384)
+"""Availability and generation of controller-initiated data, in either header."""
 
 
 @unique
@@ -81,6 +85,11 @@ class TelemetryHeader(Structure):
         return self.byte_381 if self.log is TelemetryLog.HOST_INITIATED else self.controller_generation
 
     @property
+    def has_generation(self) -> bool:
+        """Whether a new log surely has another header. Before NVMe 2.0 byte 381 of the host's log is reserved: 0."""
+        return self.generation != 0
+
+    @property
     def is_available(self) -> bool:
         """Whether the controller has captured controller-initiated data."""
         return bool(self.controller_data_available)
@@ -102,9 +111,28 @@ class TelemetryHeader(Structure):
         return hashlib.sha256(same.build()).digest()
 
 
-def parse_header(data: Buffer, log: TelemetryLog) -> TelemetryHeader:
-    """The header of the log that was asked for, whatever identifier the controller wrote into it."""
-    return replace(TelemetryHeader.parse(data), lpi=int(log))
+def parse_header(data: Buffer, log: TelemetryLog, areas: int = TelemetryDataArea.AREA_4) -> TelemetryHeader:
+    """The header of the log that was asked for, whatever identifier the controller wrote into it.
+
+    `areas` is how many data areas the controller has: with three, the last block of the fourth is reserved bytes.
+    """
+    header = replace(TelemetryHeader.parse(data), lpi=int(log))
+    return header if areas >= TelemetryDataArea.AREA_4 else replace(header, dalb4=0)
+
+
+def telling_blocks(header: TelemetryHeader, end_bytes: int) -> tuple[int, ...]:
+    """Where blocks begin that another log would differ in: the header, and the first of each data area there is."""
+    begins = (0, *((last + 1) * BLOCK_BYTES for last in (0, *header.last_blocks[:3])))
+    return tuple(sorted({offset for offset in begins if offset < end_bytes}))
+
+
+def telling_bytes(block: Buffer, offset: int, log: TelemetryLog) -> bytes:
+    """What must stay the same of the block at `offset`: all of it, but for what the host's header repeats of the
+    controller's log."""
+    same = bytearray(block)
+    if offset == 0 and log is TelemetryLog.HOST_INITIATED:
+        same[_CONTROLLERS] = bytes(len(same[_CONTROLLERS]))
+    return bytes(same)
 
 
 def area_end_bytes(header: TelemetryHeader, area: int) -> int:
@@ -119,11 +147,17 @@ def area_end_bytes(header: TelemetryHeader, area: int) -> int:
     if last == 0:
         raise error(
             Reason.TELEMETRY_AREA_EMPTY,
-            f"Data area {chosen} holds no data; the last blocks of areas 1 to 4 are {header.last_blocks}.",
+            f"Data area {chosen} holds no data; {_that_hold_data(header)}. The last blocks of areas 1 to 4 are "
+            f"{header.last_blocks}.",
             data_area=int(chosen),
             last_blocks=",".join(map(str, header.last_blocks)),
         )
     return (last + 1) * BLOCK_BYTES
+
+
+def _that_hold_data(header: TelemetryHeader) -> str:
+    areas = [str(number) for number, last in enumerate(header.last_blocks, 1) if last]
+    return f"ask for {' or '.join(areas)}" if areas else "none does, so that there is nothing to ask for"
 
 
 def data_area(area: int) -> TelemetryDataArea:
@@ -175,7 +209,8 @@ def read_header(log: TelemetryLog, *, retain_async_event: bool = True) -> Comman
 def create_host_log(area: int = TelemetryDataArea.CONTROLLER_DETERMINED) -> Command:
     """Capture a new host-initiated log, replacing the last, up to `area`, and read its header.
 
-    LSP bit 0 creates, bits 3:1 are the Maximum Created Data Area (libnvme sends it since 1.12).
+    LSP bit 0 creates, bits 3:1 are the Maximum Created Data Area (libnvme sends it since 1.12). Controllers that do not
+    know it may refuse any area but CONTROLLER_DETERMINED, which leaves those bits 0.
     """
     return get_log_page(LogPage.TELEMETRY_HOST_INITIATED, HEADER_BYTES, lsp=1 | data_area(area) << 1, rae=True)
 

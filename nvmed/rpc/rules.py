@@ -117,6 +117,7 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
         "resume_token": text(limits.TOKEN_BYTES_MAX),
         "offset": anything(),
         "request_id": _REQUEST_ID,
+        "require_change_detection": anything(),
     },
     "AcknowledgeTelemetryRequest": {
         "controller": _NAME,

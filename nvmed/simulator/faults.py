@@ -110,6 +110,35 @@ class Patch(_Action):
 
 
 @dataclass(slots=True)
+class ZerosWhenRetained(_Action):
+    """Answer Get Log Page with zeros while Retain Asynchronous Event is set (nvme-cli#1729); `clear`: while not."""
+
+    clear: bool = False
+
+    def after(self, controller: ControllerState, command: Command, data: Data) -> None:
+        if data is not None and logpage.decode(command).rae is not self.clear:
+            data[:] = bytes(len(data))
+
+
+@dataclass(slots=True)
+class LimitTransfers(_Action):
+    """Refuse with `status`, or fail with errno `number`, transfers of more than `most` bytes, or less than `least`."""
+
+    most: int = 1 << 32
+    least: int = 0
+    status: int = 0x4002
+    number: int = 0
+
+    def before(self, controller: ControllerState, command: Command, data: Data) -> Completion | None:
+        size = 0 if data is None else len(data)
+        if self.least <= size <= self.most:
+            return None
+        if self.number:
+            raise os_error(self.number)
+        return Completion(self.status)
+
+
+@dataclass(slots=True)
 class Fail(_Action):
     """Fail as the kernel does, with `number` of errno; `executed` says whether the command took effect before."""
 

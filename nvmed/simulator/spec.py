@@ -139,6 +139,8 @@ class DriveSpec:
     serial: str = "NVMED00000001"
     model: str = "nvmed simulated drive"
     nqn: str = ""
+    nvme_version: int = 0x0002_0000
+    """VER, 2.0.0: an older drive has reserved bytes where later versions have fields."""
     vendor_id: int = 0x1B36
     oui: int = 0x52_54_00
     controllers: int = 1
@@ -155,6 +157,8 @@ class DriveSpec:
     """0 for a drive without Asymmetric Namespace Access."""
     log_attributes: int = 0x7E
     """LPA: effects, extended data, telemetry, persistent events, supported log pages, telemetry area 4."""
+    ignores_log_page_offset: bool = False
+    """Whether Get Log Page begins with the log's beginning whatever offset it asks for, as success."""
     optional_admin_commands: int = 0x21E
     """OACS: format, firmware, namespace management, self-test, Get LBA Status."""
     sanitize_capabilities: int = 0x7

@@ -82,7 +82,7 @@ class GetAnaLogRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., groups_only: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AnaLog(_message.Message):
-    __slots__ = ("controller", "change_count", "groups", "async_event_retained", "raw")
+    __slots__ = ("controller", "change_count", "groups", "async_event_retained", "raw", "omissions")
     class Group(_message.Message):
         __slots__ = ("group_id", "change_count", "state", "nsids")
         GROUP_ID_FIELD_NUMBER: _ClassVar[int]
@@ -99,12 +99,14 @@ class AnaLog(_message.Message):
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     change_count: int
     groups: _containers.RepeatedCompositeFieldContainer[AnaLog.Group]
     async_event_retained: bool
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., change_count: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[AnaLog.Group, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., change_count: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[AnaLog.Group, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class GetLbaStatusLogRequest(_message.Message):
     __slots__ = ("controller", "retain_async_event", "include_raw", "request_id")
@@ -119,7 +121,7 @@ class GetLbaStatusLogRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class LbaStatusLog(_message.Message):
-    __slots__ = ("controller", "size_bytes", "generation", "estimated_unrecoverable_blocks", "elements", "async_event_retained", "raw")
+    __slots__ = ("controller", "size_bytes", "generation", "estimated_unrecoverable_blocks", "elements", "async_event_retained", "raw", "omissions")
     class Range(_message.Message):
         __slots__ = ("start_lba", "block_count")
         START_LBA_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +147,7 @@ class LbaStatusLog(_message.Message):
     ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     size_bytes: int
     generation: int
@@ -152,7 +155,8 @@ class LbaStatusLog(_message.Message):
     elements: _containers.RepeatedCompositeFieldContainer[LbaStatusLog.Element]
     async_event_retained: bool
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., size_bytes: _Optional[int] = ..., generation: _Optional[int] = ..., estimated_unrecoverable_blocks: _Optional[int] = ..., elements: _Optional[_Iterable[_Union[LbaStatusLog.Element, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., size_bytes: _Optional[int] = ..., generation: _Optional[int] = ..., estimated_unrecoverable_blocks: _Optional[int] = ..., elements: _Optional[_Iterable[_Union[LbaStatusLog.Element, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class GetSmartLogRequest(_message.Message):
     __slots__ = ("controller", "nsid", "retain_async_event", "include_raw", "request_id")
@@ -268,18 +272,20 @@ class ListErrorLogEntriesRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., entries_max: _Optional[int] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ListErrorLogEntriesResponse(_message.Message):
-    __slots__ = ("controller", "error_log_entries", "capacity", "async_event_retained", "raw")
+    __slots__ = ("controller", "error_log_entries", "capacity", "async_event_retained", "raw", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     ERROR_LOG_ENTRIES_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     error_log_entries: _containers.RepeatedCompositeFieldContainer[ErrorLogEntry]
     capacity: int
     async_event_retained: bool
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., error_log_entries: _Optional[_Iterable[_Union[ErrorLogEntry, _Mapping]]] = ..., capacity: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., error_log_entries: _Optional[_Iterable[_Union[ErrorLogEntry, _Mapping]]] = ..., capacity: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class ErrorLogEntry(_message.Message):
     __slots__ = ("error_count", "submission_queue_id", "command_id", "raw_status", "status_mnemonic", "location", "lba", "nsid", "vendor_log_page", "opcode", "command_set", "transport_type", "command_specific", "transport_specific", "entry_version")
@@ -767,7 +773,7 @@ class PersistentEvent(_message.Message):
     def __init__(self, type: _Optional[_Union[PersistentEvent.Type, str]] = ..., raw_type: _Optional[int] = ..., revision: _Optional[int] = ..., controller_id: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., port_id: _Optional[int] = ..., vendor_specific: _Optional[bytes] = ..., data: _Optional[bytes] = ..., smart: _Optional[_Union[SmartLog, _Mapping]] = ..., firmware_commit: _Optional[_Union[PersistentEvent.FirmwareCommit, _Mapping]] = ..., timestamp_change: _Optional[_Union[PersistentEvent.TimestampChange, _Mapping]] = ..., power_on_or_reset: _Optional[_Union[PersistentEvent.PowerOnOrReset, _Mapping]] = ..., hardware_error_code: _Optional[int] = ..., namespace_change: _Optional[_Union[PersistentEvent.NamespaceChange, _Mapping]] = ..., format_start: _Optional[_Union[PersistentEvent.FormatStart, _Mapping]] = ..., format_completion: _Optional[_Union[PersistentEvent.FormatCompletion, _Mapping]] = ..., sanitize_start: _Optional[_Union[PersistentEvent.SanitizeStart, _Mapping]] = ..., sanitize_completion: _Optional[_Union[PersistentEvent.SanitizeCompletion, _Mapping]] = ..., feature_change: _Optional[_Union[PersistentEvent.FeatureChange, _Mapping]] = ..., telemetry_capture: _Optional[_Union[PersistentEvent.TelemetryCapture, _Mapping]] = ..., thermal_excursion: _Optional[_Union[PersistentEvent.ThermalExcursion, _Mapping]] = ...) -> None: ...
 
 class PersistentEventLog(_message.Message):
-    __slots__ = ("controller", "total_events", "total_bytes", "revision", "timestamp_ms", "power_on_hours", "power_cycles", "vendor_id", "subsystem_vendor_id", "serial_number", "model_number", "subsystem_nqn", "generation", "supported_types", "events", "complete")
+    __slots__ = ("controller", "total_events", "total_bytes", "revision", "timestamp_ms", "power_on_hours", "power_cycles", "vendor_id", "subsystem_vendor_id", "serial_number", "model_number", "subsystem_nqn", "generation", "supported_types", "events", "complete", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     TOTAL_EVENTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -784,6 +790,7 @@ class PersistentEventLog(_message.Message):
     SUPPORTED_TYPES_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     total_events: int
     total_bytes: int
@@ -800,7 +807,8 @@ class PersistentEventLog(_message.Message):
     supported_types: _containers.RepeatedScalarFieldContainer[int]
     events: _containers.RepeatedCompositeFieldContainer[PersistentEvent]
     complete: bool
-    def __init__(self, controller: _Optional[str] = ..., total_events: _Optional[int] = ..., total_bytes: _Optional[int] = ..., revision: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., power_cycles: _Optional[int] = ..., vendor_id: _Optional[int] = ..., subsystem_vendor_id: _Optional[int] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., generation: _Optional[int] = ..., supported_types: _Optional[_Iterable[int]] = ..., events: _Optional[_Iterable[_Union[PersistentEvent, _Mapping]]] = ..., complete: _Optional[bool] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., total_events: _Optional[int] = ..., total_bytes: _Optional[int] = ..., revision: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., power_cycles: _Optional[int] = ..., vendor_id: _Optional[int] = ..., subsystem_vendor_id: _Optional[int] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., generation: _Optional[int] = ..., supported_types: _Optional[_Iterable[int]] = ..., events: _Optional[_Iterable[_Union[PersistentEvent, _Mapping]]] = ..., complete: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class GetSupportedLogPagesRequest(_message.Message):
     __slots__ = ("controller", "include_raw")
@@ -968,11 +976,13 @@ class LogPageHeader(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., log_page: _Optional[int] = ..., offset_bytes: _Optional[int] = ..., length_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ...) -> None: ...
 
 class LogPageTrailer(_message.Message):
-    __slots__ = ("length_bytes", "sha256", "async_event_retained")
+    __slots__ = ("length_bytes", "sha256", "async_event_retained", "omissions")
     LENGTH_BYTES_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     length_bytes: int
     sha256: bytes
     async_event_retained: bool
-    def __init__(self, length_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., async_event_retained: _Optional[bool] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, length_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., async_event_retained: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...

@@ -1,4 +1,5 @@
 from google.longrunning import operations_pb2 as _operations_pb2
+from nvmed.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -75,14 +76,16 @@ class AllocatedNamespace(_message.Message):
     def __init__(self, nsid: _Optional[int] = ..., attached: _Optional[bool] = ..., controller_ids: _Optional[_Iterable[int]] = ..., device_node: _Optional[str] = ...) -> None: ...
 
 class ListAllocatedNamespacesResponse(_message.Message):
-    __slots__ = ("controller", "namespaces", "next_page_token")
+    __slots__ = ("controller", "namespaces", "next_page_token", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     namespaces: _containers.RepeatedCompositeFieldContainer[AllocatedNamespace]
     next_page_token: str
-    def __init__(self, controller: _Optional[str] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class GetNamespaceIdentityRequest(_message.Message):
     __slots__ = ("controller", "nsid", "include_raw")
@@ -109,7 +112,7 @@ class LbaFormat(_message.Message):
     def __init__(self, index: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., metadata_bytes: _Optional[int] = ..., relative_performance: _Optional[int] = ..., in_use: _Optional[bool] = ...) -> None: ...
 
 class NamespaceIdentity(_message.Message):
-    __slots__ = ("controller", "nsid", "attached", "size_blocks", "capacity_blocks", "utilization_blocks", "size_bytes", "lba_formats", "extended_metadata", "shared", "protection_type", "write_protected", "ana_group_id", "nvm_set_id", "endurance_group_id", "nvm_capacity_bytes", "format_remaining_percent", "nguid", "eui64", "controller_ids", "raw")
+    __slots__ = ("controller", "nsid", "attached", "size_blocks", "capacity_blocks", "utilization_blocks", "size_bytes", "lba_formats", "extended_metadata", "shared", "protection_type", "write_protected", "ana_group_id", "nvm_set_id", "endurance_group_id", "nvm_capacity_bytes", "format_remaining_percent", "nguid", "eui64", "controller_ids", "raw", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     NSID_FIELD_NUMBER: _ClassVar[int]
     ATTACHED_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +134,7 @@ class NamespaceIdentity(_message.Message):
     EUI64_FIELD_NUMBER: _ClassVar[int]
     CONTROLLER_IDS_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     nsid: int
     attached: bool
@@ -152,7 +156,8 @@ class NamespaceIdentity(_message.Message):
     eui64: str
     controller_ids: _containers.RepeatedScalarFieldContainer[int]
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., attached: _Optional[bool] = ..., size_blocks: _Optional[int] = ..., capacity_blocks: _Optional[int] = ..., utilization_blocks: _Optional[int] = ..., size_bytes: _Optional[int] = ..., lba_formats: _Optional[_Iterable[_Union[LbaFormat, _Mapping]]] = ..., extended_metadata: _Optional[bool] = ..., shared: _Optional[bool] = ..., protection_type: _Optional[int] = ..., write_protected: _Optional[bool] = ..., ana_group_id: _Optional[int] = ..., nvm_set_id: _Optional[int] = ..., endurance_group_id: _Optional[int] = ..., nvm_capacity_bytes: _Optional[int] = ..., format_remaining_percent: _Optional[int] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., controller_ids: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., attached: _Optional[bool] = ..., size_blocks: _Optional[int] = ..., capacity_blocks: _Optional[int] = ..., utilization_blocks: _Optional[int] = ..., size_bytes: _Optional[int] = ..., lba_formats: _Optional[_Iterable[_Union[LbaFormat, _Mapping]]] = ..., extended_metadata: _Optional[bool] = ..., shared: _Optional[bool] = ..., protection_type: _Optional[int] = ..., write_protected: _Optional[bool] = ..., ana_group_id: _Optional[int] = ..., nvm_set_id: _Optional[int] = ..., endurance_group_id: _Optional[int] = ..., nvm_capacity_bytes: _Optional[int] = ..., format_remaining_percent: _Optional[int] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., controller_ids: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class GetLogicalBlockSizeRequest(_message.Message):
     __slots__ = ("controller", "nsid")

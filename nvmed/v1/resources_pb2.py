@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from nvmed.v1 import common_pb2 as nvmed_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/resources.proto\x12\x08nvmed.v1\"\x97\x05\n\nController\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x19\n\x11\x66irmware_revision\x18\x05 \x01(\t\x12\x15\n\rcontroller_id\x18\x06 \x01(\r\x12\x11\n\tsubsystem\x18\x07 \x01(\t\x12\x15\n\rsubsystem_nqn\x18\x08 \x01(\t\x12\x11\n\ttransport\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12)\n\x05state\x18\x0b \x01(\x0e\x32\x1a.nvmed.v1.Controller.State\x12\x32\n\nlane_state\x18\x0c \x01(\x0e\x32\x1e.nvmed.v1.Controller.LaneState\x12\x17\n\x0f\x63ontroller_type\x18\r \x01(\t\x12\x11\n\tnuma_node\x18\x0e \x01(\x05\x12 \n\x18queue_max_transfer_bytes\x18\x0f \x01(\r\x12\x10\n\x08host_nqn\x18\x10 \x01(\t\x12\x12\n\nnamespaces\x18\x11 \x03(\t\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\r\n\tSTATE_NEW\x10\x02\x12\x13\n\x0fSTATE_RESETTING\x10\x03\x12\x14\n\x10STATE_CONNECTING\x10\x04\x12\x12\n\x0eSTATE_DELETING\x10\x05\x12\x0e\n\nSTATE_DEAD\x10\x06\"W\n\tLaneState\x12\x1a\n\x16LANE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LANE_STATE_SERVING\x10\x01\x12\x16\n\x12LANE_STATE_STALLED\x10\x02\"|\n\tSubsystem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03nqn\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x13\n\x0b\x63ontrollers\x18\x05 \x03(\t\x12\x12\n\nnamespaces\x18\x06 \x03(\t\"\xc0\x02\n\tNamespace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x1b\n\x13logical_block_bytes\x18\x06 \x01(\r\x12\x0c\n\x04uuid\x18\x07 \x01(\t\x12\r\n\x05nguid\x18\x08 \x01(\t\x12\r\n\x05\x65ui64\x18\t \x01(\t\x12\'\n\x05paths\x18\n \x03(\x0b\x32\x18.nvmed.v1.Namespace.Path\x1a_\n\x04Path\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x11\n\tana_state\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\tBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/resources.proto\x12\x08nvmed.v1\x1a\x15nvmed/v1/common.proto\"\xbe\x05\n\nController\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x19\n\x11\x66irmware_revision\x18\x05 \x01(\t\x12\x15\n\rcontroller_id\x18\x06 \x01(\r\x12\x11\n\tsubsystem\x18\x07 \x01(\t\x12\x15\n\rsubsystem_nqn\x18\x08 \x01(\t\x12\x11\n\ttransport\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12)\n\x05state\x18\x0b \x01(\x0e\x32\x1a.nvmed.v1.Controller.State\x12\x32\n\nlane_state\x18\x0c \x01(\x0e\x32\x1e.nvmed.v1.Controller.LaneState\x12\x17\n\x0f\x63ontroller_type\x18\r \x01(\t\x12\x11\n\tnuma_node\x18\x0e \x01(\x05\x12 \n\x18queue_max_transfer_bytes\x18\x0f \x01(\r\x12\x10\n\x08host_nqn\x18\x10 \x01(\t\x12\x12\n\nnamespaces\x18\x11 \x03(\t\x12%\n\tomissions\x18\x12 \x03(\x0b\x32\x12.nvmed.v1.Omission\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\r\n\tSTATE_NEW\x10\x02\x12\x13\n\x0fSTATE_RESETTING\x10\x03\x12\x14\n\x10STATE_CONNECTING\x10\x04\x12\x12\n\x0eSTATE_DELETING\x10\x05\x12\x0e\n\nSTATE_DEAD\x10\x06\"W\n\tLaneState\x12\x1a\n\x16LANE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LANE_STATE_SERVING\x10\x01\x12\x16\n\x12LANE_STATE_STALLED\x10\x02\"|\n\tSubsystem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03nqn\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x13\n\x0b\x63ontrollers\x18\x05 \x03(\t\x12\x12\n\nnamespaces\x18\x06 \x03(\t\"\xe7\x02\n\tNamespace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x1b\n\x13logical_block_bytes\x18\x06 \x01(\r\x12\x0c\n\x04uuid\x18\x07 \x01(\t\x12\r\n\x05nguid\x18\x08 \x01(\t\x12\r\n\x05\x65ui64\x18\t \x01(\t\x12\'\n\x05paths\x18\n \x03(\x0b\x32\x18.nvmed.v1.Namespace.Path\x12%\n\tomissions\x18\x0b \x03(\x0b\x32\x12.nvmed.v1.Omission\x1a_\n\x04Path\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x11\n\tana_state\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\tBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,16 +33,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.resources_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_CONTROLLER']._serialized_start=39
-  _globals['_CONTROLLER']._serialized_end=702
-  _globals['_CONTROLLER_STATE']._serialized_start=473
-  _globals['_CONTROLLER_STATE']._serialized_end=613
-  _globals['_CONTROLLER_LANESTATE']._serialized_start=615
-  _globals['_CONTROLLER_LANESTATE']._serialized_end=702
-  _globals['_SUBSYSTEM']._serialized_start=704
-  _globals['_SUBSYSTEM']._serialized_end=828
-  _globals['_NAMESPACE']._serialized_start=831
-  _globals['_NAMESPACE']._serialized_end=1151
-  _globals['_NAMESPACE_PATH']._serialized_start=1056
-  _globals['_NAMESPACE_PATH']._serialized_end=1151
+  _globals['_CONTROLLER']._serialized_start=62
+  _globals['_CONTROLLER']._serialized_end=764
+  _globals['_CONTROLLER_STATE']._serialized_start=535
+  _globals['_CONTROLLER_STATE']._serialized_end=675
+  _globals['_CONTROLLER_LANESTATE']._serialized_start=677
+  _globals['_CONTROLLER_LANESTATE']._serialized_end=764
+  _globals['_SUBSYSTEM']._serialized_start=766
+  _globals['_SUBSYSTEM']._serialized_end=890
+  _globals['_NAMESPACE']._serialized_start=893
+  _globals['_NAMESPACE']._serialized_end=1252
+  _globals['_NAMESPACE_PATH']._serialized_start=1157
+  _globals['_NAMESPACE_PATH']._serialized_end=1252
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from nvmed.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -8,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Controller(_message.Message):
-    __slots__ = ("name", "device_node", "serial_number", "model_number", "firmware_revision", "controller_id", "subsystem", "subsystem_nqn", "transport", "address", "state", "lane_state", "controller_type", "numa_node", "queue_max_transfer_bytes", "host_nqn", "namespaces")
+    __slots__ = ("name", "device_node", "serial_number", "model_number", "firmware_revision", "controller_id", "subsystem", "subsystem_nqn", "transport", "address", "state", "lane_state", "controller_type", "numa_node", "queue_max_transfer_bytes", "host_nqn", "namespaces", "omissions")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Controller.State]
@@ -50,6 +51,7 @@ class Controller(_message.Message):
     QUEUE_MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
     HOST_NQN_FIELD_NUMBER: _ClassVar[int]
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     device_node: str
     serial_number: str
@@ -67,7 +69,8 @@ class Controller(_message.Message):
     queue_max_transfer_bytes: int
     host_nqn: str
     namespaces: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., device_node: _Optional[str] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., firmware_revision: _Optional[str] = ..., controller_id: _Optional[int] = ..., subsystem: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., transport: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[Controller.State, str]] = ..., lane_state: _Optional[_Union[Controller.LaneState, str]] = ..., controller_type: _Optional[str] = ..., numa_node: _Optional[int] = ..., queue_max_transfer_bytes: _Optional[int] = ..., host_nqn: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, name: _Optional[str] = ..., device_node: _Optional[str] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., firmware_revision: _Optional[str] = ..., controller_id: _Optional[int] = ..., subsystem: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., transport: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[Controller.State, str]] = ..., lane_state: _Optional[_Union[Controller.LaneState, str]] = ..., controller_type: _Optional[str] = ..., numa_node: _Optional[int] = ..., queue_max_transfer_bytes: _Optional[int] = ..., host_nqn: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class Subsystem(_message.Message):
     __slots__ = ("name", "nqn", "serial_number", "model_number", "controllers", "namespaces")
@@ -86,7 +89,7 @@ class Subsystem(_message.Message):
     def __init__(self, name: _Optional[str] = ..., nqn: _Optional[str] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., controllers: _Optional[_Iterable[str]] = ..., namespaces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Namespace(_message.Message):
-    __slots__ = ("name", "nsid", "device_node", "generic_device_node", "size_bytes", "logical_block_bytes", "uuid", "nguid", "eui64", "paths")
+    __slots__ = ("name", "nsid", "device_node", "generic_device_node", "size_bytes", "logical_block_bytes", "uuid", "nguid", "eui64", "paths", "omissions")
     class Path(_message.Message):
         __slots__ = ("controller", "ana_state", "device_node", "generic_device_node")
         CONTROLLER_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +111,7 @@ class Namespace(_message.Message):
     NGUID_FIELD_NUMBER: _ClassVar[int]
     EUI64_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     nsid: int
     device_node: str
@@ -118,4 +122,5 @@ class Namespace(_message.Message):
     nguid: str
     eui64: str
     paths: _containers.RepeatedCompositeFieldContainer[Namespace.Path]
-    def __init__(self, name: _Optional[str] = ..., nsid: _Optional[int] = ..., device_node: _Optional[str] = ..., generic_device_node: _Optional[str] = ..., size_bytes: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., uuid: _Optional[str] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., paths: _Optional[_Iterable[_Union[Namespace.Path, _Mapping]]] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, name: _Optional[str] = ..., nsid: _Optional[int] = ..., device_node: _Optional[str] = ..., generic_device_node: _Optional[str] = ..., size_bytes: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., uuid: _Optional[str] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., paths: _Optional[_Iterable[_Union[Namespace.Path, _Mapping]]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...

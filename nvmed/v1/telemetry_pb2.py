@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from nvmed.v1 import common_pb2 as nvmed_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/telemetry.proto\x12\x08nvmed.v1\x1a\x15nvmed/v1/common.proto\"5\n\x1fGetTelemetryCapabilitiesRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\"\xcd\x02\n\x15TelemetryCapabilities\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x15\n\rmax_data_area\x18\x03 \x01(\r\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\r\x12\x35\n\x08host_log\x18\x05 \x01(\x0b\x32#.nvmed.v1.TelemetryCapabilities.Log\x12;\n\x0e\x63ontroller_log\x18\x06 \x01(\x0b\x32#.nvmed.v1.TelemetryCapabilities.Log\x1a\x66\n\x03Log\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x16\n\x0e\x61rea_end_bytes\x18\x02 \x03(\x04\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x19\n\x11reason_identifier\x18\x04 \x01(\x0c\"\xca\x02\n\x16StreamTelemetryRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0e\x32\x19.nvmed.v1.TelemetrySource\x12.\n\tdata_area\x18\x03 \x01(\x0e\x32\x1b.nvmed.v1.TelemetryDataArea\x12\x0e\n\x06\x63reate\x18\x04 \x01(\x08\x12\x1f\n\x12retain_async_event\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12max_transfer_bytes\x18\x06 \x01(\r\x12\x13\n\x0b\x63hunk_bytes\x18\x07 \x01(\r\x12\x0e\n\x06window\x18\x08 \x01(\r\x12\x14\n\x0cresume_token\x18\t \x01(\t\x12\x0e\n\x06offset\x18\n \x01(\x04\x12\x12\n\nrequest_id\x18\x0b \x01(\tB\x15\n\x13_retain_async_event\"\x9f\x01\n\x17StreamTelemetryResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.nvmed.v1.TelemetryHeaderH\x00\x12 \n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x0f.nvmed.v1.ChunkH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.nvmed.v1.TelemetryTrailerH\x00\x42\x06\n\x04part\"\xa4\x02\n\x0fTelemetryHeader\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0e\x32\x19.nvmed.v1.TelemetrySource\x12.\n\tdata_area\x18\x03 \x01(\x0e\x32\x1b.nvmed.v1.TelemetryDataArea\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\x12\x14\n\x0cstart_offset\x18\x05 \x01(\x04\x12\x19\n\x11generation_number\x18\x06 \x01(\r\x12\x16\n\x0e\x61rea_end_bytes\x18\x07 \x03(\x04\x12\x19\n\x11reason_identifier\x18\x08 \x01(\x0c\x12\x14\n\x0cresume_token\x18\t \x01(\t\x12\x13\n\x0b\x63hunk_bytes\x18\n \x01(\r\"\x91\x01\n\x10TelemetryTrailer\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x1f\n\x17hash_covers_from_offset\x18\x03 \x01(\x04\x12\x19\n\x11generation_number\x18\x04 \x01(\r\x12\x1c\n\x14\x61sync_event_retained\x18\x05 \x01(\x08\"\x92\x01\n\x1b\x41\x63knowledgeTelemetryRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x1e\n\x11generation_number\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_generation_number\"M\n\x1c\x41\x63knowledgeTelemetryResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x19\n\x11generation_number\x18\x02 \x01(\r*o\n\x0fTelemetrySource\x12 \n\x1cTELEMETRY_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15TELEMETRY_SOURCE_HOST\x10\x01\x12\x1f\n\x1bTELEMETRY_SOURCE_CONTROLLER\x10\x02*\xd3\x01\n\x11TelemetryDataArea\x12#\n\x1fTELEMETRY_DATA_AREA_UNSPECIFIED\x10\x00\x12\x19\n\x15TELEMETRY_DATA_AREA_1\x10\x01\x12\x19\n\x15TELEMETRY_DATA_AREA_2\x10\x02\x12\x19\n\x15TELEMETRY_DATA_AREA_3\x10\x03\x12\x19\n\x15TELEMETRY_DATA_AREA_4\x10\x04\x12-\n)TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED\x10\x05\x32\xbb\x02\n\x10TelemetryService\x12\x66\n\x18GetTelemetryCapabilities\x12).nvmed.v1.GetTelemetryCapabilitiesRequest\x1a\x1f.nvmed.v1.TelemetryCapabilities\x12X\n\x0fStreamTelemetry\x12 .nvmed.v1.StreamTelemetryRequest\x1a!.nvmed.v1.StreamTelemetryResponse0\x01\x12\x65\n\x14\x41\x63knowledgeTelemetry\x12%.nvmed.v1.AcknowledgeTelemetryRequest\x1a&.nvmed.v1.AcknowledgeTelemetryResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/telemetry.proto\x12\x08nvmed.v1\x1a\x15nvmed/v1/common.proto\"5\n\x1fGetTelemetryCapabilitiesRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\"\xb3\x03\n\x15TelemetryCapabilities\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x15\n\rmax_data_area\x18\x03 \x01(\r\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\r\x12\x35\n\x08host_log\x18\x05 \x01(\x0b\x32#.nvmed.v1.TelemetryCapabilities.Log\x12;\n\x0e\x63ontroller_log\x18\x06 \x01(\x0b\x32#.nvmed.v1.TelemetryCapabilities.Log\x12%\n\tomissions\x18\x07 \x03(\x0b\x32\x12.nvmed.v1.Omission\x1a\xa4\x01\n\x03Log\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x16\n\x0e\x61rea_end_bytes\x18\x02 \x03(\x04\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x19\n\x11reason_identifier\x18\x04 \x01(\x0c\x12<\n\x10\x63hange_detection\x18\x05 \x01(\x0e\x32\".nvmed.v1.TelemetryChangeDetection\"\xec\x02\n\x16StreamTelemetryRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0e\x32\x19.nvmed.v1.TelemetrySource\x12.\n\tdata_area\x18\x03 \x01(\x0e\x32\x1b.nvmed.v1.TelemetryDataArea\x12\x0e\n\x06\x63reate\x18\x04 \x01(\x08\x12\x1f\n\x12retain_async_event\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\x12max_transfer_bytes\x18\x06 \x01(\r\x12\x13\n\x0b\x63hunk_bytes\x18\x07 \x01(\r\x12\x0e\n\x06window\x18\x08 \x01(\r\x12\x14\n\x0cresume_token\x18\t \x01(\t\x12\x0e\n\x06offset\x18\n \x01(\x04\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12 \n\x18require_change_detection\x18\x0c \x01(\x08\x42\x15\n\x13_retain_async_event\"\x9f\x01\n\x17StreamTelemetryResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.nvmed.v1.TelemetryHeaderH\x00\x12 \n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x0f.nvmed.v1.ChunkH\x00\x12-\n\x07trailer\x18\x03 \x01(\x0b\x32\x1a.nvmed.v1.TelemetryTrailerH\x00\x42\x06\n\x04part\"\x89\x03\n\x0fTelemetryHeader\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12)\n\x06source\x18\x02 \x01(\x0e\x32\x19.nvmed.v1.TelemetrySource\x12.\n\tdata_area\x18\x03 \x01(\x0e\x32\x1b.nvmed.v1.TelemetryDataArea\x12\x13\n\x0btotal_bytes\x18\x04 \x01(\x04\x12\x14\n\x0cstart_offset\x18\x05 \x01(\x04\x12\x19\n\x11generation_number\x18\x06 \x01(\r\x12\x16\n\x0e\x61rea_end_bytes\x18\x07 \x03(\x04\x12\x19\n\x11reason_identifier\x18\x08 \x01(\x0c\x12\x14\n\x0cresume_token\x18\t \x01(\t\x12\x13\n\x0b\x63hunk_bytes\x18\n \x01(\r\x12<\n\x10\x63hange_detection\x18\x0b \x01(\x0e\x32\".nvmed.v1.TelemetryChangeDetection\x12%\n\tomissions\x18\x0c \x03(\x0b\x32\x12.nvmed.v1.Omission\"\xcf\x01\n\x10TelemetryTrailer\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x1f\n\x17hash_covers_from_offset\x18\x03 \x01(\x04\x12\x19\n\x11generation_number\x18\x04 \x01(\r\x12\x1c\n\x14\x61sync_event_retained\x18\x05 \x01(\x08\x12<\n\x10\x63hange_detection\x18\x06 \x01(\x0e\x32\".nvmed.v1.TelemetryChangeDetection\"\x92\x01\n\x1b\x41\x63knowledgeTelemetryRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x1e\n\x11generation_number\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_generation_number\"M\n\x1c\x41\x63knowledgeTelemetryResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x19\n\x11generation_number\x18\x02 \x01(\r*o\n\x0fTelemetrySource\x12 \n\x1cTELEMETRY_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15TELEMETRY_SOURCE_HOST\x10\x01\x12\x1f\n\x1bTELEMETRY_SOURCE_CONTROLLER\x10\x02*\xd3\x01\n\x11TelemetryDataArea\x12#\n\x1fTELEMETRY_DATA_AREA_UNSPECIFIED\x10\x00\x12\x19\n\x15TELEMETRY_DATA_AREA_1\x10\x01\x12\x19\n\x15TELEMETRY_DATA_AREA_2\x10\x02\x12\x19\n\x15TELEMETRY_DATA_AREA_3\x10\x03\x12\x19\n\x15TELEMETRY_DATA_AREA_4\x10\x04\x12-\n)TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED\x10\x05*\x9d\x01\n\x18TelemetryChangeDetection\x12*\n&TELEMETRY_CHANGE_DETECTION_UNSPECIFIED\x10\x00\x12)\n%TELEMETRY_CHANGE_DETECTION_GENERATION\x10\x01\x12*\n&TELEMETRY_CHANGE_DETECTION_BEST_EFFORT\x10\x02\x32\xbb\x02\n\x10TelemetryService\x12\x66\n\x18GetTelemetryCapabilities\x12).nvmed.v1.GetTelemetryCapabilitiesRequest\x1a\x1f.nvmed.v1.TelemetryCapabilities\x12X\n\x0fStreamTelemetry\x12 .nvmed.v1.StreamTelemetryRequest\x1a!.nvmed.v1.StreamTelemetryResponse0\x01\x12\x65\n\x14\x41\x63knowledgeTelemetry\x12%.nvmed.v1.AcknowledgeTelemetryRequest\x1a&.nvmed.v1.AcknowledgeTelemetryResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +33,30 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.telemetry_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_TELEMETRYSOURCE']._serialized_start=1618
-  _globals['_TELEMETRYSOURCE']._serialized_end=1729
-  _globals['_TELEMETRYDATAAREA']._serialized_start=1732
-  _globals['_TELEMETRYDATAAREA']._serialized_end=1943
+  _globals['_TELEMETRYSOURCE']._serialized_start=1917
+  _globals['_TELEMETRYSOURCE']._serialized_end=2028
+  _globals['_TELEMETRYDATAAREA']._serialized_start=2031
+  _globals['_TELEMETRYDATAAREA']._serialized_end=2242
+  _globals['_TELEMETRYCHANGEDETECTION']._serialized_start=2245
+  _globals['_TELEMETRYCHANGEDETECTION']._serialized_end=2402
   _globals['_GETTELEMETRYCAPABILITIESREQUEST']._serialized_start=61
   _globals['_GETTELEMETRYCAPABILITIESREQUEST']._serialized_end=114
   _globals['_TELEMETRYCAPABILITIES']._serialized_start=117
-  _globals['_TELEMETRYCAPABILITIES']._serialized_end=450
-  _globals['_TELEMETRYCAPABILITIES_LOG']._serialized_start=348
-  _globals['_TELEMETRYCAPABILITIES_LOG']._serialized_end=450
-  _globals['_STREAMTELEMETRYREQUEST']._serialized_start=453
-  _globals['_STREAMTELEMETRYREQUEST']._serialized_end=783
-  _globals['_STREAMTELEMETRYRESPONSE']._serialized_start=786
-  _globals['_STREAMTELEMETRYRESPONSE']._serialized_end=945
-  _globals['_TELEMETRYHEADER']._serialized_start=948
-  _globals['_TELEMETRYHEADER']._serialized_end=1240
-  _globals['_TELEMETRYTRAILER']._serialized_start=1243
-  _globals['_TELEMETRYTRAILER']._serialized_end=1388
-  _globals['_ACKNOWLEDGETELEMETRYREQUEST']._serialized_start=1391
-  _globals['_ACKNOWLEDGETELEMETRYREQUEST']._serialized_end=1537
-  _globals['_ACKNOWLEDGETELEMETRYRESPONSE']._serialized_start=1539
-  _globals['_ACKNOWLEDGETELEMETRYRESPONSE']._serialized_end=1616
-  _globals['_TELEMETRYSERVICE']._serialized_start=1946
-  _globals['_TELEMETRYSERVICE']._serialized_end=2261
+  _globals['_TELEMETRYCAPABILITIES']._serialized_end=552
+  _globals['_TELEMETRYCAPABILITIES_LOG']._serialized_start=388
+  _globals['_TELEMETRYCAPABILITIES_LOG']._serialized_end=552
+  _globals['_STREAMTELEMETRYREQUEST']._serialized_start=555
+  _globals['_STREAMTELEMETRYREQUEST']._serialized_end=919
+  _globals['_STREAMTELEMETRYRESPONSE']._serialized_start=922
+  _globals['_STREAMTELEMETRYRESPONSE']._serialized_end=1081
+  _globals['_TELEMETRYHEADER']._serialized_start=1084
+  _globals['_TELEMETRYHEADER']._serialized_end=1477
+  _globals['_TELEMETRYTRAILER']._serialized_start=1480
+  _globals['_TELEMETRYTRAILER']._serialized_end=1687
+  _globals['_ACKNOWLEDGETELEMETRYREQUEST']._serialized_start=1690
+  _globals['_ACKNOWLEDGETELEMETRYREQUEST']._serialized_end=1836
+  _globals['_ACKNOWLEDGETELEMETRYRESPONSE']._serialized_start=1838
+  _globals['_ACKNOWLEDGETELEMETRYRESPONSE']._serialized_end=1915
+  _globals['_TELEMETRYSERVICE']._serialized_start=2405
+  _globals['_TELEMETRYSERVICE']._serialized_end=2720
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,12 @@ class TelemetryDataArea(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TELEMETRY_DATA_AREA_3: _ClassVar[TelemetryDataArea]
     TELEMETRY_DATA_AREA_4: _ClassVar[TelemetryDataArea]
     TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: _ClassVar[TelemetryDataArea]
+
+class TelemetryChangeDetection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TELEMETRY_CHANGE_DETECTION_UNSPECIFIED: _ClassVar[TelemetryChangeDetection]
+    TELEMETRY_CHANGE_DETECTION_GENERATION: _ClassVar[TelemetryChangeDetection]
+    TELEMETRY_CHANGE_DETECTION_BEST_EFFORT: _ClassVar[TelemetryChangeDetection]
 TELEMETRY_SOURCE_UNSPECIFIED: TelemetrySource
 TELEMETRY_SOURCE_HOST: TelemetrySource
 TELEMETRY_SOURCE_CONTROLLER: TelemetrySource
@@ -31,6 +37,9 @@ TELEMETRY_DATA_AREA_2: TelemetryDataArea
 TELEMETRY_DATA_AREA_3: TelemetryDataArea
 TELEMETRY_DATA_AREA_4: TelemetryDataArea
 TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: TelemetryDataArea
+TELEMETRY_CHANGE_DETECTION_UNSPECIFIED: TelemetryChangeDetection
+TELEMETRY_CHANGE_DETECTION_GENERATION: TelemetryChangeDetection
+TELEMETRY_CHANGE_DETECTION_BEST_EFFORT: TelemetryChangeDetection
 
 class GetTelemetryCapabilitiesRequest(_message.Message):
     __slots__ = ("controller",)
@@ -39,34 +48,38 @@ class GetTelemetryCapabilitiesRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ...) -> None: ...
 
 class TelemetryCapabilities(_message.Message):
-    __slots__ = ("controller", "supported", "max_data_area", "max_transfer_bytes", "host_log", "controller_log")
+    __slots__ = ("controller", "supported", "max_data_area", "max_transfer_bytes", "host_log", "controller_log", "omissions")
     class Log(_message.Message):
-        __slots__ = ("generation_number", "area_end_bytes", "available", "reason_identifier")
+        __slots__ = ("generation_number", "area_end_bytes", "available", "reason_identifier", "change_detection")
         GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
         AREA_END_BYTES_FIELD_NUMBER: _ClassVar[int]
         AVAILABLE_FIELD_NUMBER: _ClassVar[int]
         REASON_IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+        CHANGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
         generation_number: int
         area_end_bytes: _containers.RepeatedScalarFieldContainer[int]
         available: bool
         reason_identifier: bytes
-        def __init__(self, generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., available: _Optional[bool] = ..., reason_identifier: _Optional[bytes] = ...) -> None: ...
+        change_detection: TelemetryChangeDetection
+        def __init__(self, generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., available: _Optional[bool] = ..., reason_identifier: _Optional[bytes] = ..., change_detection: _Optional[_Union[TelemetryChangeDetection, str]] = ...) -> None: ...
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SUPPORTED_FIELD_NUMBER: _ClassVar[int]
     MAX_DATA_AREA_FIELD_NUMBER: _ClassVar[int]
     MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
     HOST_LOG_FIELD_NUMBER: _ClassVar[int]
     CONTROLLER_LOG_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     supported: bool
     max_data_area: int
     max_transfer_bytes: int
     host_log: TelemetryCapabilities.Log
     controller_log: TelemetryCapabilities.Log
-    def __init__(self, controller: _Optional[str] = ..., supported: _Optional[bool] = ..., max_data_area: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., host_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ..., controller_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ...) -> None: ...
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., supported: _Optional[bool] = ..., max_data_area: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., host_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ..., controller_log: _Optional[_Union[TelemetryCapabilities.Log, _Mapping]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class StreamTelemetryRequest(_message.Message):
-    __slots__ = ("controller", "source", "data_area", "create", "retain_async_event", "max_transfer_bytes", "chunk_bytes", "window", "resume_token", "offset", "request_id")
+    __slots__ = ("controller", "source", "data_area", "create", "retain_async_event", "max_transfer_bytes", "chunk_bytes", "window", "resume_token", "offset", "request_id", "require_change_detection")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATA_AREA_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +91,7 @@ class StreamTelemetryRequest(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUIRE_CHANGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
     controller: str
     source: TelemetrySource
     data_area: TelemetryDataArea
@@ -89,7 +103,8 @@ class StreamTelemetryRequest(_message.Message):
     resume_token: str
     offset: int
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., create: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., resume_token: _Optional[str] = ..., offset: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    require_change_detection: bool
+    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., create: _Optional[bool] = ..., retain_async_event: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., resume_token: _Optional[str] = ..., offset: _Optional[int] = ..., request_id: _Optional[str] = ..., require_change_detection: _Optional[bool] = ...) -> None: ...
 
 class StreamTelemetryResponse(_message.Message):
     __slots__ = ("header", "chunk", "trailer")
@@ -102,7 +117,7 @@ class StreamTelemetryResponse(_message.Message):
     def __init__(self, header: _Optional[_Union[TelemetryHeader, _Mapping]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping]] = ..., trailer: _Optional[_Union[TelemetryTrailer, _Mapping]] = ...) -> None: ...
 
 class TelemetryHeader(_message.Message):
-    __slots__ = ("controller", "source", "data_area", "total_bytes", "start_offset", "generation_number", "area_end_bytes", "reason_identifier", "resume_token", "chunk_bytes")
+    __slots__ = ("controller", "source", "data_area", "total_bytes", "start_offset", "generation_number", "area_end_bytes", "reason_identifier", "resume_token", "chunk_bytes", "change_detection", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATA_AREA_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +128,8 @@ class TelemetryHeader(_message.Message):
     REASON_IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     source: TelemetrySource
     data_area: TelemetryDataArea
@@ -123,21 +140,25 @@ class TelemetryHeader(_message.Message):
     reason_identifier: bytes
     resume_token: str
     chunk_bytes: int
-    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., total_bytes: _Optional[int] = ..., start_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., reason_identifier: _Optional[bytes] = ..., resume_token: _Optional[str] = ..., chunk_bytes: _Optional[int] = ...) -> None: ...
+    change_detection: TelemetryChangeDetection
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., source: _Optional[_Union[TelemetrySource, str]] = ..., data_area: _Optional[_Union[TelemetryDataArea, str]] = ..., total_bytes: _Optional[int] = ..., start_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., area_end_bytes: _Optional[_Iterable[int]] = ..., reason_identifier: _Optional[bytes] = ..., resume_token: _Optional[str] = ..., chunk_bytes: _Optional[int] = ..., change_detection: _Optional[_Union[TelemetryChangeDetection, str]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
 
 class TelemetryTrailer(_message.Message):
-    __slots__ = ("total_bytes", "sha256", "hash_covers_from_offset", "generation_number", "async_event_retained")
+    __slots__ = ("total_bytes", "sha256", "hash_covers_from_offset", "generation_number", "async_event_retained", "change_detection")
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     HASH_COVERS_FROM_OFFSET_FIELD_NUMBER: _ClassVar[int]
     GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
     total_bytes: int
     sha256: bytes
     hash_covers_from_offset: int
     generation_number: int
     async_event_retained: bool
-    def __init__(self, total_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., hash_covers_from_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., async_event_retained: _Optional[bool] = ...) -> None: ...
+    change_detection: TelemetryChangeDetection
+    def __init__(self, total_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., hash_covers_from_offset: _Optional[int] = ..., generation_number: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., change_detection: _Optional[_Union[TelemetryChangeDetection, str]] = ...) -> None: ...
 
 class AcknowledgeTelemetryRequest(_message.Message):
     __slots__ = ("controller", "generation_number", "validate_only", "request_id")

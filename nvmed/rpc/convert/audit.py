@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from nvmed.audit_chain import Record
+from nvmed.rpc.convert.fitted import fitted, timestamp_of
 from nvmed.security.audit import Kind
 from nvmed.security.bindings import Policy
 from nvmed.security.policy import METHODS, ROLES, Audit
@@ -26,7 +25,8 @@ def audit_record(record: Record) -> admin_pb2.AuditRecord:
     """A line of the audit; what another version wrote into it and this one does not know is left out."""
     fields = record.fields
     texts: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
-    shown = admin_pb2.AuditRecord(
+    return fitted(
+        admin_pb2.AuditRecord,
         name=f"{AUDIT_RECORDS}{record.position.sequence}",
         sequence=record.position.sequence,
         event=_EVENTS.get(str(fields.get("event")), admin_pb2.AuditRecord.EVENT_UNSPECIFIED),
@@ -34,29 +34,29 @@ def audit_record(record: Record) -> admin_pb2.AuditRecord:
         parameters=json.dumps(fields["parameters"]) if fields.get("parameters") else "",
         previous_hash=record.previous,
         hash=record.position.digest,
+        time=timestamp_of(str(fields.get("time"))),
         **texts,
     )
-    if moment := fields.get("time"):
-        shown.time.CopyFrom(_timestamp(str(moment)))
-    return shown
 
 
 def policy(found: Policy) -> admin_pb2.Policy:
     """The policy in force."""
     message = admin_pb2.Policy
-    return message(
+    return fitted(
+        message,
         etag=found.etag,
         roles=[
-            message.Role(name=name, shipped=name in ROLES, permissions=sorted(permissions))
+            fitted(message.Role, name=name, shipped=name in ROLES, permissions=sorted(permissions))
             for name, permissions in sorted(found.roles.items())
         ],
         bindings=[
-            message.Binding(name=one.name, principals=one.principals, roles=one.roles, resources=one.resources)
+            fitted(message.Binding, name=one.name, principals=one.principals, roles=one.roles, resources=one.resources)
             for one in found.bindings
         ],
         blocked=found.blocked,
         methods=[
-            message.Method(
+            fitted(
+                message.Method,
                 name=name.removeprefix("/"),
                 permission=rule.permission,
                 resource_field=rule.resource_field,
@@ -65,9 +65,3 @@ def policy(found: Policy) -> admin_pb2.Policy:
             for name, rule in sorted(METHODS.items())
         ],
     )
-
-
-def _timestamp(text: str) -> Timestamp:
-    moment = Timestamp()
-    moment.FromJsonString(text)
-    return moment

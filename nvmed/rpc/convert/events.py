@@ -17,13 +17,15 @@ from nvmed.events.kinds import (
 from nvmed.nvme.async_event import name_of
 from nvmed.nvme.features import AsyncEvent
 from nvmed.rpc.convert import inventory as convert
-from nvmed.rpc.convert.operations import operation_state, timestamp
+from nvmed.rpc.convert.fitted import fitted, timestamp
+from nvmed.rpc.convert.operations import operation_state
 from nvmed.v1 import event_pb2
 
 
 def event(found: Event, run: str) -> event_pb2.Event:
     """An event of the daemon's `run`; one of a snapshot has no name, number or time."""
-    shown = event_pb2.Event(
+    shown = fitted(
+        event_pb2.Event,
         sequence=found.sequence,
         kind=getattr(event_pb2, f"EVENT_KIND_{found.kind.value}"),
         controller=found.controller,
@@ -34,7 +36,7 @@ def event(found: Event, run: str) -> event_pb2.Event:
     )
     if found.sequence:
         shown.name = f"events/{run}-{found.sequence}"
-        shown.create_time.CopyFrom(timestamp(found.created_ms))
+        shown.MergeFrom(fitted(event_pb2.Event, create_time=timestamp(found.created_ms)))
     if found.detail is not None:
         field, convert_detail = _DETAILS[type(found.detail)]
         getattr(shown, field).CopyFrom(convert_detail(found.detail))
@@ -42,7 +44,8 @@ def event(found: Event, run: str) -> event_pb2.Event:
 
 
 def _async_event(detail: AsyncEvent) -> event_pb2.AsyncEventDetail:
-    return event_pb2.AsyncEventDetail(
+    return fitted(
+        event_pb2.AsyncEventDetail,
         raw=detail.build(),
         event_type=detail.event_type,
         information=detail.information,
@@ -52,17 +55,20 @@ def _async_event(detail: AsyncEvent) -> event_pb2.AsyncEventDetail:
 
 
 def _telemetry(detail: TelemetryAvailable) -> event_pb2.TelemetryAvailableDetail:
-    return event_pb2.TelemetryAvailableDetail(
-        generation_number=detail.generation, reason_identifier=detail.reason_identifier
+    return fitted(
+        event_pb2.TelemetryAvailableDetail,
+        generation_number=detail.generation,
+        reason_identifier=detail.reason_identifier,
     )
 
 
 def _warnings(detail: CriticalWarnings) -> event_pb2.CriticalWarningDetail:
-    return event_pb2.CriticalWarningDetail(critical_warning=detail.now, previous_critical_warning=detail.before)
+    return fitted(event_pb2.CriticalWarningDetail, critical_warning=detail.now, previous_critical_warning=detail.before)
 
 
 def _operation(detail: OperationChanged) -> event_pb2.OperationChangedDetail:
-    return event_pb2.OperationChangedDetail(
+    return fitted(
+        event_pb2.OperationChangedDetail,
         method=detail.method,
         target=detail.target,
         state=operation_state(detail.state),
@@ -72,7 +78,8 @@ def _operation(detail: OperationChanged) -> event_pb2.OperationChangedDetail:
 
 
 def _key(detail: KeyExpiring) -> event_pb2.KeyExpiringDetail:
-    return event_pb2.KeyExpiringDetail(
+    return fitted(
+        event_pb2.KeyExpiringDetail,
         keyring=detail.keyring,
         serial=detail.serial,
         identity=detail.identity,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nvmed.operations.records import Record, damaged
 from nvmed.rpc.convert import operations as convert
+from nvmed.rpc.convert.fitted import fitted, timestamp
 from nvmed.v1 import firmware_pb2 as pb
 
 
@@ -20,14 +21,15 @@ def _record(record: Record) -> pb.FirmwareRecord:
     result.update(*result.get("drives", ()))  # a staging has its drive's result within
     failed = record.failure or {}
     asked = {} if record.damage else record.parameters
-    return pb.FirmwareRecord(
+    return fitted(
+        pb.FirmwareRecord,
         operation=convert.OPERATIONS + record.id,
         controller=record.target,
         method=record.kind,
         principal=record.principal,
         state=convert.state(record),
-        create_time=convert.timestamp(record.created_ms),
-        update_time=convert.timestamp(record.updated_ms),
+        create_time=timestamp(record.created_ms),
+        update_time=timestamp(record.updated_ms),
         image=asked.get("image", ""),
         slot=result.get("slot") or result.get("active_slot") or asked.get("slot", 0),
         activation_mode=asked.get("activation_mode"),

@@ -6,13 +6,16 @@ from typing import Final
 
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Namespace, Subsystem
+from nvmed.devices.omission import Omission
 from nvmed.events.kinds import ControllerState, NamespaceState, PathState
 from nvmed.nvme import firmware
 from nvmed.nvme.capabilities import CAPABILITIES, Capabilities
+from nvmed.nvme.host import CONTROLLER_ID_UNKNOWN
 from nvmed.nvme.identify import IdentifyController
+from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.v1 import inventory_pb2, resources_pb2
 
-UINT64_MAX: Final = (1 << 64) - 1
+NO_CONTROLLER_ID: Final = Omission("controller_id", "", "the kernel shows no cntlid of this controller")
 
 _STATES: Final = {
     "new": resources_pb2.Controller.STATE_NEW,
@@ -26,11 +29,6 @@ _STATES: Final = {
 """By what sysfs says (`nvme_sysfs_show_state`)."""
 
 
-def saturated(value: int) -> int:
-    """A number of more than 64 bits in 64: no counter comes so far, and no limit matters that is so high."""
-    return min(value, UINT64_MAX)
-
-
 def controller(device: Device) -> resources_pb2.Controller:
     """The resource of a controller as it is."""
     return controller_state(ControllerState(device.resource_name, device.node, device.lane.stalled, device.subsystem))
@@ -40,13 +38,16 @@ def controller_state(found: ControllerState) -> resources_pb2.Controller:
     """The resource of a controller as it was."""
     node = found.node
     kinds = resources_pb2.Controller
-    return resources_pb2.Controller(
+    lacks_id = node.controller_id == CONTROLLER_ID_UNKNOWN
+    return fitted(
+        resources_pb2.Controller,
         name=found.name,
         device_node=node.node,
         serial_number=node.serial,
         model_number=node.model,
         firmware_revision=node.firmware_revision,
-        controller_id=node.controller_id,
+        controller_id=None if lacks_id else node.controller_id,
+        omissions=omissions([NO_CONTROLLER_ID] if lacks_id else ()),
         subsystem=found.subsystem,
         subsystem_nqn=node.subsystem_nqn,
         transport=node.transport,
@@ -63,7 +64,8 @@ def controller_state(found: ControllerState) -> resources_pb2.Controller:
 
 def subsystem(found: Subsystem) -> resources_pb2.Subsystem:
     """The resource of an NVM subsystem."""
-    return resources_pb2.Subsystem(
+    return fitted(
+        resources_pb2.Subsystem,
         name=found.name,
         nqn=found.nqn,
         serial_number=found.serial,
@@ -82,7 +84,8 @@ def namespace(found: Namespace) -> resources_pb2.Namespace:
 def namespace_state(found: NamespaceState) -> resources_pb2.Namespace:
     """The resource of a namespace as it was."""
     node = found.node
-    return resources_pb2.Namespace(
+    return fitted(
+        resources_pb2.Namespace,
         name=found.name,
         nsid=node.nsid,
         device_node=node.node,
@@ -93,7 +96,8 @@ def namespace_state(found: NamespaceState) -> resources_pb2.Namespace:
         nguid=node.nguid,
         eui64=node.eui64,
         paths=[
-            resources_pb2.Namespace.Path(
+            fitted(
+                resources_pb2.Namespace.Path,
                 controller=path.controller,
                 ana_state=path.ana_state,
                 device_node=path.node,
@@ -109,10 +113,12 @@ def capabilities(
 ) -> inventory_pb2.ControllerCapabilities:
     """What a controller can do."""
     updates = firmware.FirmwareUpdates.of(identity)
-    return inventory_pb2.ControllerCapabilities(
+    return fitted(
+        inventory_pb2.ControllerCapabilities,
         controller=device.resource_name,
         capabilities=[
-            inventory_pb2.ControllerCapabilities.Capability(
+            fitted(
+                inventory_pb2.ControllerCapabilities.Capability,
                 capability=name,
                 supported=found.has(name),
                 source=CAPABILITIES[name].source,
@@ -121,7 +127,7 @@ def capabilities(
             for name in sorted(CAPABILITIES)
         ],
         nvme_version=identity.version,
-        max_transfer_bytes=saturated(identity.max_transfer_bytes or 0),
+        max_transfer_bytes=identity.max_transfer_bytes or 0,
         firmware_slots=updates.slots,
         firmware_slot1_read_only=updates.slot_1_read_only,
         firmware_update_granularity_bytes=firmware.granularity_bytes(identity.fwug),

@@ -18,6 +18,7 @@ from nvmed.keys.psk import Derivation, DerivedTlsKey, PskHash, check_key_length,
 from nvmed.keys.secret import Secret
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets
 from nvmed.reasons import invalid_field
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.v1 import key_pb2
 
 IDENTITY_VERSION_DEFAULT: Final = 1
@@ -145,7 +146,8 @@ def kernel_key(info: KeyInfo) -> key_pb2.KernelKey:
     raw = about.description.encode("utf-8", "surrogateescape")
     shown = raw.decode("utf-8", "replace")
     identity = about.identity
-    return key_pb2.KernelKey(
+    return fitted(
+        key_pb2.KernelKey,
         serial=info.serial,
         type=about.type,
         uid=about.uid,
@@ -162,7 +164,8 @@ def kernel_key(info: KeyInfo) -> key_pb2.KernelKey:
 
 def tls_identity(identity: TlsIdentity) -> key_pb2.TlsKeyIdentity:
     """What an identity says; not how its key was derived, which it does not."""
-    return key_pb2.TlsKeyIdentity(
+    return fitted(
+        key_pb2.TlsKeyIdentity,
         identity=str(identity),
         version=identity.version,
         origin=_ORIGINS[identity.kind],
@@ -175,7 +178,8 @@ def tls_identity(identity: TlsIdentity) -> key_pb2.TlsKeyIdentity:
 
 def derived_identity(derived: DerivedTlsKey) -> key_pb2.TlsKeyIdentity:
     """The identity of a key that was derived here."""
-    return key_pb2.TlsKeyIdentity(
+    return fitted(
+        key_pb2.TlsKeyIdentity,
         identity=derived.identity,
         version=derived.version,
         origin=key_pb2.TlsKeyIdentity.ORIGIN_RETAINED,
@@ -190,7 +194,8 @@ def derived_identity(derived: DerivedTlsKey) -> key_pb2.TlsKeyIdentity:
 
 def inserted(identity: key_pb2.TlsKeyIdentity, key: UpdatedKey) -> key_pb2.InsertedTlsKey:
     """A TLS key in the keyring."""
-    return key_pb2.InsertedTlsKey(
+    return fitted(
+        key_pb2.InsertedTlsKey,
         serial=key.serial,
         previous_serial=key.previous_serial,
         outcome=_OUTCOMES[key.outcome],
@@ -200,8 +205,11 @@ def inserted(identity: key_pb2.TlsKeyIdentity, key: UpdatedKey) -> key_pb2.Inser
 
 def updated(key: UpdatedKey) -> key_pb2.UpdateKeyResponse:
     """A key in the keyring."""
-    return key_pb2.UpdateKeyResponse(
-        serial=key.serial, previous_serial=key.previous_serial, outcome=_OUTCOMES[key.outcome]
+    return fitted(
+        key_pb2.UpdateKeyResponse,
+        serial=key.serial,
+        previous_serial=key.previous_serial,
+        outcome=_OUTCOMES[key.outcome],
     )
 
 
@@ -218,10 +226,13 @@ def hmac_algorithm(hmac: HmacAlgorithm) -> key_pb2.HmacAlgorithm:
 def checked(found: CheckedTlsKey, host_nqn: str, subsystem_nqn: str, psk_bytes: int) -> key_pb2.CheckTlsKeyResponse:
     """What a key yields and what is loaded of it."""
     answer = key_pb2.CheckTlsKeyResponse
-    return answer(
+    return fitted(
+        answer,
         variants=[
-            answer.Variant(
-                identity=key_pb2.TlsKeyIdentity(
+            fitted(
+                answer.Variant,
+                identity=fitted(
+                    key_pb2.TlsKeyIdentity,
                     identity=variant.identity,
                     version=variant.version,
                     origin=key_pb2.TlsKeyIdentity.ORIGIN_RETAINED,
@@ -238,7 +249,8 @@ def checked(found: CheckedTlsKey, host_nqn: str, subsystem_nqn: str, psk_bytes: 
             for variant in found.variants
         ],
         omitted=[
-            answer.OmittedVariant(
+            fitted(
+                answer.OmittedVariant,
                 identity_version=variant.version,
                 derivation=_DERIVATIONS[variant.derivation],
                 why=variant.error.message,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from nvmed.devices.controller import Device
 from nvmed.devices.logs import Errors, Read
+from nvmed.devices.omission import Omission
+from nvmed.errors import NvmedError
 from nvmed.nvme.ana import AnaLog, LbaStatusElement, LbaStatusLog
 from nvmed.nvme.effects import CommandEffects, EffectsLog, SupportedLogPages
 from nvmed.nvme.health import (
@@ -21,50 +23,52 @@ from nvmed.nvme.health import (
 from nvmed.nvme.layout import bit, bits
 from nvmed.nvme.opcodes import AdminOpcode, IoOpcode, LogPage
 from nvmed.nvme.status import Queue, lookup
-from nvmed.rpc.convert.inventory import saturated
+from nvmed.rpc.convert.fitted import fitted, omissions
+from nvmed.v1 import common_pb2
 from nvmed.v1 import log_pb2 as pb
-
-
-def known(enum: Any, value: int) -> Any:
-    """`value` as a value of a generated enum, its 0 (UNSPECIFIED) where this version does not know it."""
-    return value if value in enum.values() else 0
 
 
 def smart(device: Device, nsid: int | None, read: Read[SmartLog], *, include_raw: bool) -> pb.SmartLog:
     """Health and wear."""
     message = smart_log(read.log)
-    message.controller = device.resource_name
-    message.nsid = nsid or 0
-    message.async_event_retained = read.event_retained
-    message.raw = read.raw if include_raw else b""
+    message.MergeFrom(
+        fitted(
+            pb.SmartLog,
+            controller=device.resource_name,
+            nsid=nsid or 0,
+            async_event_retained=read.event_retained,
+            raw=read.raw if include_raw else b"",
+        )
+    )
     return message
 
 
 def smart_log(log: SmartLog) -> pb.SmartLog:
     """Health and wear, of no particular controller."""
-    return pb.SmartLog(
-        critical_warnings=[known(pb.SmartLog.CriticalWarning, warning + 1) for warning in log.warnings],
+    return fitted(
+        pb.SmartLog,
+        critical_warnings=[warning + 1 for warning in log.warnings],
         temperature_celsius=log.temperature_celsius,
         available_spare_percent=log.available_spare,
         available_spare_threshold_percent=log.available_spare_threshold,
         percentage_used=log.percentage_used,
         endurance_group_warning_bits=log.endurance_group_warnings,
-        data_units_read=saturated(log.data_units_read),
-        data_units_written=saturated(log.data_units_written),
-        bytes_read=saturated(log.bytes_read),
-        bytes_written=saturated(log.bytes_written),
-        host_read_commands=saturated(log.host_read_commands),
-        host_write_commands=saturated(log.host_write_commands),
-        controller_busy_minutes=saturated(log.busy_minutes),
-        power_cycles=saturated(log.power_cycles),
-        power_on_hours=saturated(log.power_on_hours),
-        unsafe_shutdowns=saturated(log.unsafe_shutdowns),
-        media_errors=saturated(log.media_errors),
-        error_log_entries=saturated(log.error_log_entries),
+        data_units_read=log.data_units_read,
+        data_units_written=log.data_units_written,
+        bytes_read=log.bytes_read,
+        bytes_written=log.bytes_written,
+        host_read_commands=log.host_read_commands,
+        host_write_commands=log.host_write_commands,
+        controller_busy_minutes=log.busy_minutes,
+        power_cycles=log.power_cycles,
+        power_on_hours=log.power_on_hours,
+        unsafe_shutdowns=log.unsafe_shutdowns,
+        media_errors=log.media_errors,
+        error_log_entries=log.error_log_entries,
         warning_temperature_minutes=log.warning_temperature_time,
         critical_temperature_minutes=log.critical_temperature_time,
         temperature_sensors=[
-            pb.SmartLog.TemperatureSensor(number=number, temperature_celsius=celsius)
+            fitted(pb.SmartLog.TemperatureSensor, number=number, temperature_celsius=celsius)
             for number, celsius in enumerate(log.sensors_celsius, 1)
             if celsius is not None
         ],
@@ -77,7 +81,8 @@ def smart_log(log: SmartLog) -> pb.SmartLog:
 
 def errors(device: Device, read: Read[Errors], *, include_raw: bool) -> pb.ListErrorLogEntriesResponse:
     """The error log."""
-    return pb.ListErrorLogEntriesResponse(
+    return fitted(
+        pb.ListErrorLogEntriesResponse,
         controller=device.resource_name,
         error_log_entries=[_error_entry(entry) for entry in read.log.entries],
         capacity=read.log.capacity,
@@ -89,13 +94,14 @@ def errors(device: Device, read: Read[Errors], *, include_raw: bool) -> pb.ListE
 def _error_entry(entry: ErrorLogEntry) -> pb.ErrorLogEntry:
     queue = Queue.IO if entry.sqid else Queue.ADMIN
     place = entry.error_location
-    return pb.ErrorLogEntry(
+    return fitted(
+        pb.ErrorLogEntry,
         error_count=entry.error_count,
         submission_queue_id=entry.sqid,
         command_id=entry.cid,
         raw_status=entry.status,
         status_mnemonic=lookup(entry.status, entry.opcode if entry.version else None, queue).mnemonic,
-        location=pb.ErrorLogEntry.Location(byte=place[0], bit=place[1]) if place else None,
+        location=fitted(pb.ErrorLogEntry.Location, byte=place[0], bit=place[1]) if place else None,
         lba=entry.lba,
         nsid=entry.nsid,
         vendor_log_page=entry.vendor_log_page,
@@ -110,7 +116,8 @@ def _error_entry(entry: ErrorLogEntry) -> pb.ErrorLogEntry:
 
 def effects(device: Device, read: Read[EffectsLog], *, include_raw: bool) -> pb.EffectsLog:
     """Supported commands and what they affect."""
-    return pb.EffectsLog(
+    return fitted(
+        pb.EffectsLog,
         controller=device.resource_name,
         admin_commands=_effects(read.log.admin, AdminOpcode),
         io_commands=_effects(read.log.io, IoOpcode),
@@ -122,16 +129,17 @@ def _effects(dwords: tuple[int, ...], opcodes: type[AdminOpcode | IoOpcode]) -> 
     names: Mapping[int, str] = {int(one): one.name for one in opcodes}
     found = ((opcode, CommandEffects(dword)) for opcode, dword in enumerate(dwords))
     return [
-        pb.CommandEffects(
+        fitted(
+            pb.CommandEffects,
             opcode=opcode,
             command=names.get(opcode, ""),
             changes_data=one.changes_data,
             changes_namespace=one.changes_namespace,
             changes_inventory=one.changes_inventory,
             changes_controller=one.changes_controller,
-            submission=known(pb.CommandEffects.Submission, one.submission),
+            submission=one.submission,
             selects_uuid=one.selects_uuid,
-            scopes=[known(pb.CommandEffects.Scope, number + 1) for number in range(6) if bit(one.scope, number)],
+            scopes=[number + 1 for number in range(6) if bit(one.scope, number)],
         )
         for opcode, one in found
         if one.is_supported
@@ -140,9 +148,10 @@ def _effects(dwords: tuple[int, ...], opcodes: type[AdminOpcode | IoOpcode]) -> 
 
 def self_tests(device: Device, read: Read[SelfTestLog], *, include_raw: bool) -> pb.SelfTestLog:
     """The self-test that runs, and those that ended."""
-    return pb.SelfTestLog(
+    return fitted(
+        pb.SelfTestLog,
         controller=device.resource_name,
-        running=known(pb.SelfTest, read.log.running),
+        running=read.log.running,
         percent_complete=read.log.percent_complete if read.log.running else 0,
         results=[_self_test(result) for result in read.log.finished],
         raw=read.raw if include_raw else b"",
@@ -150,9 +159,10 @@ def self_tests(device: Device, read: Read[SelfTestLog], *, include_raw: bool) ->
 
 
 def _self_test(result: SelfTestResult) -> pb.SelfTestResult:
-    return pb.SelfTestResult(
-        test=known(pb.SelfTest, result.code),
-        outcome=known(pb.SelfTestResult.Outcome, result.result + 1),
+    return fitted(
+        pb.SelfTestResult,
+        test=result.code,
+        outcome=result.result + 1,
         segment=result.segment,
         power_on_hours=result.power_on_hours,
         nsid=result.nsid if result.has_nsid else None,
@@ -175,29 +185,29 @@ _SANITIZE_ESTIMATES: Final = (
 def sanitize(device: Device, read: Read[SanitizeStatus], *, include_raw: bool) -> pb.SanitizeStatus:
     """How the last sanitize operation is or ended."""
     log = read.log
-    message = pb.SanitizeStatus(
+    return fitted(
+        pb.SanitizeStatus,
         controller=device.resource_name,
-        state=known(pb.SanitizeStatus.State, log.state + 1),
+        state=log.state + 1,
         fraction_complete=log.fraction_complete,
         overwrite_passes=log.overwrite_passes,
         global_data_erased=log.global_data_erased,
         command_dword_10=log.scdw10,
         async_event_retained=read.event_retained,
         raw=read.raw if include_raw else b"",
+        **{name: value for name in _SANITIZE_ESTIMATES if (value := getattr(log, name)) != NOT_REPORTED},
     )
-    for name in _SANITIZE_ESTIMATES:
-        if (estimate := getattr(log, name)) != NOT_REPORTED:
-            setattr(message, name, estimate)
-    return message
 
 
 def supported_pages(device: Device, read: Read[SupportedLogPages], *, include_raw: bool) -> pb.SupportedLogPages:
     """Which log pages there are."""
     names: Mapping[int, str] = {int(one): one.name for one in LogPage}
-    return pb.SupportedLogPages(
+    return fitted(
+        pb.SupportedLogPages,
         controller=device.resource_name,
         pages=[
-            pb.SupportedLogPages.Page(
+            fitted(
+                pb.SupportedLogPages.Page,
                 log_page=lid,
                 title=names.get(lid, ""),
                 index_offset_supported=read.log.has_index_offset(lid),
@@ -211,26 +221,30 @@ def supported_pages(device: Device, read: Read[SupportedLogPages], *, include_ra
 
 def ana(device: Device, read: Read[AnaLog], *, include_raw: bool) -> pb.AnaLog:
     """How namespaces are reached."""
-    return pb.AnaLog(
+    return fitted(
+        pb.AnaLog,
         controller=device.resource_name,
         change_count=read.log.change_count,
         groups=[
-            pb.AnaLog.Group(
+            fitted(
+                pb.AnaLog.Group,
                 group_id=group.group_id,
                 change_count=group.change_count,
-                state=known(pb.AnaState, group.state),
+                state=group.state,
                 nsids=group.nsids,
             )
             for group in read.log.groups
         ],
         async_event_retained=read.event_retained,
         raw=read.raw if include_raw else b"",
+        omissions=_cut("groups", read.log.cut),
     )
 
 
 def lba_status(device: Device, read: Read[LbaStatusLog], *, include_raw: bool) -> pb.LbaStatusLog:
     """Blocks that may be unrecoverable."""
-    return pb.LbaStatusLog(
+    return fitted(
+        pb.LbaStatusLog,
         controller=device.resource_name,
         size_bytes=int.from_bytes(read.raw[:4], "little"),
         generation=read.log.generation,
@@ -238,15 +252,23 @@ def lba_status(device: Device, read: Read[LbaStatusLog], *, include_raw: bool) -
         elements=[_lba_element(element) for element in read.log.elements],
         async_event_retained=read.event_retained,
         raw=read.raw if include_raw else b"",
+        omissions=_cut("elements", read.log.cut),
     )
 
 
+def _cut(field: str, why: NvmedError | None) -> list[common_pb2.Omission]:
+    return [] if why is None else omissions([Omission.of(field, why)])
+
+
 def _lba_element(element: LbaStatusElement) -> pb.LbaStatusLog.Element:
-    return pb.LbaStatusLog.Element(
+    return fitted(
+        pb.LbaStatusLog.Element,
         nsid=element.nsid,
         recommended_action=element.recommended_action,
         whole_namespace=element.ranges is None,
-        ranges=[pb.LbaStatusLog.Range(start_lba=one.rslba, block_count=one.rnlb) for one in element.ranges or ()],
+        ranges=[
+            fitted(pb.LbaStatusLog.Range, start_lba=one.rslba, block_count=one.rnlb) for one in element.ranges or ()
+        ],
     )
 
 
@@ -265,15 +287,16 @@ def ocp_smart(device: Device, read: Read[OcpSmartLog], *, include_raw: bool) -> 
     """OCP's extension of SMART."""
     log = read.log
     errata = chr(log.nvme_errata_version) if log.nvme_errata_version else ""
-    return pb.OcpSmartLog(
+    return fitted(
+        pb.OcpSmartLog,
         controller=device.resource_name,
-        physical_media_bytes_written=saturated(log.physical_media_bytes_written),
-        physical_media_bytes_read=saturated(log.physical_media_bytes_read),
+        physical_media_bytes_written=log.physical_media_bytes_written,
+        physical_media_bytes_read=log.physical_media_bytes_read,
         specification_version=f"{log.specification_major}.{log.specification_minor}",
         nvme_errata_version=errata,
         total_utilization_blocks=log.total_nuse,
-        power_loss_protection_starts=saturated(log.plp_starts),
-        endurance_estimate_bytes=saturated(log.endurance_estimate_bytes),
+        power_loss_protection_starts=log.plp_starts,
+        endurance_estimate_bytes=log.endurance_estimate_bytes,
         log_page_version=log.version,
         raw=read.raw if include_raw else b"",
         **{name: getattr(log, name) for name in _OCP_SAME},

@@ -10,6 +10,7 @@ from nvmed.namespaces.format import Formatting, remaining_percent
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.layout import bit, bits
 from nvmed.nvme.namespace import AttachmentSelect, Format, NamespaceSettings
+from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.v1 import namespace_pb2 as pb
 
 SHARED, WRITE_PROTECTED, EXTENDED_METADATA = 0, 0, 4
@@ -18,15 +19,20 @@ SHARED, WRITE_PROTECTED, EXTENDED_METADATA = 0, 0, 4
 
 def allocated(found: Allocated) -> pb.AllocatedNamespace:
     """A namespace as its drive knows it."""
-    return pb.AllocatedNamespace(
-        nsid=found.nsid, attached=found.is_attached, controller_ids=found.controller_ids, device_node=found.node
+    return fitted(
+        pb.AllocatedNamespace,
+        nsid=found.nsid,
+        attached=found.is_attached,
+        controller_ids=found.controller_ids,
+        device_node=found.node,
     )
 
 
 def identity(device: Device, found: Identity, *, include_raw: bool) -> pb.NamespaceIdentity:
     """What a namespace is."""
     data = found.data
-    return pb.NamespaceIdentity(
+    return fitted(
+        pb.NamespaceIdentity,
         controller=device.resource_name,
         nsid=found.nsid,
         attached=found.is_attached,
@@ -42,18 +48,20 @@ def identity(device: Device, found: Identity, *, include_raw: bool) -> pb.Namesp
         ana_group_id=data.anagrpid,
         nvm_set_id=data.nvmsetid,
         endurance_group_id=data.endgid,
-        nvm_capacity_bytes=min(data.nvmcap, (1 << 64) - 1),
+        nvm_capacity_bytes=data.nvmcap,
         format_remaining_percent=remaining_percent(data),
         nguid=data.nguid.hex() if any(data.nguid) else "",
         eui64=data.eui64.hex() if any(data.eui64) else "",
         controller_ids=found.controller_ids,
         raw=found.raw if include_raw else b"",
+        omissions=omissions(found.omissions),
     )
 
 
 def _formats(data: IdentifyNamespace) -> list[pb.LbaFormat]:
     return [
-        pb.LbaFormat(
+        fitted(
+            pb.LbaFormat,
             index=number,
             logical_block_bytes=block_bytes(one),
             metadata_bytes=one.ms,
@@ -66,7 +74,8 @@ def _formats(data: IdentifyNamespace) -> list[pb.LbaFormat]:
 
 def block_size(device: Device, nsid: int, data: IdentifyNamespace, size: int) -> pb.LogicalBlockSize:
     """The size of a logical block."""
-    return pb.LogicalBlockSize(
+    return fitted(
+        pb.LogicalBlockSize,
         controller=device.resource_name,
         nsid=nsid,
         logical_block_bytes=size,

@@ -11,14 +11,13 @@ import structlog
 from google.longrunning import operations_pb2 as longrunning
 from google.protobuf import descriptor_pool, empty_pb2, message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from nvmed.operations import failure
 from nvmed.operations.records import Record, State, Step
 from nvmed.operations.running import Running
 from nvmed.reasons import CONTENTION, Reason
+from nvmed.rpc.convert.fitted import fitted, fitted_dict, timestamp
 from nvmed.rpc.errors import to_status
 from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operations_pb2
 
@@ -77,12 +76,7 @@ def response_class(method: str) -> type[Message]:
 
 def response(method: str, result: Mapping[str, Any]) -> Message:
     """A result as its response message."""
-    cls = response_class(method)
-    try:
-        return ParseDict(dict(result), cls(), ignore_unknown_fields=True)
-    except ParseError as exc:  # a record of another version
-        log.warning("result_not_shown", method=method, error=str(exc))
-        return cls()
+    return fitted_dict(response_class(method), result)  # also of a record that another version made
 
 
 def checked(method: str, result: Mapping[str, Any]) -> longrunning.Operation:
@@ -116,7 +110,8 @@ def metadata(
     parts: Sequence[operations_pb2.OperationMetadata.Part] = (),
 ) -> operations_pb2.OperationMetadata:
     """What `Operation.metadata` holds."""
-    shown = operations_pb2.OperationMetadata(
+    shown = fitted(
+        operations_pb2.OperationMetadata,
         method=record.kind,
         target=record.target,
         principal=record.principal,
@@ -131,18 +126,25 @@ def metadata(
     )
     if running is not None and record.state.is_open:
         progress = running.progress
-        shown.phase = progress.phase or record.phase
-        shown.bytes_done, shown.bytes_total = progress.bytes_done, progress.bytes_total
-        shown.bytes_per_second = int(progress.bytes_per_second)
-        shown.cancellable = progress.cancellable
-        shown.cancel_requested = running.cancel_requested
+        shown.MergeFrom(
+            fitted(
+                operations_pb2.OperationMetadata,
+                phase=progress.phase or record.phase,
+                bytes_done=progress.bytes_done,
+                bytes_total=progress.bytes_total,
+                bytes_per_second=int(progress.bytes_per_second),
+                cancellable=progress.cancellable,
+                cancel_requested=running.cancel_requested,
+            )
+        )
     return shown
 
 
 def part(record: Record, running: Running | None) -> operations_pb2.OperationMetadata.Part:
     """An operation that another consists of."""
     why = record.failure or {}
-    shown = operations_pb2.OperationMetadata.Part(
+    shown = fitted(
+        operations_pb2.OperationMetadata.Part,
         operation=OPERATIONS + record.id,
         target=record.target,
         state=state(record),
@@ -152,8 +154,15 @@ def part(record: Record, running: Running | None) -> operations_pb2.OperationMet
         next_step=next_step(record),
     )
     if running is not None and record.state.is_open:
-        shown.phase = running.progress.phase or record.phase
-        shown.bytes_done, shown.bytes_total = running.progress.bytes_done, running.progress.bytes_total
+        progress = running.progress
+        shown.MergeFrom(
+            fitted(
+                operations_pb2.OperationMetadata.Part,
+                phase=progress.phase or record.phase,
+                bytes_done=progress.bytes_done,
+                bytes_total=progress.bytes_total,
+            )
+        )
     return shown
 
 
@@ -185,28 +194,20 @@ def operation_state(found: State) -> operations_pb2.OperationMetadata.State:
     return shown
 
 
-def timestamp(ms: int) -> Timestamp:
-    """Milliseconds since the epoch as the contract has them."""
-    stamp = Timestamp()
-    stamp.FromMilliseconds(ms)
-    return stamp
-
-
 def _step(step: Step) -> operations_pb2.OperationMetadata.Step:
     outcome = dict(step.outcome or {})
     why = outcome.pop("failure", None) or {}
     outcome.pop("ok", None)
-    shown = operations_pb2.OperationMetadata.Step(
+    return fitted(
+        operations_pb2.OperationMetadata.Step,
         name=step.name,
         detail={key: _text(value) for key, value in step.detail.items()},
         intend_time=timestamp(step.intended_ms),
         outcome={key: _text(value) for key, value in outcome.items()},
         failure_reason=why.get("reason", ""),
         failure_message=why.get("message", ""),
+        settle_time=None if step.settled_ms is None else timestamp(step.settled_ms),
     )
-    if step.settled_ms is not None:
-        shown.settle_time.CopyFrom(timestamp(step.settled_ms))
-    return shown
 
 
 def _text(value: Any) -> str:

@@ -15,8 +15,8 @@ from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.persistent_event import PersistentEvent
 from nvmed.nvme.status import lookup
 from nvmed.nvme.telemetry import TelemetryHeader, TelemetryLog
-from nvmed.rpc.convert.inventory import saturated
-from nvmed.rpc.convert.logs import known, smart_log
+from nvmed.rpc.convert.fitted import fitted, omissions, timestamp
+from nvmed.rpc.convert.logs import smart_log
 from nvmed.v1 import log_pb2 as pb
 
 HOST_SET: Final = 1
@@ -26,13 +26,14 @@ HOST_SET: Final = 1
 def events(device: Device, found: Events) -> pb.PersistentEventLog:
     """What happened to a drive."""
     header = found.header
-    return pb.PersistentEventLog(
+    return fitted(
+        pb.PersistentEventLog,
         controller=device.resource_name,
         total_events=header.tnev,
         total_bytes=header.tll,
         revision=header.lrev,
         timestamp_ms=bits(header.timestamp, 47, 0),
-        power_on_hours=saturated(header.power_on_hours),
+        power_on_hours=header.power_on_hours,
         power_cycles=header.power_cycle_count,
         vendor_id=header.vid,
         subsystem_vendor_id=header.ssvid,
@@ -43,14 +44,16 @@ def events(device: Device, found: Events) -> pb.PersistentEventLog:
         supported_types=[number for number in range(256) if header.supports(number)],
         events=[event(one) for one in found.events],
         complete=found.is_complete,
+        omissions=omissions(found.omissions),
     )
 
 
 def event(found: PersistentEvent) -> pb.PersistentEvent:
     """One event; of data that are too short for their type, the bytes alone."""
     header = found.header
-    message = pb.PersistentEvent(
-        type=known(pb.PersistentEvent.Type, header.event_type),
+    message = fitted(
+        pb.PersistentEvent,
+        type=header.event_type,
         raw_type=header.event_type,
         revision=header.revision,
         controller_id=header.cntlid,
@@ -60,21 +63,19 @@ def event(found: PersistentEvent) -> pb.PersistentEvent:
         data=found.data,
     )
     if bits(header.timestamp, 51, 49) == HOST_SET:
-        message.event_time.FromMilliseconds(bits(header.timestamp, 47, 0))
+        message.MergeFrom(fitted(pb.PersistentEvent, event_time=timestamp(bits(header.timestamp, 47, 0))))
     data: Any = decode(header.event_type, found.data)
     if data is not None:
         field, convert = _DETAILS[type(data)]
         detail = convert(data, found.data)
-        if isinstance(detail, int):
-            setattr(message, field, detail)
-        else:
-            getattr(message, field).CopyFrom(detail)
+        message.MergeFrom(fitted(pb.PersistentEvent, **{field: detail}))
     return message
 
 
 def _firmware_commit(data: event_data.FirmwareCommitData, _: bytes) -> pb.PersistentEvent.FirmwareCommit:
     status = bits(data.sct, 2, 0) << 8 | data.sc
-    return pb.PersistentEvent.FirmwareCommit(
+    return fitted(
+        pb.PersistentEvent.FirmwareCommit,
         previous_revision=data.old_revision,
         revision=data.new_revision,
         commit_action=data.action,
@@ -86,14 +87,17 @@ def _firmware_commit(data: event_data.FirmwareCommitData, _: bytes) -> pb.Persis
 
 
 def _timestamp_change(data: event_data.TimestampChangeData, _: bytes) -> pb.PersistentEvent.TimestampChange:
-    return pb.PersistentEvent.TimestampChange(
-        previous_timestamp_ms=bits(data.previous, 47, 0), since_reset_ms=data.milliseconds_since_reset
+    return fitted(
+        pb.PersistentEvent.TimestampChange,
+        previous_timestamp_ms=bits(data.previous, 47, 0),
+        since_reset_ms=data.milliseconds_since_reset,
     )
 
 
 def _power_on_or_reset(data: event_data.PowerOnData, raw: bytes) -> pb.PersistentEvent.PowerOnOrReset:
     controllers = [
-        pb.PersistentEvent.PowerOnOrReset.ControllerReset(
+        fitted(
+            pb.PersistentEvent.PowerOnOrReset.ControllerReset,
             controller_id=one.cntlid,
             firmware_activation=one.firmware_activation,
             operation_in_progress=one.operation_in_progress,
@@ -103,11 +107,12 @@ def _power_on_or_reset(data: event_data.PowerOnData, raw: bytes) -> pb.Persisten
         )
         for one in resets_of(raw)
     ]
-    return pb.PersistentEvent.PowerOnOrReset(firmware_revision=data.revision, controllers=controllers)
+    return fitted(pb.PersistentEvent.PowerOnOrReset, firmware_revision=data.revision, controllers=controllers)
 
 
 def _namespace_change(data: event_data.ChangeNamespaceData, _: bytes) -> pb.PersistentEvent.NamespaceChange:
-    return pb.PersistentEvent.NamespaceChange(
+    return fitted(
+        pb.PersistentEvent.NamespaceChange,
         deleted=data.is_deletion,
         nsid=data.nsid,
         size_blocks=data.nsze,
@@ -121,11 +126,14 @@ def _namespace_change(data: event_data.ChangeNamespaceData, _: bytes) -> pb.Pers
 
 
 def _format_start(data: event_data.FormatStartData, _: bytes) -> pb.PersistentEvent.FormatStart:
-    return pb.PersistentEvent.FormatStart(nsid=data.nsid, format_attributes=data.fna, command_dword_10=data.cdw10)
+    return fitted(
+        pb.PersistentEvent.FormatStart, nsid=data.nsid, format_attributes=data.fna, command_dword_10=data.cdw10
+    )
 
 
 def _format_completion(data: event_data.FormatCompletionData, _: bytes) -> pb.PersistentEvent.FormatCompletion:
-    return pb.PersistentEvent.FormatCompletion(
+    return fitted(
+        pb.PersistentEvent.FormatCompletion,
         nsid=data.nsid,
         smallest_remaining_percent=data.smallest_fpi,
         format_status_bits=data.format_status,
@@ -135,27 +143,32 @@ def _format_completion(data: event_data.FormatCompletionData, _: bytes) -> pb.Pe
 
 
 def _sanitize_start(data: event_data.SanitizeStartData, _: bytes) -> pb.PersistentEvent.SanitizeStart:
-    return pb.PersistentEvent.SanitizeStart(
-        sanitize_capabilities=data.sanicap, command_dword_10=data.cdw10, command_dword_11=data.cdw11
+    return fitted(
+        pb.PersistentEvent.SanitizeStart,
+        sanitize_capabilities=data.sanicap,
+        command_dword_10=data.cdw10,
+        command_dword_11=data.cdw11,
     )
 
 
 def _sanitize_completion(data: event_data.SanitizeCompletionData, _: bytes) -> pb.PersistentEvent.SanitizeCompletion:
     status = SanitizeStatus(sprog=data.sprog, sstat=data.sstat)
-    return pb.PersistentEvent.SanitizeCompletion(
+    return fitted(
+        pb.PersistentEvent.SanitizeCompletion,
         fraction_complete=status.fraction_complete,
-        state=known(pb.SanitizeStatus.State, status.state + 1),
+        state=status.state + 1,
         completion_information=data.completion_information,
     )
 
 
 def _feature_change(_: event_data.SetFeatureData, raw: bytes) -> pb.PersistentEvent.FeatureChange:
     dwords = dwords_of(raw)
-    return pb.PersistentEvent.FeatureChange(command_dwords=dwords, feature_id=dwords[0] & 0xFF if dwords else 0)
+    return fitted(pb.PersistentEvent.FeatureChange, command_dwords=dwords, feature_id=dwords[0] & 0xFF if dwords else 0)
 
 
 def _telemetry_capture(data: TelemetryHeader, _: bytes) -> pb.PersistentEvent.TelemetryCapture:
-    return pb.PersistentEvent.TelemetryCapture(
+    return fitted(
+        pb.PersistentEvent.TelemetryCapture,
         controller_initiated=data.log is TelemetryLog.CONTROLLER_INITIATED,
         generation_number=data.generation,
         reason_identifier=data.reason_identifier,
@@ -163,7 +176,9 @@ def _telemetry_capture(data: TelemetryHeader, _: bytes) -> pb.PersistentEvent.Te
 
 
 def _thermal_excursion(data: event_data.ThermalExcursionData, _: bytes) -> pb.PersistentEvent.ThermalExcursion:
-    return pb.PersistentEvent.ThermalExcursion(over_temperature_celsius=data.over_temperature, threshold=data.threshold)
+    return fitted(
+        pb.PersistentEvent.ThermalExcursion, over_temperature_celsius=data.over_temperature, threshold=data.threshold
+    )
 
 
 _DETAILS: Final[dict[Any, tuple[str, Callable[[Any, bytes], Any]]]] = {

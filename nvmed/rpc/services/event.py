@@ -14,6 +14,7 @@ from nvmed.events.sources import EventSources
 from nvmed.reasons import invalid_field
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.convert import events as convert_events
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.security.policy import grant_of
 from nvmed.v1 import event_pb2, event_pb2_grpc
@@ -113,7 +114,7 @@ class EventService(event_pb2_grpc.EventServiceServicer):
         if gap is None:
             alive = event_pb2.WatchEventsResponse.Heartbeat()
             return event_pb2.WatchEventsResponse(heartbeat=alive, resume_token=token)
-        dropped = event_pb2.WatchEventsResponse.Dropped(count=gap.missing)
+        dropped = fitted(event_pb2.WatchEventsResponse.Dropped, count=gap.missing)
         return event_pb2.WatchEventsResponse(dropped=dropped, resume_token=token)
 
     def _encode(self, event: Event) -> bytes:

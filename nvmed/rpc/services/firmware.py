@@ -22,6 +22,7 @@ from nvmed.preconditions.drives import fresh_identity, fresh_slots
 from nvmed.preconditions.gates import check_overrides
 from nvmed.reasons import invalid_field
 from nvmed.rpc.convert.firmware import firmware_record
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.journal_pages import Columns, page
 from nvmed.rpc.longrunning import answered, begin, replayed
 from nvmed.rpc.services.firmware_images import IMAGES, ImageMethods
@@ -96,10 +97,12 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
             slots = await fresh_slots(session)
             limit = (await device.transfer_limit(session)).bytes
         updates = FirmwareUpdates.of(identity)
-        return pb.FirmwareSlots(
+        return fitted(
+            pb.FirmwareSlots,
             controller=device.resource_name,
             slots=[
-                pb.FirmwareSlots.Slot(
+                fitted(
+                    pb.FirmwareSlots.Slot,
                     slot=number,
                     revision=slots.revision(number),
                     writable=number in updates.writable_slots,

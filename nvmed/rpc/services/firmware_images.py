@@ -24,6 +24,7 @@ from nvmed.operations.manager import Manager
 from nvmed.preconditions.gates import check_overrides
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.listing import page
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.read_ahead import read_ahead
@@ -145,7 +146,8 @@ class ImageMethods:
                 await pumping
 
     def _image(self, image: Image) -> firmware_pb2.Image:
-        return firmware_pb2.Image(
+        return fitted(
+            firmware_pb2.Image,
             name=IMAGES + image.sha256,
             sha256=bytes.fromhex(image.sha256),
             size_bytes=image.size_bytes,
@@ -157,7 +159,8 @@ class ImageMethods:
         )
 
     def _upload(self, upload: Upload) -> firmware_pb2.Upload:
-        return firmware_pb2.Upload(
+        return fitted(
+            firmware_pb2.Upload,
             name=UPLOADS + upload.id,
             sha256=bytes.fromhex(upload.image.sha256),
             size_bytes=upload.image.size_bytes,
@@ -228,18 +231,24 @@ async def _pump(requests: AsyncIterator[firmware_pb2.DownloadFirmwareRequest], f
 
 def _ready(upload: str, committed_bytes: int) -> firmware_pb2.UploadImageResponse:
     return firmware_pb2.UploadImageResponse(
-        ready=firmware_pb2.UploadReady(
-            upload=UPLOADS + upload, committed_bytes=committed_bytes, chunk_bytes_max=limits.CHUNK_BYTES_MAX
+        ready=fitted(
+            firmware_pb2.UploadReady,
+            upload=UPLOADS + upload,
+            committed_bytes=committed_bytes,
+            chunk_bytes_max=limits.CHUNK_BYTES_MAX,
         )
     )
 
 
 def _progress(committed_bytes: int) -> firmware_pb2.UploadImageResponse:
-    return firmware_pb2.UploadImageResponse(progress=firmware_pb2.UploadProgress(committed_bytes=committed_bytes))
+    return firmware_pb2.UploadImageResponse(
+        progress=fitted(firmware_pb2.UploadProgress, committed_bytes=committed_bytes)
+    )
 
 
 def _downloaded(result: Any) -> firmware_pb2.DownloadFirmwareResponse:
-    return firmware_pb2.DownloadFirmwareResponse(
+    return fitted(
+        firmware_pb2.DownloadFirmwareResponse,
         controller=result["controller"],
         transfer_bytes=result["transfer_bytes"],
         size_bytes=result.get("size_bytes", 0),

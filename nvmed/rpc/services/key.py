@@ -28,6 +28,7 @@ from nvmed.operations.request_digest import RequestDigests
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import keys as convert
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.convert.operations import checked
 from nvmed.rpc.longrunning import show
 from nvmed.rpc.mutation import mutation
@@ -95,7 +96,8 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
         unspecified = request.hash == key_pb2.HMAC_ALGORITHM_UNSPECIFIED
         hash_ = PskHash.SHA256 if unspecified else convert.psk_hash_of(request.hash, "hash")
         made = generate_psk(hash_, size_bytes=request.size_bytes)
-        return key_pb2.GenerateTlsKeyResponse(
+        return fitted(
+            key_pb2.GenerateTlsKeyResponse,
             text=export_psk(made.key, made.hash).reveal_text(),
             hash=convert.psk_hash(made.hash),
             size_bytes=len(made.key),
@@ -123,13 +125,14 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
         if which == "psk":
             psk = convert.psk_of(request.psk)
             text = export_psk(psk.key, psk.hash).reveal_text()
-            return key_pb2.ExportTlsKeyResponse(text=text, hash=convert.psk_hash(psk.hash))
+            return fitted(key_pb2.ExportTlsKeyResponse, text=text, hash=convert.psk_hash(psk.hash))
         current_call.get().require(READ_KEYS)
         stored = request.stored
         exported = await self._keyring.export_tls_key(
             stored.identity, convert.keyring_of(stored.keyring), key_type=_type(stored)
         )
-        return key_pb2.ExportTlsKeyResponse(
+        return fitted(
+            key_pb2.ExportTlsKeyResponse,
             text=exported.text.reveal_text(),
             key_file_line=exported.line.reveal_text(),
             serial=exported.serial,
@@ -142,11 +145,11 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
         keyring = convert.keyring_of(request.keyring)
 
         async def plan() -> key_pb2.LinkKeyringResponse:
-            return key_pb2.LinkKeyringResponse(serial=await self._keyring.resolve_keyring(keyring))
+            return fitted(key_pb2.LinkKeyringResponse, serial=await self._keyring.resolve_keyring(keyring))
 
         async def act(running: Running, planned: key_pb2.LinkKeyringResponse) -> key_pb2.LinkKeyringResponse:
             async with running.step("link", keyring=planned.serial):
-                return key_pb2.LinkKeyringResponse(serial=await self._keyring.link_keyring(planned.serial))
+                return fitted(key_pb2.LinkKeyringResponse, serial=await self._keyring.link_keyring(planned.serial))
 
         return await self._change(request, key_pb2.LinkKeyringResponse, keyring, plan, act)
 
@@ -195,12 +198,14 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
         keyring, key_type, identity = convert.keyring_of(request.keyring), _type(request), request.identity
 
         async def plan() -> key_pb2.RevokeTlsKeyResponse:
-            return key_pb2.RevokeTlsKeyResponse(serial=await self._keyring.lookup_key(key_type, identity, keyring))
+            return fitted(
+                key_pb2.RevokeTlsKeyResponse, serial=await self._keyring.lookup_key(key_type, identity, keyring)
+            )
 
         async def act(running: Running, planned: key_pb2.RevokeTlsKeyResponse) -> key_pb2.RevokeTlsKeyResponse:
             async with running.step("revoke", keyring=keyring, description=identity, serial=planned.serial):
                 serial = await self._keyring.revoke_tls_key(identity, keyring, key_type=key_type)
-            return key_pb2.RevokeTlsKeyResponse(serial=serial)
+            return fitted(key_pb2.RevokeTlsKeyResponse, serial=serial)
 
         return await self._change(request, key_pb2.RevokeTlsKeyResponse, keyring, plan, act)
 

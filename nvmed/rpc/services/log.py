@@ -24,6 +24,7 @@ from nvmed.reasons import invalid_field
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import logs as convert_logs
 from nvmed.rpc.convert import persistent_events as convert_persistent_events
+from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.rpc.convert.operations import response
 from nvmed.rpc.mutation import journalled, mutation
 from nvmed.rpc.wire import HEADROOM, chunk_message
@@ -51,7 +52,8 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         else:
             raise invalid_field("controller", "is required, or identify_controller instead of it")
         size = ana_log_bytes(identity.nanagrpid, identity.mnan, groups_only=request.groups_only)
-        return log_pb2.AnaLogSize(
+        return fitted(
+            log_pb2.AnaLogSize,
             controller=name,
             size_bytes=size,
             group_count=identity.nanagrpid,
@@ -196,18 +198,27 @@ def _page(request: log_pb2.ReadLogPageRequest) -> LogPageRequest:
 
 
 def _header(device: Device, page: LogPageRequest, chunk_bytes: int) -> log_pb2.ReadLogPageResponse:
-    return log_pb2.ReadLogPageResponse(
-        header=log_pb2.LogPageHeader(
+    return fitted(
+        log_pb2.ReadLogPageResponse,
+        header=fitted(
+            log_pb2.LogPageHeader,
             controller=device.resource_name,
             log_page=page.lid,
             offset_bytes=page.offset_bytes,
             length_bytes=page.length_bytes,
             chunk_bytes=chunk_bytes,
-        )
+        ),
     )
 
 
 def _trailer(page: LogPageRequest, end: RawEnd, *, retained: bool) -> log_pb2.ReadLogPageResponse:
-    return log_pb2.ReadLogPageResponse(
-        trailer=log_pb2.LogPageTrailer(length_bytes=page.length_bytes, sha256=end.sha256, async_event_retained=retained)
+    return fitted(
+        log_pb2.ReadLogPageResponse,
+        trailer=fitted(
+            log_pb2.LogPageTrailer,
+            length_bytes=page.length_bytes,
+            sha256=end.sha256,
+            async_event_retained=retained,
+            omissions=omissions(end.omissions),
+        ),
     )

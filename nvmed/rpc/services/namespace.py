@@ -22,6 +22,7 @@ from nvmed.operations.running import Result, Run
 from nvmed.preconditions.drives import Drives
 from nvmed.reasons import invalid_field
 from nvmed.rpc.convert import namespaces as convert
+from nvmed.rpc.convert.fitted import omissions
 from nvmed.rpc.convert.operations import response
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
@@ -47,13 +48,14 @@ class NamespaceService(namespace_pb2_grpc.NamespaceServiceServicer):
     ) -> namespace_pb2.ListAllocatedNamespacesResponse:
         device = await self._find(request)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
-        found, more = await namespaces.list_allocated(
+        found = await namespaces.list_allocated(
             device, attached_only=request.attached_only, after=int(request.page_token or 0), at_most=size
         )
         return namespace_pb2.ListAllocatedNamespacesResponse(
             controller=device.resource_name,
-            namespaces=[convert.allocated(one) for one in found],
-            next_page_token=str(found[-1].nsid) if more else "",
+            namespaces=[convert.allocated(one) for one in found.namespaces],
+            next_page_token=str(found.namespaces[-1].nsid) if found.has_more else "",
+            omissions=omissions(found.omissions),
         )
 
     async def GetNamespaceIdentity(

@@ -12,6 +12,7 @@ from nvmed.operations.manager import Mutation
 from nvmed.operations.passthru import PassthruOutcome, Passthrus, PassthruTarget, of_namespace
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.rpc.call import current_call
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.mutation import mutation
 from nvmed.security.policy import CHANGE_BY_PASSTHRU, authorise
 from nvmed.v1 import passthru_pb2, passthru_pb2_grpc
@@ -33,7 +34,7 @@ class PassthruService(passthru_pb2_grpc.PassthruServiceServicer):
         if outcome is None:
             target = await self._passthrus.controller(request.controller, "controller")
             outcome = await self._execute(request, target, _passthru(Queue.ADMIN, request.command))
-        return passthru_pb2.ExecuteAdminResponse(controller=outcome.target, **_fields(outcome))
+        return fitted(passthru_pb2.ExecuteAdminResponse, controller=outcome.target, **_fields(outcome))
 
     async def ExecuteIo(self, request: passthru_pb2.ExecuteIoRequest, context: Any) -> passthru_pb2.ExecuteIoResponse:
         outcome = await self._passthrus.repeated(self._mutation(request))
@@ -41,7 +42,7 @@ class PassthruService(passthru_pb2_grpc.PassthruServiceServicer):
             target = await self._passthrus.namespace(request.namespace, "namespace")
             passthru = of_namespace(_passthru(Queue.IO, request.command), target)
             outcome = await self._execute(request, target, passthru)
-        return passthru_pb2.ExecuteIoResponse(namespace=outcome.target, **_fields(outcome))
+        return fitted(passthru_pb2.ExecuteIoResponse, namespace=outcome.target, **_fields(outcome))
 
     async def TestPassthru(
         self, request: passthru_pb2.TestPassthruRequest, context: Any

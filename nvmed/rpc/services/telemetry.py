@@ -11,9 +11,11 @@ from nvmed.devices import telemetry
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.telemetry import TelemetryEnd, TelemetryRequest, TelemetryStart
-from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryDataArea, TelemetryHeader, TelemetryLog
+from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryLog
 from nvmed.operations.manager import Manager
 from nvmed.rpc.call import current_call
+from nvmed.rpc.convert import telemetry as convert
+from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.mutation import journalled
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CREATE_TELEMETRY
@@ -47,14 +49,7 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
     ) -> telemetry_pb2.TelemetryCapabilities:
         device = (await self._inventory.find(request.controller, "controller")).device
         state = await telemetry.read_state(device)
-        return telemetry_pb2.TelemetryCapabilities(
-            controller=device.resource_name,
-            supported=state.max_area > 0,
-            max_data_area=state.max_area,
-            max_transfer_bytes=state.transfer_bytes,
-            host_log=_log_message(state.host),
-            controller_log=_log_message(state.controller),
-        )
+        return convert.capabilities(device, state)
 
     async def StreamTelemetry(  # type: ignore[override]  # chunks are bytes already, see rpc.wire
         self, request: telemetry_pb2.StreamTelemetryRequest, context: Any
@@ -75,6 +70,7 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
             offset=request.offset,
             headroom=HEADROOM,
             encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),
+            must_notice_changes=request.require_change_detection,
             journalled=journalled(self._operations, request, device.resource_name, replayed="create"),
         )
         async with aclosing(telemetry.stream(device, wanted, self._extended)) as parts:
@@ -82,9 +78,9 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
             async for part in parts:
                 if isinstance(part, TelemetryStart):
                     total = part.total_bytes
-                    yield _header_message(device.resource_name, request, part, chunk_bytes)
+                    yield convert.header(device.resource_name, request, part, chunk_bytes)
                 elif isinstance(part, TelemetryEnd):
-                    yield _trailer_message(request.offset, total, part)
+                    yield convert.trailer(request.offset, total, part)
                 else:
                     yield part
 
@@ -96,53 +92,8 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
         if not request.validate_only:
             change = journalled(self._operations, request, device.resource_name, replayed="clear_event")
         await telemetry.acknowledge(device, request.generation_number, change)
-        return telemetry_pb2.AcknowledgeTelemetryResponse(
-            controller=device.resource_name, generation_number=request.generation_number
+        return fitted(
+            telemetry_pb2.AcknowledgeTelemetryResponse,
+            controller=device.resource_name,
+            generation_number=request.generation_number,
         )
-
-
-def _area_ends(header: TelemetryHeader) -> list[int]:
-    return [(last + 1) * BLOCK_BYTES if last else 0 for last in header.last_blocks]
-
-
-def _log_message(header: TelemetryHeader | None) -> telemetry_pb2.TelemetryCapabilities.Log | None:
-    if header is None:
-        return None
-    controllers = header.log is TelemetryLog.CONTROLLER_INITIATED
-    return telemetry_pb2.TelemetryCapabilities.Log(
-        generation_number=header.generation,
-        area_end_bytes=_area_ends(header),
-        available=header.is_available if controllers else any(header.last_blocks),
-        reason_identifier=header.reason_identifier,
-    )
-
-
-def _header_message(
-    name: str, request: telemetry_pb2.StreamTelemetryRequest, start: TelemetryStart, chunk_bytes: int
-) -> telemetry_pb2.StreamTelemetryResponse:
-    return telemetry_pb2.StreamTelemetryResponse(
-        header=telemetry_pb2.TelemetryHeader(
-            controller=name,
-            source=request.source,
-            data_area=telemetry_pb2.TelemetryDataArea.Name(int(start.area)),  # areas 1 to 4 have their own numbers
-            total_bytes=start.total_bytes,
-            start_offset=start.offset,
-            generation_number=start.header.generation,
-            area_end_bytes=_area_ends(start.header),
-            reason_identifier=start.header.reason_identifier,
-            resume_token=start.resume_token,
-            chunk_bytes=chunk_bytes,
-        )
-    )
-
-
-def _trailer_message(offset: int, total: int, end: TelemetryEnd) -> telemetry_pb2.StreamTelemetryResponse:
-    return telemetry_pb2.StreamTelemetryResponse(
-        trailer=telemetry_pb2.TelemetryTrailer(
-            total_bytes=total,
-            sha256=end.sha256,
-            hash_covers_from_offset=offset,
-            generation_number=end.header.generation,
-            async_event_retained=end.async_event_retained,
-        )
-    )

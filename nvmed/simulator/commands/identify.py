@@ -26,7 +26,6 @@ from nvmed.simulator.spec import MIB, DriveSpec
 from nvmed.simulator.state.drive import ControllerState
 from nvmed.simulator.state.namespaces import Namespace
 
-NVME_2_0 = 0x0002_0000
 ONCS = 0x5F
 """Compare, write uncorrectable, dataset management, write zeroes, save and select of features, timestamp."""
 
@@ -51,7 +50,7 @@ def identify_controller(controller: ControllerState) -> IdentifyController:
     return IdentifyController(
         vid=spec.vendor_id, ssvid=spec.vendor_id, sn=spec.serial, mn=spec.model, fr=firmware.revision, rab=6,
         ieee=spec.oui, cmic=several | several << 1 | bool(spec.ana_groups) << 3, mdts=spec.mdts,
-        cntlid=controller.controller_id, ver=NVME_2_0, rtd3r=1_000_000, rtd3e=1_000_000,
+        cntlid=controller.controller_id, ver=controller.subsystem.spec.nvme_version, rtd3r=1_000_000, rtd3e=1_000_000,
         oaes=controller.optional_events, ctratt=1 | bool(spec.uuids) << 9, cntrltype=1, fguid=_guid(spec),
         oacs=spec.optional_admin_commands, acl=3, aerl=3, frmw=_frmw(spec), lpa=spec.log_attributes,
         elpe=spec.error_log_entries - 1, avscc=1, wctemp=WARNING_KELVIN, cctemp=CRITICAL_KELVIN,

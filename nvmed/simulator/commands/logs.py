@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nvmed.nvme import logpage
 from nvmed.nvme.ana import RETURN_GROUPS_ONLY
@@ -23,7 +23,7 @@ from nvmed.nvme.logpage import LogPageRequest
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.status import Queue
-from nvmed.nvme.telemetry import TelemetryLog
+from nvmed.nvme.telemetry import GENERATION_VERSION, TelemetryLog
 from nvmed.nvme.uuid_list import OCP_UUID, index_of
 from nvmed.simulator.commands import lba_status
 from nvmed.simulator.commands.request import Request
@@ -152,7 +152,10 @@ def _lba_status(controller: ControllerState, request: LogPageRequest) -> bytes:
 def _telemetry(controller: ControllerState, request: LogPageRequest, into: memoryview) -> None:
     log = TelemetryLog(request.lid)
     if log is TelemetryLog.HOST_INITIATED and request.lsp & CREATE_TELEMETRY:
-        controller.create_host_telemetry(bits(request.lsp, 3, 1))
+        area = bits(request.lsp, 3, 1)
+        if area and controller.subsystem.spec.nvme_version < GENERATION_VERSION:
+            raise Refused(Sc.INVALID_FIELD)  # reserved bits
+        controller.create_host_telemetry(area)
     controller.telemetry.read(log, request.offset_bytes, into, controller.extended_telemetry)
 
 
@@ -185,7 +188,7 @@ def _sanitize(controller: ControllerState, request: LogPageRequest) -> bytes:
     return SanitizeStatus(
         sprog=sanitizer.progress, sstat=sanitizer.status, scdw10=sanitizer.command, overwrite_seconds=overwrite,
         block_erase_seconds=block, crypto_erase_seconds=crypto,
-    ).build()  # fmt: skip
+    ).build(controller.subsystem.spec.nvme_version)  # fmt: skip
 
 
 def _ocp(controller: ControllerState, request: LogPageRequest) -> bytes:
@@ -222,6 +225,8 @@ PAGES: Mapping[int, Page] = {
 def get_log_page(controller: ControllerState, request: Request) -> int:
     """Get Log Page of any length that MDTS allows, at any dword."""
     asked, spec = logpage.decode(request.command), controller.subsystem.spec
+    if spec.ignores_log_page_offset:
+        asked = replace(asked, offset_bytes=0)
     page = PAGES.get(asked.lid)
     if page is None or not page.supported(controller):
         raise Refused(Sc.INVALID_LOG_PAGE)

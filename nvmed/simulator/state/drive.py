@@ -14,7 +14,7 @@ from nvmed.nvme.ana import AnaState
 from nvmed.nvme.opcodes import FeatureId
 from nvmed.nvme.persistent_event import EventType, PersistentEventLogHeader
 from nvmed.nvme.status import Queue
-from nvmed.nvme.telemetry import TelemetryLog
+from nvmed.nvme.telemetry import GENERATION_VERSION, TelemetryLog
 from nvmed.simulator.lock import DeferringLock
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.state.ana import AnaGroups
@@ -133,7 +133,12 @@ class ControllerState:
         self.events = AsyncEvents(self.lock)
         self.features = Features()
         self.timestamp = Timestamp(clock)
-        self.telemetry = Telemetry(spec.telemetry, f"{spec.serial}/{controller_id}", spec.oui)
+        self.telemetry = Telemetry(
+            spec.telemetry,
+            f"{spec.serial}/{controller_id}",
+            spec.oui,
+            has_generation=spec.nvme_version >= GENERATION_VERSION,
+        )
         self.health = Health(spec, clock)
         self.self_test = SelfTest(spec, clock, lambda: self.health.power_on_hours)
         self.ana = AnaGroups(spec.ana_groups)

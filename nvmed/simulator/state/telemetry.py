@@ -58,10 +58,11 @@ EMPTY = Snapshot((0, 0, 0, 0), 0, b"", 0)
 class Telemetry:
     """The state of both logs. Called with the subsystem's lock held."""
 
-    def __init__(self, spec: TelemetrySpec, name: str, oui: int = 0) -> None:
+    def __init__(self, spec: TelemetrySpec, name: str, oui: int = 0, *, has_generation: bool = True) -> None:
         self._spec = spec
         self._name = name
         self._oui = oui
+        self._has_generation = has_generation
         self._logs = {TelemetryLog.HOST_INITIATED: EMPTY, TelemetryLog.CONTROLLER_INITIATED: EMPTY}
         self.controller_data_available = False
         if spec.host_log_present:
@@ -97,9 +98,10 @@ class Telemetry:
         scope = 2 if self._spec.subsystem_scope else 1
         host = log is TelemetryLog.HOST_INITIATED
         last = self._visible(log, extended)
+        generation = snapshot.generation if self._has_generation else 0
         return TelemetryHeader(
             lpi=int(log), ieee=self._oui, dalb1=last[0], dalb2=last[1], dalb3=last[2], dalb4=last[3],
-            byte_380=scope if host else 0, byte_381=snapshot.generation if host else scope,
+            byte_380=scope if host else 0, byte_381=generation if host else scope,
             controller_data_available=int(self.controller_data_available),
             controller_generation=self.generation(TelemetryLog.CONTROLLER_INITIATED),
             reason_identifier=snapshot.reason,

@@ -11,6 +11,7 @@ which is asserted where it applies:
   a log first, loops forever or sends transfers that do not match.
 - AREA4: ETDAS is set before and restored after; libnvme leaves that to its caller.
 - LARGEST: area 0, controller determined, reads the largest area there is, as nvme-cli does; libnvme fails with EINVAL.
+- CHOICE: a drive that refuses to be told how much to create is asked to create what it chooses.
 - NODATA: no controller-initiated data is an error, where libnvme returns the header alone, as success.
 """
 
@@ -47,6 +48,7 @@ CHECKED = [
     if case["function"] in ("nvme_get_host_telemetry", "nvme_get_ctrl_telemetry", "nvme_get_new_host_telemetry")
 ]
 REFUSED_TRANSFERS = (0, 3, 510)
+INVALID_FIELD = 2
 ERRORS = {
     "ENOENT": Reason.TELEMETRY_AREA_EMPTY.name,
     "EIO": Reason.DEVICE_GONE.name,
@@ -205,6 +207,9 @@ def compare(case: dict[str, Any], ran: Ran, *, retain: bool) -> None:
         assert ran.reads == expected + tail
         assert ran.retained == [True] * len(expected) + [True] + ([] if retain else [False])  # RETAIN
         assert len(ran.data) == case["size"]
+    elif case["params"].get("create") and case["device"]["fail"].get("0") == INVALID_FIELD:  # CHOICE
+        assert [read[0] for read in ran.reads[:2]] == [expected[0][0], 1]
+        assert not ran.reason
     elif case["params"]["da"] == 0 and case["device"]["lpa"]:
         assert case["errno"] == "EINVAL"
         assert not ran.reason  # LARGEST

@@ -23,6 +23,72 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Something that an answer lacks although the rest of it could be read: an optional question that the drive refused, a
+// value that cannot be, a step after the reading that failed.
+type Omission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Field that is therefore not set, as its path in the answer; empty where nothing is missing but something was left
+	// undone.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Reason, as errors have it; empty where the kernel shows no such thing.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What happened, for people.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Omission) Reset() {
+	*x = Omission{}
+	mi := &file_nvmed_v1_common_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Omission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Omission) ProtoMessage() {}
+
+func (x *Omission) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_common_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Omission.ProtoReflect.Descriptor instead.
+func (*Omission) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_common_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Omission) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Omission) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Omission) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // A piece of a stream of bytes. Pieces arrive in order and without gaps.
 type Chunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -38,7 +104,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_nvmed_v1_common_proto_msgTypes[0]
+	mi := &file_nvmed_v1_common_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -50,7 +116,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_common_proto_msgTypes[0]
+	mi := &file_nvmed_v1_common_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -63,7 +129,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_common_proto_rawDescGZIP(), []int{0}
+	return file_nvmed_v1_common_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Chunk) GetOffset() uint64 {
@@ -91,7 +157,11 @@ var File_nvmed_v1_common_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_common_proto_rawDesc = "" +
 	"\n" +
-	"\x15nvmed/v1/common.proto\x12\bnvmed.v1\"I\n" +
+	"\x15nvmed/v1/common.proto\x12\bnvmed.v1\"R\n" +
+	"\bOmission\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"I\n" +
 	"\x05Chunk\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05crc32\x18\x02 \x01(\aR\x05crc32\x12\x12\n" +
@@ -110,9 +180,10 @@ func file_nvmed_v1_common_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_common_proto_rawDescData
 }
 
-var file_nvmed_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_nvmed_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_nvmed_v1_common_proto_goTypes = []any{
-	(*Chunk)(nil), // 0: nvmed.v1.Chunk
+	(*Omission)(nil), // 0: nvmed.v1.Omission
+	(*Chunk)(nil),    // 1: nvmed.v1.Chunk
 }
 var file_nvmed_v1_common_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -133,7 +204,7 @@ func file_nvmed_v1_common_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_common_proto_rawDesc), len(file_nvmed_v1_common_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -890,7 +890,9 @@ type AnaLog struct {
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,4,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
 	// The log's bytes, if asked for.
-	Raw           []byte `protobuf:"bytes,5,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,5,opt,name=raw,proto3" json:"raw,omitempty"`
+	// What is missing. `groups` where the log ends before as many as it counts.
+	Omissions     []*Omission `protobuf:"bytes,6,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -956,6 +958,13 @@ func (x *AnaLog) GetAsyncEventRetained() bool {
 func (x *AnaLog) GetRaw() []byte {
 	if x != nil {
 		return x.Raw
+	}
+	return nil
+}
+
+func (x *AnaLog) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
 	}
 	return nil
 }
@@ -1050,7 +1059,9 @@ type LbaStatusLog struct {
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,6,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
 	// The log's bytes, if asked for.
-	Raw           []byte `protobuf:"bytes,7,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,7,opt,name=raw,proto3" json:"raw,omitempty"`
+	// What is missing. `elements` where the log ends before as many as it counts.
+	Omissions     []*Omission `protobuf:"bytes,8,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1130,6 +1141,13 @@ func (x *LbaStatusLog) GetAsyncEventRetained() bool {
 func (x *LbaStatusLog) GetRaw() []byte {
 	if x != nil {
 		return x.Raw
+	}
+	return nil
+}
+
+func (x *LbaStatusLog) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
 	}
 	return nil
 }
@@ -1610,7 +1628,10 @@ type ListErrorLogEntriesResponse struct {
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,4,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
 	// The log's bytes, if asked for.
-	Raw           []byte `protobuf:"bytes,5,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,5,opt,name=raw,proto3" json:"raw,omitempty"`
+	// What is missing. `error_log_entries` where there may be more, which the controller cannot be asked for: it reads no log
+	// page in parts.
+	Omissions     []*Omission `protobuf:"bytes,6,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1676,6 +1697,13 @@ func (x *ListErrorLogEntriesResponse) GetAsyncEventRetained() bool {
 func (x *ListErrorLogEntriesResponse) GetRaw() []byte {
 	if x != nil {
 		return x.Raw
+	}
+	return nil
+}
+
+func (x *ListErrorLogEntriesResponse) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
 	}
 	return nil
 }
@@ -3201,7 +3229,9 @@ type PersistentEventLog struct {
 	// Events, newest first, as the controller orders them.
 	Events []*PersistentEvent `protobuf:"bytes,15,rep,name=events,proto3" json:"events,omitempty"`
 	// Whether `events` are all that there are.
-	Complete      bool `protobuf:"varint,16,opt,name=complete,proto3" json:"complete,omitempty"`
+	Complete bool `protobuf:"varint,16,opt,name=complete,proto3" json:"complete,omitempty"`
+	// What is missing. `events` where some could not be read; without a field, a context that the drive did not release.
+	Omissions     []*Omission `protobuf:"bytes,17,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3346,6 +3376,13 @@ func (x *PersistentEventLog) GetComplete() bool {
 		return x.Complete
 	}
 	return false
+}
+
+func (x *PersistentEventLog) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
 }
 
 // Request of GetSupportedLogPages.
@@ -4227,8 +4264,10 @@ type LogPageTrailer struct {
 	Sha256 []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,3,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What is missing. Without a field, a context that the drive did not release.
+	Omissions     []*Omission `protobuf:"bytes,4,rep,name=omissions,proto3" json:"omissions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LogPageTrailer) Reset() {
@@ -4280,6 +4319,13 @@ func (x *LogPageTrailer) GetAsyncEventRetained() bool {
 		return x.AsyncEventRetained
 	}
 	return false
+}
+
+func (x *LogPageTrailer) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
 }
 
 // An ANA group.
@@ -5570,7 +5616,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"includeRaw\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xc7\x02\n" +
+	"\x13_retain_async_event\"\xf9\x02\n" +
 	"\x06AnaLog\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -5578,7 +5624,8 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\fchange_count\x18\x02 \x01(\x04R\vchangeCount\x12.\n" +
 	"\x06groups\x18\x03 \x03(\v2\x16.nvmed.v1.AnaLog.GroupR\x06groups\x120\n" +
 	"\x14async_event_retained\x18\x04 \x01(\bR\x12asyncEventRetained\x12\x10\n" +
-	"\x03raw\x18\x05 \x01(\fR\x03raw\x1a\x85\x01\n" +
+	"\x03raw\x18\x05 \x01(\fR\x03raw\x120\n" +
+	"\tomissions\x18\x06 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x1a\x85\x01\n" +
 	"\x05Group\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\rR\agroupId\x12!\n" +
 	"\fchange_count\x18\x02 \x01(\x04R\vchangeCount\x12(\n" +
@@ -5593,7 +5640,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"includeRaw\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xa8\x04\n" +
+	"\x13_retain_async_event\"\xda\x04\n" +
 	"\fLbaStatusLog\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -5606,7 +5653,8 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x1eestimated_unrecoverable_blocks\x18\x04 \x01(\rR\x1cestimatedUnrecoverableBlocks\x12:\n" +
 	"\belements\x18\x05 \x03(\v2\x1e.nvmed.v1.LbaStatusLog.ElementR\belements\x120\n" +
 	"\x14async_event_retained\x18\x06 \x01(\bR\x12asyncEventRetained\x12\x10\n" +
-	"\x03raw\x18\a \x01(\fR\x03raw\x1aE\n" +
+	"\x03raw\x18\a \x01(\fR\x03raw\x120\n" +
+	"\tomissions\x18\b \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x1aE\n" +
 	"\x05Range\x12\x1b\n" +
 	"\tstart_lba\x18\x01 \x01(\x04R\bstartLba\x12\x1f\n" +
 	"\vblock_count\x18\x02 \x01(\rR\n" +
@@ -5685,7 +5733,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"includeRaw\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xe2\x01\n" +
+	"\x13_retain_async_event\"\x94\x02\n" +
 	"\x1bListErrorLogEntriesResponse\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -5693,7 +5741,8 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x11error_log_entries\x18\x02 \x03(\v2\x17.nvmed.v1.ErrorLogEntryR\x0ferrorLogEntries\x12\x1a\n" +
 	"\bcapacity\x18\x03 \x01(\rR\bcapacity\x120\n" +
 	"\x14async_event_retained\x18\x04 \x01(\bR\x12asyncEventRetained\x12\x10\n" +
-	"\x03raw\x18\x05 \x01(\fR\x03raw\"\xe4\x04\n" +
+	"\x03raw\x18\x05 \x01(\fR\x03raw\x120\n" +
+	"\tomissions\x18\x06 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\xe4\x04\n" +
 	"\rErrorLogEntry\x12\x1f\n" +
 	"\verror_count\x18\x01 \x01(\x04R\n" +
 	"errorCount\x12.\n" +
@@ -5976,7 +6025,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	" TYPE_SANITIZE_MEDIA_VERIFICATION\x10\x0e\x12\x19\n" +
 	"\x14TYPE_VENDOR_SPECIFIC\x10\xde\x01\x12\x15\n" +
 	"\x10TYPE_TCG_DEFINED\x10\xdf\x01B\t\n" +
-	"\adetails\"\xd2\x04\n" +
+	"\adetails\"\x84\x05\n" +
 	"\x12PersistentEventLog\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -5999,7 +6048,8 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"generation\x12'\n" +
 	"\x0fsupported_types\x18\x0e \x03(\rR\x0esupportedTypes\x121\n" +
 	"\x06events\x18\x0f \x03(\v2\x19.nvmed.v1.PersistentEventR\x06events\x12\x1a\n" +
-	"\bcomplete\x18\x10 \x01(\bR\bcomplete\"^\n" +
+	"\bcomplete\x18\x10 \x01(\bR\bcomplete\x120\n" +
+	"\tomissions\x18\x11 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"^\n" +
 	"\x1bGetSupportedLogPagesRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -6100,11 +6150,12 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\foffset_bytes\x18\x03 \x01(\x04R\voffsetBytes\x12!\n" +
 	"\flength_bytes\x18\x04 \x01(\x04R\vlengthBytes\x12\x1f\n" +
 	"\vchunk_bytes\x18\x05 \x01(\rR\n" +
-	"chunkBytes\"}\n" +
+	"chunkBytes\"\xaf\x01\n" +
 	"\x0eLogPageTrailer\x12!\n" +
 	"\flength_bytes\x18\x01 \x01(\x04R\vlengthBytes\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x120\n" +
-	"\x14async_event_retained\x18\x03 \x01(\bR\x12asyncEventRetained*\xac\x01\n" +
+	"\x14async_event_retained\x18\x03 \x01(\bR\x12asyncEventRetained\x120\n" +
+	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions*\xac\x01\n" +
 	"\bAnaState\x12\x19\n" +
 	"\x15ANA_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ANA_STATE_OPTIMIZED\x10\x01\x12\x1b\n" +
@@ -6209,81 +6260,87 @@ var file_nvmed_v1_log_proto_goTypes = []any{
 	(*PersistentEvent_ThermalExcursion)(nil),               // 55: nvmed.v1.PersistentEvent.ThermalExcursion
 	(*PersistentEvent_PowerOnOrReset_ControllerReset)(nil), // 56: nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
 	(*SupportedLogPages_Page)(nil),                         // 57: nvmed.v1.SupportedLogPages.Page
-	(*timestamppb.Timestamp)(nil),                          // 58: google.protobuf.Timestamp
-	(*Chunk)(nil),                                          // 59: nvmed.v1.Chunk
+	(*Omission)(nil),                                       // 58: nvmed.v1.Omission
+	(*timestamppb.Timestamp)(nil),                          // 59: google.protobuf.Timestamp
+	(*Chunk)(nil),                                          // 60: nvmed.v1.Chunk
 }
 var file_nvmed_v1_log_proto_depIdxs = []int32{
 	40, // 0: nvmed.v1.AnaLog.groups:type_name -> nvmed.v1.AnaLog.Group
-	42, // 1: nvmed.v1.LbaStatusLog.elements:type_name -> nvmed.v1.LbaStatusLog.Element
-	2,  // 2: nvmed.v1.SmartLog.critical_warnings:type_name -> nvmed.v1.SmartLog.CriticalWarning
-	43, // 3: nvmed.v1.SmartLog.temperature_sensors:type_name -> nvmed.v1.SmartLog.TemperatureSensor
-	18, // 4: nvmed.v1.ListErrorLogEntriesResponse.error_log_entries:type_name -> nvmed.v1.ErrorLogEntry
-	44, // 5: nvmed.v1.ErrorLogEntry.location:type_name -> nvmed.v1.ErrorLogEntry.Location
-	3,  // 6: nvmed.v1.CommandEffects.submission:type_name -> nvmed.v1.CommandEffects.Submission
-	4,  // 7: nvmed.v1.CommandEffects.scopes:type_name -> nvmed.v1.CommandEffects.Scope
-	20, // 8: nvmed.v1.EffectsLog.admin_commands:type_name -> nvmed.v1.CommandEffects
-	20, // 9: nvmed.v1.EffectsLog.io_commands:type_name -> nvmed.v1.CommandEffects
-	1,  // 10: nvmed.v1.SelfTestResult.test:type_name -> nvmed.v1.SelfTest
-	5,  // 11: nvmed.v1.SelfTestResult.outcome:type_name -> nvmed.v1.SelfTestResult.Outcome
-	1,  // 12: nvmed.v1.SelfTestLog.running:type_name -> nvmed.v1.SelfTest
-	23, // 13: nvmed.v1.SelfTestLog.results:type_name -> nvmed.v1.SelfTestResult
-	1,  // 14: nvmed.v1.StartSelfTestRequest.test:type_name -> nvmed.v1.SelfTest
-	1,  // 15: nvmed.v1.StartSelfTestResponse.test:type_name -> nvmed.v1.SelfTest
-	6,  // 16: nvmed.v1.SanitizeStatus.state:type_name -> nvmed.v1.SanitizeStatus.State
-	7,  // 17: nvmed.v1.PersistentEvent.type:type_name -> nvmed.v1.PersistentEvent.Type
-	58, // 18: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
-	15, // 19: nvmed.v1.PersistentEvent.smart:type_name -> nvmed.v1.SmartLog
-	45, // 20: nvmed.v1.PersistentEvent.firmware_commit:type_name -> nvmed.v1.PersistentEvent.FirmwareCommit
-	46, // 21: nvmed.v1.PersistentEvent.timestamp_change:type_name -> nvmed.v1.PersistentEvent.TimestampChange
-	47, // 22: nvmed.v1.PersistentEvent.power_on_or_reset:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset
-	48, // 23: nvmed.v1.PersistentEvent.namespace_change:type_name -> nvmed.v1.PersistentEvent.NamespaceChange
-	49, // 24: nvmed.v1.PersistentEvent.format_start:type_name -> nvmed.v1.PersistentEvent.FormatStart
-	50, // 25: nvmed.v1.PersistentEvent.format_completion:type_name -> nvmed.v1.PersistentEvent.FormatCompletion
-	51, // 26: nvmed.v1.PersistentEvent.sanitize_start:type_name -> nvmed.v1.PersistentEvent.SanitizeStart
-	52, // 27: nvmed.v1.PersistentEvent.sanitize_completion:type_name -> nvmed.v1.PersistentEvent.SanitizeCompletion
-	53, // 28: nvmed.v1.PersistentEvent.feature_change:type_name -> nvmed.v1.PersistentEvent.FeatureChange
-	54, // 29: nvmed.v1.PersistentEvent.telemetry_capture:type_name -> nvmed.v1.PersistentEvent.TelemetryCapture
-	55, // 30: nvmed.v1.PersistentEvent.thermal_excursion:type_name -> nvmed.v1.PersistentEvent.ThermalExcursion
-	30, // 31: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
-	57, // 32: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
-	38, // 33: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
-	59, // 34: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
-	39, // 35: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
-	0,  // 36: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
-	41, // 37: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
-	56, // 38: nvmed.v1.PersistentEvent.PowerOnOrReset.controllers:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
-	6,  // 39: nvmed.v1.PersistentEvent.SanitizeCompletion.state:type_name -> nvmed.v1.SanitizeStatus.State
-	8,  // 40: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
-	10, // 41: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
-	12, // 42: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
-	14, // 43: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
-	16, // 44: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
-	19, // 45: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
-	22, // 46: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
-	25, // 47: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
-	27, // 48: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
-	29, // 49: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
-	32, // 50: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
-	34, // 51: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
-	36, // 52: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
-	9,  // 53: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
-	11, // 54: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
-	13, // 55: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
-	15, // 56: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
-	17, // 57: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
-	21, // 58: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
-	24, // 59: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
-	26, // 60: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
-	28, // 61: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
-	31, // 62: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
-	33, // 63: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
-	35, // 64: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
-	37, // 65: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
-	53, // [53:66] is the sub-list for method output_type
-	40, // [40:53] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	58, // 1: nvmed.v1.AnaLog.omissions:type_name -> nvmed.v1.Omission
+	42, // 2: nvmed.v1.LbaStatusLog.elements:type_name -> nvmed.v1.LbaStatusLog.Element
+	58, // 3: nvmed.v1.LbaStatusLog.omissions:type_name -> nvmed.v1.Omission
+	2,  // 4: nvmed.v1.SmartLog.critical_warnings:type_name -> nvmed.v1.SmartLog.CriticalWarning
+	43, // 5: nvmed.v1.SmartLog.temperature_sensors:type_name -> nvmed.v1.SmartLog.TemperatureSensor
+	18, // 6: nvmed.v1.ListErrorLogEntriesResponse.error_log_entries:type_name -> nvmed.v1.ErrorLogEntry
+	58, // 7: nvmed.v1.ListErrorLogEntriesResponse.omissions:type_name -> nvmed.v1.Omission
+	44, // 8: nvmed.v1.ErrorLogEntry.location:type_name -> nvmed.v1.ErrorLogEntry.Location
+	3,  // 9: nvmed.v1.CommandEffects.submission:type_name -> nvmed.v1.CommandEffects.Submission
+	4,  // 10: nvmed.v1.CommandEffects.scopes:type_name -> nvmed.v1.CommandEffects.Scope
+	20, // 11: nvmed.v1.EffectsLog.admin_commands:type_name -> nvmed.v1.CommandEffects
+	20, // 12: nvmed.v1.EffectsLog.io_commands:type_name -> nvmed.v1.CommandEffects
+	1,  // 13: nvmed.v1.SelfTestResult.test:type_name -> nvmed.v1.SelfTest
+	5,  // 14: nvmed.v1.SelfTestResult.outcome:type_name -> nvmed.v1.SelfTestResult.Outcome
+	1,  // 15: nvmed.v1.SelfTestLog.running:type_name -> nvmed.v1.SelfTest
+	23, // 16: nvmed.v1.SelfTestLog.results:type_name -> nvmed.v1.SelfTestResult
+	1,  // 17: nvmed.v1.StartSelfTestRequest.test:type_name -> nvmed.v1.SelfTest
+	1,  // 18: nvmed.v1.StartSelfTestResponse.test:type_name -> nvmed.v1.SelfTest
+	6,  // 19: nvmed.v1.SanitizeStatus.state:type_name -> nvmed.v1.SanitizeStatus.State
+	7,  // 20: nvmed.v1.PersistentEvent.type:type_name -> nvmed.v1.PersistentEvent.Type
+	59, // 21: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
+	15, // 22: nvmed.v1.PersistentEvent.smart:type_name -> nvmed.v1.SmartLog
+	45, // 23: nvmed.v1.PersistentEvent.firmware_commit:type_name -> nvmed.v1.PersistentEvent.FirmwareCommit
+	46, // 24: nvmed.v1.PersistentEvent.timestamp_change:type_name -> nvmed.v1.PersistentEvent.TimestampChange
+	47, // 25: nvmed.v1.PersistentEvent.power_on_or_reset:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset
+	48, // 26: nvmed.v1.PersistentEvent.namespace_change:type_name -> nvmed.v1.PersistentEvent.NamespaceChange
+	49, // 27: nvmed.v1.PersistentEvent.format_start:type_name -> nvmed.v1.PersistentEvent.FormatStart
+	50, // 28: nvmed.v1.PersistentEvent.format_completion:type_name -> nvmed.v1.PersistentEvent.FormatCompletion
+	51, // 29: nvmed.v1.PersistentEvent.sanitize_start:type_name -> nvmed.v1.PersistentEvent.SanitizeStart
+	52, // 30: nvmed.v1.PersistentEvent.sanitize_completion:type_name -> nvmed.v1.PersistentEvent.SanitizeCompletion
+	53, // 31: nvmed.v1.PersistentEvent.feature_change:type_name -> nvmed.v1.PersistentEvent.FeatureChange
+	54, // 32: nvmed.v1.PersistentEvent.telemetry_capture:type_name -> nvmed.v1.PersistentEvent.TelemetryCapture
+	55, // 33: nvmed.v1.PersistentEvent.thermal_excursion:type_name -> nvmed.v1.PersistentEvent.ThermalExcursion
+	30, // 34: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
+	58, // 35: nvmed.v1.PersistentEventLog.omissions:type_name -> nvmed.v1.Omission
+	57, // 36: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
+	38, // 37: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
+	60, // 38: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
+	39, // 39: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
+	58, // 40: nvmed.v1.LogPageTrailer.omissions:type_name -> nvmed.v1.Omission
+	0,  // 41: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
+	41, // 42: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
+	56, // 43: nvmed.v1.PersistentEvent.PowerOnOrReset.controllers:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
+	6,  // 44: nvmed.v1.PersistentEvent.SanitizeCompletion.state:type_name -> nvmed.v1.SanitizeStatus.State
+	8,  // 45: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
+	10, // 46: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
+	12, // 47: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
+	14, // 48: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
+	16, // 49: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
+	19, // 50: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
+	22, // 51: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
+	25, // 52: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
+	27, // 53: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
+	29, // 54: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
+	32, // 55: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
+	34, // 56: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
+	36, // 57: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
+	9,  // 58: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
+	11, // 59: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
+	13, // 60: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
+	15, // 61: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
+	17, // 62: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
+	21, // 63: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
+	24, // 64: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
+	26, // 65: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
+	28, // 66: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
+	31, // 67: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
+	33, // 68: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
+	35, // 69: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
+	37, // 70: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
+	58, // [58:71] is the sub-list for method output_type
+	45, // [45:58] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_log_proto_init() }

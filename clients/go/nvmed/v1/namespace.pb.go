@@ -424,6 +424,9 @@ type ListAllocatedNamespacesResponse struct {
 	Namespaces []*AllocatedNamespace `protobuf:"bytes,2,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
 	// Token of the next page, empty on the last.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// What is missing. `namespaces.controller_ids` where the drive refuses to tell, `namespaces` where only
+	// those are listed that are attached.
+	Omissions     []*Omission `protobuf:"bytes,4,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +480,13 @@ func (x *ListAllocatedNamespacesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListAllocatedNamespacesResponse) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
 }
 
 // Request of GetNamespaceIdentity.
@@ -669,7 +679,9 @@ type NamespaceIdentity struct {
 	// Controllers that it is attached to, where the drive tells.
 	ControllerIds []uint32 `protobuf:"varint,20,rep,packed,name=controller_ids,json=controllerIds,proto3" json:"controller_ids,omitempty"`
 	// The bytes of Identify, if asked for.
-	Raw           []byte `protobuf:"bytes,21,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,21,opt,name=raw,proto3" json:"raw,omitempty"`
+	// What is missing. `controller_ids` where the drive refuses to tell.
+	Omissions     []*Omission `protobuf:"bytes,22,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,6 +859,13 @@ func (x *NamespaceIdentity) GetControllerIds() []uint32 {
 func (x *NamespaceIdentity) GetRaw() []byte {
 	if x != nil {
 		return x.Raw
+	}
+	return nil
+}
+
+func (x *NamespaceIdentity) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
 	}
 	return nil
 }
@@ -2186,7 +2205,7 @@ var File_nvmed_v1_namespace_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\n" +
-	"\x18nvmed/v1/namespace.proto\x12\bnvmed.v1\x1a#google/longrunning/operations.proto\"\xb7\x02\n" +
+	"\x18nvmed/v1/namespace.proto\x12\bnvmed.v1\x1a#google/longrunning/operations.proto\x1a\x15nvmed/v1/common.proto\"\xb7\x02\n" +
 	"\x10ControllerReport\x12#\n" +
 	"\rcontroller_id\x18\x01 \x01(\rR\fcontrollerId\x12\x1e\n" +
 	"\n" +
@@ -2213,7 +2232,7 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\battached\x18\x02 \x01(\bR\battached\x12%\n" +
 	"\x0econtroller_ids\x18\x03 \x03(\rR\rcontrollerIds\x12\x1f\n" +
 	"\vdevice_node\x18\x04 \x01(\tR\n" +
-	"deviceNode\"\xa7\x01\n" +
+	"deviceNode\"\xd9\x01\n" +
 	"\x1fListAllocatedNamespacesResponse\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -2221,7 +2240,8 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\n" +
 	"namespaces\x18\x02 \x03(\v2\x1c.nvmed.v1.AllocatedNamespaceR\n" +
 	"namespaces\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\x80\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x120\n" +
+	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\x80\x01\n" +
 	"\x1bGetNamespaceIdentityRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -2235,7 +2255,7 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\x13logical_block_bytes\x18\x02 \x01(\rR\x11logicalBlockBytes\x12%\n" +
 	"\x0emetadata_bytes\x18\x03 \x01(\rR\rmetadataBytes\x121\n" +
 	"\x14relative_performance\x18\x04 \x01(\rR\x13relativePerformance\x12\x15\n" +
-	"\x06in_use\x18\x05 \x01(\bR\x05inUse\"\xa5\x06\n" +
+	"\x06in_use\x18\x05 \x01(\bR\x05inUse\"\xd7\x06\n" +
 	"\x11NamespaceIdentity\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -2265,7 +2285,8 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\x05nguid\x18\x12 \x01(\tR\x05nguid\x12\x14\n" +
 	"\x05eui64\x18\x13 \x01(\tR\x05eui64\x12%\n" +
 	"\x0econtroller_ids\x18\x14 \x03(\rR\rcontrollerIds\x12\x10\n" +
-	"\x03raw\x18\x15 \x01(\fR\x03rawB\x1b\n" +
+	"\x03raw\x18\x15 \x01(\fR\x03raw\x120\n" +
+	"\tomissions\x18\x16 \x03(\v2\x12.nvmed.v1.OmissionR\tomissionsB\x1b\n" +
 	"\x19_format_remaining_percent\"^\n" +
 	"\x1aGetLogicalBlockSizeRequest\x12\x1e\n" +
 	"\n" +
@@ -2477,43 +2498,46 @@ var file_nvmed_v1_namespace_proto_goTypes = []any{
 	(*FormatNamespaceResponse)(nil),         // 21: nvmed.v1.FormatNamespaceResponse
 	(*RescanControllerRequest)(nil),         // 22: nvmed.v1.RescanControllerRequest
 	(*RescanControllerResponse)(nil),        // 23: nvmed.v1.RescanControllerResponse
-	(*longrunningpb.Operation)(nil),         // 24: google.longrunning.Operation
+	(*Omission)(nil),                        // 24: nvmed.v1.Omission
+	(*longrunningpb.Operation)(nil),         // 25: google.longrunning.Operation
 }
 var file_nvmed_v1_namespace_proto_depIdxs = []int32{
 	2,  // 0: nvmed.v1.ControllerReport.outcome:type_name -> nvmed.v1.ControllerReport.Outcome
 	0,  // 1: nvmed.v1.ControllerReport.host_view:type_name -> nvmed.v1.HostView
 	5,  // 2: nvmed.v1.ListAllocatedNamespacesResponse.namespaces:type_name -> nvmed.v1.AllocatedNamespace
-	8,  // 3: nvmed.v1.NamespaceIdentity.lba_formats:type_name -> nvmed.v1.LbaFormat
-	3,  // 4: nvmed.v1.AttachControllersResponse.reports:type_name -> nvmed.v1.ControllerReport
-	3,  // 5: nvmed.v1.DetachControllersResponse.reports:type_name -> nvmed.v1.ControllerReport
-	3,  // 6: nvmed.v1.DeleteNamespaceResponse.reports:type_name -> nvmed.v1.ControllerReport
-	1,  // 7: nvmed.v1.FormatNamespaceRequest.secure_erase:type_name -> nvmed.v1.SecureErase
-	0,  // 8: nvmed.v1.FormatNamespaceResponse.host_view:type_name -> nvmed.v1.HostView
-	0,  // 9: nvmed.v1.RescanControllerResponse.host_view:type_name -> nvmed.v1.HostView
-	5,  // 10: nvmed.v1.RescanControllerResponse.namespaces:type_name -> nvmed.v1.AllocatedNamespace
-	4,  // 11: nvmed.v1.NamespaceService.ListAllocatedNamespaces:input_type -> nvmed.v1.ListAllocatedNamespacesRequest
-	7,  // 12: nvmed.v1.NamespaceService.GetNamespaceIdentity:input_type -> nvmed.v1.GetNamespaceIdentityRequest
-	10, // 13: nvmed.v1.NamespaceService.GetLogicalBlockSize:input_type -> nvmed.v1.GetLogicalBlockSizeRequest
-	12, // 14: nvmed.v1.NamespaceService.AttachControllers:input_type -> nvmed.v1.AttachControllersRequest
-	14, // 15: nvmed.v1.NamespaceService.DetachControllers:input_type -> nvmed.v1.DetachControllersRequest
-	16, // 16: nvmed.v1.NamespaceService.CreateNamespace:input_type -> nvmed.v1.CreateNamespaceRequest
-	18, // 17: nvmed.v1.NamespaceService.DeleteNamespace:input_type -> nvmed.v1.DeleteNamespaceRequest
-	20, // 18: nvmed.v1.NamespaceService.FormatNamespace:input_type -> nvmed.v1.FormatNamespaceRequest
-	22, // 19: nvmed.v1.NamespaceService.RescanController:input_type -> nvmed.v1.RescanControllerRequest
-	6,  // 20: nvmed.v1.NamespaceService.ListAllocatedNamespaces:output_type -> nvmed.v1.ListAllocatedNamespacesResponse
-	9,  // 21: nvmed.v1.NamespaceService.GetNamespaceIdentity:output_type -> nvmed.v1.NamespaceIdentity
-	11, // 22: nvmed.v1.NamespaceService.GetLogicalBlockSize:output_type -> nvmed.v1.LogicalBlockSize
-	13, // 23: nvmed.v1.NamespaceService.AttachControllers:output_type -> nvmed.v1.AttachControllersResponse
-	15, // 24: nvmed.v1.NamespaceService.DetachControllers:output_type -> nvmed.v1.DetachControllersResponse
-	24, // 25: nvmed.v1.NamespaceService.CreateNamespace:output_type -> google.longrunning.Operation
-	24, // 26: nvmed.v1.NamespaceService.DeleteNamespace:output_type -> google.longrunning.Operation
-	24, // 27: nvmed.v1.NamespaceService.FormatNamespace:output_type -> google.longrunning.Operation
-	23, // 28: nvmed.v1.NamespaceService.RescanController:output_type -> nvmed.v1.RescanControllerResponse
-	20, // [20:29] is the sub-list for method output_type
-	11, // [11:20] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	24, // 3: nvmed.v1.ListAllocatedNamespacesResponse.omissions:type_name -> nvmed.v1.Omission
+	8,  // 4: nvmed.v1.NamespaceIdentity.lba_formats:type_name -> nvmed.v1.LbaFormat
+	24, // 5: nvmed.v1.NamespaceIdentity.omissions:type_name -> nvmed.v1.Omission
+	3,  // 6: nvmed.v1.AttachControllersResponse.reports:type_name -> nvmed.v1.ControllerReport
+	3,  // 7: nvmed.v1.DetachControllersResponse.reports:type_name -> nvmed.v1.ControllerReport
+	3,  // 8: nvmed.v1.DeleteNamespaceResponse.reports:type_name -> nvmed.v1.ControllerReport
+	1,  // 9: nvmed.v1.FormatNamespaceRequest.secure_erase:type_name -> nvmed.v1.SecureErase
+	0,  // 10: nvmed.v1.FormatNamespaceResponse.host_view:type_name -> nvmed.v1.HostView
+	0,  // 11: nvmed.v1.RescanControllerResponse.host_view:type_name -> nvmed.v1.HostView
+	5,  // 12: nvmed.v1.RescanControllerResponse.namespaces:type_name -> nvmed.v1.AllocatedNamespace
+	4,  // 13: nvmed.v1.NamespaceService.ListAllocatedNamespaces:input_type -> nvmed.v1.ListAllocatedNamespacesRequest
+	7,  // 14: nvmed.v1.NamespaceService.GetNamespaceIdentity:input_type -> nvmed.v1.GetNamespaceIdentityRequest
+	10, // 15: nvmed.v1.NamespaceService.GetLogicalBlockSize:input_type -> nvmed.v1.GetLogicalBlockSizeRequest
+	12, // 16: nvmed.v1.NamespaceService.AttachControllers:input_type -> nvmed.v1.AttachControllersRequest
+	14, // 17: nvmed.v1.NamespaceService.DetachControllers:input_type -> nvmed.v1.DetachControllersRequest
+	16, // 18: nvmed.v1.NamespaceService.CreateNamespace:input_type -> nvmed.v1.CreateNamespaceRequest
+	18, // 19: nvmed.v1.NamespaceService.DeleteNamespace:input_type -> nvmed.v1.DeleteNamespaceRequest
+	20, // 20: nvmed.v1.NamespaceService.FormatNamespace:input_type -> nvmed.v1.FormatNamespaceRequest
+	22, // 21: nvmed.v1.NamespaceService.RescanController:input_type -> nvmed.v1.RescanControllerRequest
+	6,  // 22: nvmed.v1.NamespaceService.ListAllocatedNamespaces:output_type -> nvmed.v1.ListAllocatedNamespacesResponse
+	9,  // 23: nvmed.v1.NamespaceService.GetNamespaceIdentity:output_type -> nvmed.v1.NamespaceIdentity
+	11, // 24: nvmed.v1.NamespaceService.GetLogicalBlockSize:output_type -> nvmed.v1.LogicalBlockSize
+	13, // 25: nvmed.v1.NamespaceService.AttachControllers:output_type -> nvmed.v1.AttachControllersResponse
+	15, // 26: nvmed.v1.NamespaceService.DetachControllers:output_type -> nvmed.v1.DetachControllersResponse
+	25, // 27: nvmed.v1.NamespaceService.CreateNamespace:output_type -> google.longrunning.Operation
+	25, // 28: nvmed.v1.NamespaceService.DeleteNamespace:output_type -> google.longrunning.Operation
+	25, // 29: nvmed.v1.NamespaceService.FormatNamespace:output_type -> google.longrunning.Operation
+	23, // 30: nvmed.v1.NamespaceService.RescanController:output_type -> nvmed.v1.RescanControllerResponse
+	22, // [22:31] is the sub-list for method output_type
+	13, // [13:22] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_namespace_proto_init() }
@@ -2521,6 +2545,7 @@ func file_nvmed_v1_namespace_proto_init() {
 	if File_nvmed_v1_namespace_proto != nil {
 		return
 	}
+	file_nvmed_v1_common_proto_init()
 	file_nvmed_v1_namespace_proto_msgTypes[4].OneofWrappers = []any{}
 	file_nvmed_v1_namespace_proto_msgTypes[6].OneofWrappers = []any{}
 	file_nvmed_v1_namespace_proto_msgTypes[7].OneofWrappers = []any{}

@@ -148,8 +148,12 @@ func (Controller_LaneState) EnumDescriptor() ([]byte, []int) {
 // An NVMe controller of this host.
 type Controller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name, `controllers/{controller}`: made of serial number and controller id, so it stays the same when the
-	// kernel renumbers its device nodes.
+	// Resource name, `controllers/{controller}`. Once given it denotes this controller for ever, whatever the kernel calls
+	// its nodes: it is made of the serial number and the controller id it had at first, with a suffix if another
+	// controller had that name before, and is remembered across restarts of nvmed. Over PCIe a controller is known by
+	// serial number, model, subsystem NQN and controller id; over fabrics by what was asked for when it was connected
+	// (NQNs, host id, transport, traddr, trsvcid, host_traddr, host_iface), as its controller id may be another after a
+	// reset. `controllers/unidentified-...` is one that the kernel has not identified yet; it gets its name then.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Device node now, for example nvme0. The kernel gives it to another drive once this one is gone.
 	DeviceNode string `protobuf:"bytes,2,opt,name=device_node,json=deviceNode,proto3" json:"device_node,omitempty"`
@@ -159,7 +163,7 @@ type Controller struct {
 	ModelNumber string `protobuf:"bytes,4,opt,name=model_number,json=modelNumber,proto3" json:"model_number,omitempty"`
 	// Firmware revision (FR) that the kernel read when it last initialised the controller.
 	FirmwareRevision string `protobuf:"bytes,5,opt,name=firmware_revision,json=firmwareRevision,proto3" json:"firmware_revision,omitempty"`
-	// Controller identifier (CNTLID).
+	// Controller identifier (CNTLID); named in `omissions` where the kernel shows none.
 	ControllerId uint32 `protobuf:"varint,6,opt,name=controller_id,json=controllerId,proto3" json:"controller_id,omitempty"`
 	// Resource name of its NVM subsystem, `subsystems/{subsystem}`.
 	Subsystem string `protobuf:"bytes,7,opt,name=subsystem,proto3" json:"subsystem,omitempty"`
@@ -182,7 +186,9 @@ type Controller struct {
 	// NQN that this host uses towards it, empty where the kernel does not say.
 	HostNqn string `protobuf:"bytes,16,opt,name=host_nqn,json=hostNqn,proto3" json:"host_nqn,omitempty"`
 	// Namespaces it gives a path to, `subsystems/{subsystem}/namespaces/{nsid}`.
-	Namespaces    []string `protobuf:"bytes,17,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
+	Namespaces []string `protobuf:"bytes,17,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
+	// What is missing.
+	Omissions     []*Omission `protobuf:"bytes,18,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,6 +342,13 @@ func (x *Controller) GetNamespaces() []string {
 	return nil
 }
 
+func (x *Controller) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
+}
+
 // An NVM subsystem: one or more controllers in front of shared namespaces.
 type Subsystem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -434,7 +447,8 @@ type Namespace struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Namespace identifier.
 	Nsid uint32 `protobuf:"varint,2,opt,name=nsid,proto3" json:"nsid,omitempty"`
-	// Block device node, for example nvme0n1.
+	// Block device node, for example nvme0n1. Empty where the kernel shows none or hides it, as it does with what it can
+	// use through the generic node alone.
 	DeviceNode string `protobuf:"bytes,3,opt,name=device_node,json=deviceNode,proto3" json:"device_node,omitempty"`
 	// Character device node, for example ng0n1; empty where the kernel has none.
 	GenericDeviceNode string `protobuf:"bytes,4,opt,name=generic_device_node,json=genericDeviceNode,proto3" json:"generic_device_node,omitempty"`
@@ -449,7 +463,9 @@ type Namespace struct {
 	// EUI-64, 16 hexadecimal digits, empty if it has none.
 	Eui64 string `protobuf:"bytes,9,opt,name=eui64,proto3" json:"eui64,omitempty"`
 	// How it is reached.
-	Paths         []*Namespace_Path `protobuf:"bytes,10,rep,name=paths,proto3" json:"paths,omitempty"`
+	Paths []*Namespace_Path `protobuf:"bytes,10,rep,name=paths,proto3" json:"paths,omitempty"`
+	// What is missing.
+	Omissions     []*Omission `protobuf:"bytes,11,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,15 +570,27 @@ func (x *Namespace) GetPaths() []*Namespace_Path {
 	return nil
 }
 
+func (x *Namespace) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
+}
+
 // Path from one controller to the namespace.
 type Namespace_Path struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `controllers/{controller}`.
 	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
 	// Asymmetric namespace access state (optimized, non-optimized, inaccessible, ...), empty if there is none.
-	AnaState      string `protobuf:"bytes,2,opt,name=ana_state,json=anaState,proto3" json:"ana_state,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	AnaState string `protobuf:"bytes,2,opt,name=ana_state,json=anaState,proto3" json:"ana_state,omitempty"`
+	// Block device node that leads there by this controller: without multipath each path has one of its own, with it
+	// all have the same. Empty where the kernel shows none, or hides it.
+	DeviceNode string `protobuf:"bytes,3,opt,name=device_node,json=deviceNode,proto3" json:"device_node,omitempty"`
+	// Character device node that leads there by this controller; empty if there is none.
+	GenericDeviceNode string `protobuf:"bytes,4,opt,name=generic_device_node,json=genericDeviceNode,proto3" json:"generic_device_node,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Namespace_Path) Reset() {
@@ -609,11 +637,25 @@ func (x *Namespace_Path) GetAnaState() string {
 	return ""
 }
 
+func (x *Namespace_Path) GetDeviceNode() string {
+	if x != nil {
+		return x.DeviceNode
+	}
+	return ""
+}
+
+func (x *Namespace_Path) GetGenericDeviceNode() string {
+	if x != nil {
+		return x.GenericDeviceNode
+	}
+	return ""
+}
+
 var File_nvmed_v1_resources_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\n" +
-	"\x18nvmed/v1/resources.proto\x12\bnvmed.v1\"\xe9\x06\n" +
+	"\x18nvmed/v1/resources.proto\x12\bnvmed.v1\x1a\x15nvmed/v1/common.proto\"\x9b\a\n" +
 	"\n" +
 	"Controller\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
@@ -637,7 +679,8 @@ const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\bhost_nqn\x18\x10 \x01(\tR\ahostNqn\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x11 \x03(\tR\n" +
-	"namespaces\"\x8c\x01\n" +
+	"namespaces\x120\n" +
+	"\tomissions\x18\x12 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\x8c\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -660,7 +703,7 @@ const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\vcontrollers\x18\x05 \x03(\tR\vcontrollers\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x06 \x03(\tR\n" +
-	"namespaces\"\x88\x03\n" +
+	"namespaces\"\x8c\x04\n" +
 	"\tNamespace\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1f\n" +
@@ -674,12 +717,16 @@ const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\x05nguid\x18\b \x01(\tR\x05nguid\x12\x14\n" +
 	"\x05eui64\x18\t \x01(\tR\x05eui64\x12.\n" +
 	"\x05paths\x18\n" +
-	" \x03(\v2\x18.nvmed.v1.Namespace.PathR\x05paths\x1aC\n" +
+	" \x03(\v2\x18.nvmed.v1.Namespace.PathR\x05paths\x120\n" +
+	"\tomissions\x18\v \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x1a\x94\x01\n" +
 	"\x04Path\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
 	"controller\x12\x1b\n" +
-	"\tana_state\x18\x02 \x01(\tR\banaStateBD\n" +
+	"\tana_state\x18\x02 \x01(\tR\banaState\x12\x1f\n" +
+	"\vdevice_node\x18\x03 \x01(\tR\n" +
+	"deviceNode\x12.\n" +
+	"\x13generic_device_node\x18\x04 \x01(\tR\x11genericDeviceNodeBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
@@ -703,16 +750,19 @@ var file_nvmed_v1_resources_proto_goTypes = []any{
 	(*Subsystem)(nil),         // 3: nvmed.v1.Subsystem
 	(*Namespace)(nil),         // 4: nvmed.v1.Namespace
 	(*Namespace_Path)(nil),    // 5: nvmed.v1.Namespace.Path
+	(*Omission)(nil),          // 6: nvmed.v1.Omission
 }
 var file_nvmed_v1_resources_proto_depIdxs = []int32{
 	0, // 0: nvmed.v1.Controller.state:type_name -> nvmed.v1.Controller.State
 	1, // 1: nvmed.v1.Controller.lane_state:type_name -> nvmed.v1.Controller.LaneState
-	5, // 2: nvmed.v1.Namespace.paths:type_name -> nvmed.v1.Namespace.Path
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 2: nvmed.v1.Controller.omissions:type_name -> nvmed.v1.Omission
+	5, // 3: nvmed.v1.Namespace.paths:type_name -> nvmed.v1.Namespace.Path
+	6, // 4: nvmed.v1.Namespace.omissions:type_name -> nvmed.v1.Omission
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_resources_proto_init() }
@@ -720,6 +770,7 @@ func file_nvmed_v1_resources_proto_init() {
 	if File_nvmed_v1_resources_proto != nil {
 		return
 	}
+	file_nvmed_v1_common_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

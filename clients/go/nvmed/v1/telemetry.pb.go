@@ -142,6 +142,60 @@ func (TelemetryDataArea) EnumDescriptor() ([]byte, []int) {
 	return file_nvmed_v1_telemetry_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether it would be noticed that a log is replaced while it is read.
+type TelemetryChangeDetection int32
+
+const (
+	// Not used.
+	TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_UNSPECIFIED TelemetryChangeDetection = 0
+	// The log has a generation number: always.
+	TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_GENERATION TelemetryChangeDetection = 1
+	// The log has none (before NVMe 2.0 the host-initiated log has not): where the header or the first block of a data
+	// area is another one after the last byte was read. A new log that is the same in those goes unnoticed.
+	TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_BEST_EFFORT TelemetryChangeDetection = 2
+)
+
+// Enum value maps for TelemetryChangeDetection.
+var (
+	TelemetryChangeDetection_name = map[int32]string{
+		0: "TELEMETRY_CHANGE_DETECTION_UNSPECIFIED",
+		1: "TELEMETRY_CHANGE_DETECTION_GENERATION",
+		2: "TELEMETRY_CHANGE_DETECTION_BEST_EFFORT",
+	}
+	TelemetryChangeDetection_value = map[string]int32{
+		"TELEMETRY_CHANGE_DETECTION_UNSPECIFIED": 0,
+		"TELEMETRY_CHANGE_DETECTION_GENERATION":  1,
+		"TELEMETRY_CHANGE_DETECTION_BEST_EFFORT": 2,
+	}
+)
+
+func (x TelemetryChangeDetection) Enum() *TelemetryChangeDetection {
+	p := new(TelemetryChangeDetection)
+	*p = x
+	return p
+}
+
+func (x TelemetryChangeDetection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TelemetryChangeDetection) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_telemetry_proto_enumTypes[2].Descriptor()
+}
+
+func (TelemetryChangeDetection) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_telemetry_proto_enumTypes[2]
+}
+
+func (x TelemetryChangeDetection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TelemetryChangeDetection.Descriptor instead.
+func (TelemetryChangeDetection) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_telemetry_proto_rawDescGZIP(), []int{2}
+}
+
 // Request of GetTelemetryCapabilities.
 type GetTelemetryCapabilitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -203,6 +257,8 @@ type TelemetryCapabilities struct {
 	HostLog *TelemetryCapabilities_Log `protobuf:"bytes,5,opt,name=host_log,json=hostLog,proto3" json:"host_log,omitempty"`
 	// The controller-initiated log; not set if the controller has none.
 	ControllerLog *TelemetryCapabilities_Log `protobuf:"bytes,6,opt,name=controller_log,json=controllerLog,proto3" json:"controller_log,omitempty"`
+	// What is missing. `host_log` or `controller_log` where the drive refuses to tell.
+	Omissions     []*Omission `protobuf:"bytes,7,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +335,13 @@ func (x *TelemetryCapabilities) GetControllerLog() *TelemetryCapabilities_Log {
 	return nil
 }
 
+func (x *TelemetryCapabilities) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
+}
+
 // Request of StreamTelemetry.
 type StreamTelemetryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -306,9 +369,12 @@ type StreamTelemetryRequest struct {
 	Offset uint64 `protobuf:"varint,10,opt,name=offset,proto3" json:"offset,omitempty"`
 	// With `create`: UUID of this request. Repeated with the same one after a cut, the log that was created is streamed and
 	// no other is created (AIP-155). May be empty.
-	RequestId     string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Refuses to stream a log that could change unnoticed (TELEMETRY_CHANGE_DETECTION_BEST_EFFORT), with
+	// TELEMETRY_CHANGE_UNDETECTABLE. With `create` that is found out after the log was created.
+	RequireChangeDetection bool `protobuf:"varint,12,opt,name=require_change_detection,json=requireChangeDetection,proto3" json:"require_change_detection,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *StreamTelemetryRequest) Reset() {
@@ -416,6 +482,13 @@ func (x *StreamTelemetryRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *StreamTelemetryRequest) GetRequireChangeDetection() bool {
+	if x != nil {
+		return x.RequireChangeDetection
+	}
+	return false
 }
 
 // Part of a telemetry stream.
@@ -544,7 +617,12 @@ type TelemetryHeader struct {
 	// Token to resume with: binds controller, log, area and generation.
 	ResumeToken string `protobuf:"bytes,9,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// Size of each chunk but the last.
-	ChunkBytes    uint32 `protobuf:"varint,10,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
+	ChunkBytes uint32 `protobuf:"varint,10,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
+	// Whether a change would be noticed.
+	ChangeDetection TelemetryChangeDetection `protobuf:"varint,11,opt,name=change_detection,json=changeDetection,proto3,enum=nvmed.v1.TelemetryChangeDetection" json:"change_detection,omitempty"`
+	// What is missing. Data area 4 by its name in `area_end_bytes`, where the largest area was asked for and the drive or
+	// its kernel does not show that one.
+	Omissions     []*Omission `protobuf:"bytes,12,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +727,20 @@ func (x *TelemetryHeader) GetChunkBytes() uint32 {
 	return 0
 }
 
+func (x *TelemetryHeader) GetChangeDetection() TelemetryChangeDetection {
+	if x != nil {
+		return x.ChangeDetection
+	}
+	return TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_UNSPECIFIED
+}
+
+func (x *TelemetryHeader) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
+}
+
 // Proof that the log is complete.
 type TelemetryTrailer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -662,8 +754,10 @@ type TelemetryTrailer struct {
 	GenerationNumber uint32 `protobuf:"varint,4,opt,name=generation_number,json=generationNumber,proto3" json:"generation_number,omitempty"`
 	// Whether the controller's event is still pending, to be acknowledged by AcknowledgeTelemetry.
 	AsyncEventRetained bool `protobuf:"varint,5,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Whether a change would have been noticed.
+	ChangeDetection TelemetryChangeDetection `protobuf:"varint,6,opt,name=change_detection,json=changeDetection,proto3,enum=nvmed.v1.TelemetryChangeDetection" json:"change_detection,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *TelemetryTrailer) Reset() {
@@ -729,6 +823,13 @@ func (x *TelemetryTrailer) GetAsyncEventRetained() bool {
 		return x.AsyncEventRetained
 	}
 	return false
+}
+
+func (x *TelemetryTrailer) GetChangeDetection() TelemetryChangeDetection {
+	if x != nil {
+		return x.ChangeDetection
+	}
+	return TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_UNSPECIFIED
 }
 
 // Request of AcknowledgeTelemetry.
@@ -873,8 +974,10 @@ type TelemetryCapabilities_Log struct {
 	Available bool `protobuf:"varint,3,opt,name=available,proto3" json:"available,omitempty"`
 	// Reason identifier, 128 bytes, vendor specific.
 	ReasonIdentifier []byte `protobuf:"bytes,4,opt,name=reason_identifier,json=reasonIdentifier,proto3" json:"reason_identifier,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Whether a change would be noticed.
+	ChangeDetection TelemetryChangeDetection `protobuf:"varint,5,opt,name=change_detection,json=changeDetection,proto3,enum=nvmed.v1.TelemetryChangeDetection" json:"change_detection,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *TelemetryCapabilities_Log) Reset() {
@@ -935,6 +1038,13 @@ func (x *TelemetryCapabilities_Log) GetReasonIdentifier() []byte {
 	return nil
 }
 
+func (x *TelemetryCapabilities_Log) GetChangeDetection() TelemetryChangeDetection {
+	if x != nil {
+		return x.ChangeDetection
+	}
+	return TelemetryChangeDetection_TELEMETRY_CHANGE_DETECTION_UNSPECIFIED
+}
+
 var File_nvmed_v1_telemetry_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_telemetry_proto_rawDesc = "" +
@@ -943,7 +1053,7 @@ const file_nvmed_v1_telemetry_proto_rawDesc = "" +
 	"\x1fGetTelemetryCapabilitiesRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
-	"controller\"\xd9\x03\n" +
+	"controller\"\xda\x04\n" +
 	"\x15TelemetryCapabilities\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -952,12 +1062,14 @@ const file_nvmed_v1_telemetry_proto_rawDesc = "" +
 	"\rmax_data_area\x18\x03 \x01(\rR\vmaxDataArea\x12,\n" +
 	"\x12max_transfer_bytes\x18\x04 \x01(\rR\x10maxTransferBytes\x12>\n" +
 	"\bhost_log\x18\x05 \x01(\v2#.nvmed.v1.TelemetryCapabilities.LogR\ahostLog\x12J\n" +
-	"\x0econtroller_log\x18\x06 \x01(\v2#.nvmed.v1.TelemetryCapabilities.LogR\rcontrollerLog\x1a\xa3\x01\n" +
+	"\x0econtroller_log\x18\x06 \x01(\v2#.nvmed.v1.TelemetryCapabilities.LogR\rcontrollerLog\x120\n" +
+	"\tomissions\x18\a \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x1a\xf2\x01\n" +
 	"\x03Log\x12+\n" +
 	"\x11generation_number\x18\x01 \x01(\rR\x10generationNumber\x12$\n" +
 	"\x0earea_end_bytes\x18\x02 \x03(\x04R\fareaEndBytes\x12\x1c\n" +
 	"\tavailable\x18\x03 \x01(\bR\tavailable\x12+\n" +
-	"\x11reason_identifier\x18\x04 \x01(\fR\x10reasonIdentifier\"\xc8\x03\n" +
+	"\x11reason_identifier\x18\x04 \x01(\fR\x10reasonIdentifier\x12M\n" +
+	"\x10change_detection\x18\x05 \x01(\x0e2\".nvmed.v1.TelemetryChangeDetectionR\x0fchangeDetection\"\x82\x04\n" +
 	"\x16StreamTelemetryRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -974,13 +1086,14 @@ const file_nvmed_v1_telemetry_proto_rawDesc = "" +
 	"\x06offset\x18\n" +
 	" \x01(\x04R\x06offset\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\v \x01(\tR\trequestIdB\x15\n" +
+	"request_id\x18\v \x01(\tR\trequestId\x128\n" +
+	"\x18require_change_detection\x18\f \x01(\bR\x16requireChangeDetectionB\x15\n" +
 	"\x13_retain_async_event\"\xb7\x01\n" +
 	"\x17StreamTelemetryResponse\x123\n" +
 	"\x06header\x18\x01 \x01(\v2\x19.nvmed.v1.TelemetryHeaderH\x00R\x06header\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x0f.nvmed.v1.ChunkH\x00R\x05chunk\x126\n" +
 	"\atrailer\x18\x03 \x01(\v2\x1a.nvmed.v1.TelemetryTrailerH\x00R\atrailerB\x06\n" +
-	"\x04part\"\xa6\x03\n" +
+	"\x04part\"\xa7\x04\n" +
 	"\x0fTelemetryHeader\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -996,14 +1109,17 @@ const file_nvmed_v1_telemetry_proto_rawDesc = "" +
 	"\fresume_token\x18\t \x01(\tR\vresumeToken\x12\x1f\n" +
 	"\vchunk_bytes\x18\n" +
 	" \x01(\rR\n" +
-	"chunkBytes\"\xe1\x01\n" +
+	"chunkBytes\x12M\n" +
+	"\x10change_detection\x18\v \x01(\x0e2\".nvmed.v1.TelemetryChangeDetectionR\x0fchangeDetection\x120\n" +
+	"\tomissions\x18\f \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\xb0\x02\n" +
 	"\x10TelemetryTrailer\x12\x1f\n" +
 	"\vtotal_bytes\x18\x01 \x01(\x04R\n" +
 	"totalBytes\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x125\n" +
 	"\x17hash_covers_from_offset\x18\x03 \x01(\x04R\x14hashCoversFromOffset\x12+\n" +
 	"\x11generation_number\x18\x04 \x01(\rR\x10generationNumber\x120\n" +
-	"\x14async_event_retained\x18\x05 \x01(\bR\x12asyncEventRetained\"\xc9\x01\n" +
+	"\x14async_event_retained\x18\x05 \x01(\bR\x12asyncEventRetained\x12M\n" +
+	"\x10change_detection\x18\x06 \x01(\x0e2\".nvmed.v1.TelemetryChangeDetectionR\x0fchangeDetection\"\xc9\x01\n" +
 	"\x1bAcknowledgeTelemetryRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -1028,7 +1144,11 @@ const file_nvmed_v1_telemetry_proto_rawDesc = "" +
 	"\x15TELEMETRY_DATA_AREA_2\x10\x02\x12\x19\n" +
 	"\x15TELEMETRY_DATA_AREA_3\x10\x03\x12\x19\n" +
 	"\x15TELEMETRY_DATA_AREA_4\x10\x04\x12-\n" +
-	")TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED\x10\x052\xbb\x02\n" +
+	")TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED\x10\x05*\x9d\x01\n" +
+	"\x18TelemetryChangeDetection\x12*\n" +
+	"&TELEMETRY_CHANGE_DETECTION_UNSPECIFIED\x10\x00\x12)\n" +
+	"%TELEMETRY_CHANGE_DETECTION_GENERATION\x10\x01\x12*\n" +
+	"&TELEMETRY_CHANGE_DETECTION_BEST_EFFORT\x10\x022\xbb\x02\n" +
 	"\x10TelemetryService\x12f\n" +
 	"\x18GetTelemetryCapabilities\x12).nvmed.v1.GetTelemetryCapabilitiesRequest\x1a\x1f.nvmed.v1.TelemetryCapabilities\x12X\n" +
 	"\x0fStreamTelemetry\x12 .nvmed.v1.StreamTelemetryRequest\x1a!.nvmed.v1.StreamTelemetryResponse0\x01\x12e\n" +
@@ -1047,43 +1167,50 @@ func file_nvmed_v1_telemetry_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_telemetry_proto_rawDescData
 }
 
-var file_nvmed_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_nvmed_v1_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_nvmed_v1_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_nvmed_v1_telemetry_proto_goTypes = []any{
 	(TelemetrySource)(0),                    // 0: nvmed.v1.TelemetrySource
 	(TelemetryDataArea)(0),                  // 1: nvmed.v1.TelemetryDataArea
-	(*GetTelemetryCapabilitiesRequest)(nil), // 2: nvmed.v1.GetTelemetryCapabilitiesRequest
-	(*TelemetryCapabilities)(nil),           // 3: nvmed.v1.TelemetryCapabilities
-	(*StreamTelemetryRequest)(nil),          // 4: nvmed.v1.StreamTelemetryRequest
-	(*StreamTelemetryResponse)(nil),         // 5: nvmed.v1.StreamTelemetryResponse
-	(*TelemetryHeader)(nil),                 // 6: nvmed.v1.TelemetryHeader
-	(*TelemetryTrailer)(nil),                // 7: nvmed.v1.TelemetryTrailer
-	(*AcknowledgeTelemetryRequest)(nil),     // 8: nvmed.v1.AcknowledgeTelemetryRequest
-	(*AcknowledgeTelemetryResponse)(nil),    // 9: nvmed.v1.AcknowledgeTelemetryResponse
-	(*TelemetryCapabilities_Log)(nil),       // 10: nvmed.v1.TelemetryCapabilities.Log
-	(*Chunk)(nil),                           // 11: nvmed.v1.Chunk
+	(TelemetryChangeDetection)(0),           // 2: nvmed.v1.TelemetryChangeDetection
+	(*GetTelemetryCapabilitiesRequest)(nil), // 3: nvmed.v1.GetTelemetryCapabilitiesRequest
+	(*TelemetryCapabilities)(nil),           // 4: nvmed.v1.TelemetryCapabilities
+	(*StreamTelemetryRequest)(nil),          // 5: nvmed.v1.StreamTelemetryRequest
+	(*StreamTelemetryResponse)(nil),         // 6: nvmed.v1.StreamTelemetryResponse
+	(*TelemetryHeader)(nil),                 // 7: nvmed.v1.TelemetryHeader
+	(*TelemetryTrailer)(nil),                // 8: nvmed.v1.TelemetryTrailer
+	(*AcknowledgeTelemetryRequest)(nil),     // 9: nvmed.v1.AcknowledgeTelemetryRequest
+	(*AcknowledgeTelemetryResponse)(nil),    // 10: nvmed.v1.AcknowledgeTelemetryResponse
+	(*TelemetryCapabilities_Log)(nil),       // 11: nvmed.v1.TelemetryCapabilities.Log
+	(*Omission)(nil),                        // 12: nvmed.v1.Omission
+	(*Chunk)(nil),                           // 13: nvmed.v1.Chunk
 }
 var file_nvmed_v1_telemetry_proto_depIdxs = []int32{
-	10, // 0: nvmed.v1.TelemetryCapabilities.host_log:type_name -> nvmed.v1.TelemetryCapabilities.Log
-	10, // 1: nvmed.v1.TelemetryCapabilities.controller_log:type_name -> nvmed.v1.TelemetryCapabilities.Log
-	0,  // 2: nvmed.v1.StreamTelemetryRequest.source:type_name -> nvmed.v1.TelemetrySource
-	1,  // 3: nvmed.v1.StreamTelemetryRequest.data_area:type_name -> nvmed.v1.TelemetryDataArea
-	6,  // 4: nvmed.v1.StreamTelemetryResponse.header:type_name -> nvmed.v1.TelemetryHeader
-	11, // 5: nvmed.v1.StreamTelemetryResponse.chunk:type_name -> nvmed.v1.Chunk
-	7,  // 6: nvmed.v1.StreamTelemetryResponse.trailer:type_name -> nvmed.v1.TelemetryTrailer
-	0,  // 7: nvmed.v1.TelemetryHeader.source:type_name -> nvmed.v1.TelemetrySource
-	1,  // 8: nvmed.v1.TelemetryHeader.data_area:type_name -> nvmed.v1.TelemetryDataArea
-	2,  // 9: nvmed.v1.TelemetryService.GetTelemetryCapabilities:input_type -> nvmed.v1.GetTelemetryCapabilitiesRequest
-	4,  // 10: nvmed.v1.TelemetryService.StreamTelemetry:input_type -> nvmed.v1.StreamTelemetryRequest
-	8,  // 11: nvmed.v1.TelemetryService.AcknowledgeTelemetry:input_type -> nvmed.v1.AcknowledgeTelemetryRequest
-	3,  // 12: nvmed.v1.TelemetryService.GetTelemetryCapabilities:output_type -> nvmed.v1.TelemetryCapabilities
-	5,  // 13: nvmed.v1.TelemetryService.StreamTelemetry:output_type -> nvmed.v1.StreamTelemetryResponse
-	9,  // 14: nvmed.v1.TelemetryService.AcknowledgeTelemetry:output_type -> nvmed.v1.AcknowledgeTelemetryResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 0: nvmed.v1.TelemetryCapabilities.host_log:type_name -> nvmed.v1.TelemetryCapabilities.Log
+	11, // 1: nvmed.v1.TelemetryCapabilities.controller_log:type_name -> nvmed.v1.TelemetryCapabilities.Log
+	12, // 2: nvmed.v1.TelemetryCapabilities.omissions:type_name -> nvmed.v1.Omission
+	0,  // 3: nvmed.v1.StreamTelemetryRequest.source:type_name -> nvmed.v1.TelemetrySource
+	1,  // 4: nvmed.v1.StreamTelemetryRequest.data_area:type_name -> nvmed.v1.TelemetryDataArea
+	7,  // 5: nvmed.v1.StreamTelemetryResponse.header:type_name -> nvmed.v1.TelemetryHeader
+	13, // 6: nvmed.v1.StreamTelemetryResponse.chunk:type_name -> nvmed.v1.Chunk
+	8,  // 7: nvmed.v1.StreamTelemetryResponse.trailer:type_name -> nvmed.v1.TelemetryTrailer
+	0,  // 8: nvmed.v1.TelemetryHeader.source:type_name -> nvmed.v1.TelemetrySource
+	1,  // 9: nvmed.v1.TelemetryHeader.data_area:type_name -> nvmed.v1.TelemetryDataArea
+	2,  // 10: nvmed.v1.TelemetryHeader.change_detection:type_name -> nvmed.v1.TelemetryChangeDetection
+	12, // 11: nvmed.v1.TelemetryHeader.omissions:type_name -> nvmed.v1.Omission
+	2,  // 12: nvmed.v1.TelemetryTrailer.change_detection:type_name -> nvmed.v1.TelemetryChangeDetection
+	2,  // 13: nvmed.v1.TelemetryCapabilities.Log.change_detection:type_name -> nvmed.v1.TelemetryChangeDetection
+	3,  // 14: nvmed.v1.TelemetryService.GetTelemetryCapabilities:input_type -> nvmed.v1.GetTelemetryCapabilitiesRequest
+	5,  // 15: nvmed.v1.TelemetryService.StreamTelemetry:input_type -> nvmed.v1.StreamTelemetryRequest
+	9,  // 16: nvmed.v1.TelemetryService.AcknowledgeTelemetry:input_type -> nvmed.v1.AcknowledgeTelemetryRequest
+	4,  // 17: nvmed.v1.TelemetryService.GetTelemetryCapabilities:output_type -> nvmed.v1.TelemetryCapabilities
+	6,  // 18: nvmed.v1.TelemetryService.StreamTelemetry:output_type -> nvmed.v1.StreamTelemetryResponse
+	10, // 19: nvmed.v1.TelemetryService.AcknowledgeTelemetry:output_type -> nvmed.v1.AcknowledgeTelemetryResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_telemetry_proto_init() }
@@ -1104,7 +1231,7 @@ func file_nvmed_v1_telemetry_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_telemetry_proto_rawDesc), len(file_nvmed_v1_telemetry_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,

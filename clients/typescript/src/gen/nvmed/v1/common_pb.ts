@@ -12,7 +12,44 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/common.proto.
  */
 export const file_nvmed_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChVudm1lZC92MS9jb21tb24ucHJvdG8SCG52bWVkLnYxIjQKBUNodW5rEg4KBm9mZnNldBgBIAEoBBINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z");
+  fileDesc("ChVudm1lZC92MS9jb21tb24ucHJvdG8SCG52bWVkLnYxIjoKCE9taXNzaW9uEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjQKBUNodW5rEg4KBm9mZnNldBgBIAEoBBINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z");
+
+/**
+ * Something that an answer lacks although the rest of it could be read: an optional question that the drive refused, a
+ * value that cannot be, a step after the reading that failed.
+ *
+ * @generated from message nvmed.v1.Omission
+ */
+export type Omission = Message<"nvmed.v1.Omission"> & {
+  /**
+   * Field that is therefore not set, as its path in the answer; empty where nothing is missing but something was left
+   * undone.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Reason, as errors have it; empty where the kernel shows no such thing.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * What happened, for people.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message nvmed.v1.Omission.
+ * Use `create(OmissionSchema)` to create a new message.
+ */
+export const OmissionSchema: GenMessage<Omission> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_common, 0);
 
 /**
  * A piece of a stream of bytes. Pieces arrive in order and without gaps.
@@ -47,5 +84,5 @@ export type Chunk = Message<"nvmed.v1.Chunk"> & {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_common, 0);
+  messageDesc(file_nvmed_v1_common, 1);
 

@@ -6,13 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Omission } from "./common_pb.js";
+import { file_nvmed_v1_common } from "./common_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file nvmed/v1/resources.proto.
  */
 export const file_nvmed_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Chhudm1lZC92MS9yZXNvdXJjZXMucHJvdG8SCG52bWVkLnYxIpcFCgpDb250cm9sbGVyEgwKBG5hbWUYASABKAkSEwoLZGV2aWNlX25vZGUYAiABKAkSFQoNc2VyaWFsX251bWJlchgDIAEoCRIUCgxtb2RlbF9udW1iZXIYBCABKAkSGQoRZmlybXdhcmVfcmV2aXNpb24YBSABKAkSFQoNY29udHJvbGxlcl9pZBgGIAEoDRIRCglzdWJzeXN0ZW0YByABKAkSFQoNc3Vic3lzdGVtX25xbhgIIAEoCRIRCgl0cmFuc3BvcnQYCSABKAkSDwoHYWRkcmVzcxgKIAEoCRIpCgVzdGF0ZRgLIAEoDjIaLm52bWVkLnYxLkNvbnRyb2xsZXIuU3RhdGUSMgoKbGFuZV9zdGF0ZRgMIAEoDjIeLm52bWVkLnYxLkNvbnRyb2xsZXIuTGFuZVN0YXRlEhcKD2NvbnRyb2xsZXJfdHlwZRgNIAEoCRIRCgludW1hX25vZGUYDiABKAUSIAoYcXVldWVfbWF4X3RyYW5zZmVyX2J5dGVzGA8gASgNEhAKCGhvc3RfbnFuGBAgASgJEhIKCm5hbWVzcGFjZXMYESADKAkijAEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASDgoKU1RBVEVfTElWRRABEg0KCVNUQVRFX05FVxACEhMKD1NUQVRFX1JFU0VUVElORxADEhQKEFNUQVRFX0NPTk5FQ1RJTkcQBBISCg5TVEFURV9ERUxFVElORxAFEg4KClNUQVRFX0RFQUQQBiJXCglMYW5lU3RhdGUSGgoWTEFORV9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkxBTkVfU1RBVEVfU0VSVklORxABEhYKEkxBTkVfU1RBVEVfU1RBTExFRBACInwKCVN1YnN5c3RlbRIMCgRuYW1lGAEgASgJEgsKA25xbhgCIAEoCRIVCg1zZXJpYWxfbnVtYmVyGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRITCgtjb250cm9sbGVycxgFIAMoCRISCgpuYW1lc3BhY2VzGAYgAygJIo4CCglOYW1lc3BhY2USDAoEbmFtZRgBIAEoCRIMCgRuc2lkGAIgASgNEhMKC2RldmljZV9ub2RlGAMgASgJEhsKE2dlbmVyaWNfZGV2aWNlX25vZGUYBCABKAkSEgoKc2l6ZV9ieXRlcxgFIAEoBBIbChNsb2dpY2FsX2Jsb2NrX2J5dGVzGAYgASgNEgwKBHV1aWQYByABKAkSDQoFbmd1aWQYCCABKAkSDQoFZXVpNjQYCSABKAkSJwoFcGF0aHMYCiADKAsyGC5udm1lZC52MS5OYW1lc3BhY2UuUGF0aBotCgRQYXRoEhIKCmNvbnRyb2xsZXIYASABKAkSEQoJYW5hX3N0YXRlGAIgASgJQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z");
+  fileDesc("Chhudm1lZC92MS9yZXNvdXJjZXMucHJvdG8SCG52bWVkLnYxIr4FCgpDb250cm9sbGVyEgwKBG5hbWUYASABKAkSEwoLZGV2aWNlX25vZGUYAiABKAkSFQoNc2VyaWFsX251bWJlchgDIAEoCRIUCgxtb2RlbF9udW1iZXIYBCABKAkSGQoRZmlybXdhcmVfcmV2aXNpb24YBSABKAkSFQoNY29udHJvbGxlcl9pZBgGIAEoDRIRCglzdWJzeXN0ZW0YByABKAkSFQoNc3Vic3lzdGVtX25xbhgIIAEoCRIRCgl0cmFuc3BvcnQYCSABKAkSDwoHYWRkcmVzcxgKIAEoCRIpCgVzdGF0ZRgLIAEoDjIaLm52bWVkLnYxLkNvbnRyb2xsZXIuU3RhdGUSMgoKbGFuZV9zdGF0ZRgMIAEoDjIeLm52bWVkLnYxLkNvbnRyb2xsZXIuTGFuZVN0YXRlEhcKD2NvbnRyb2xsZXJfdHlwZRgNIAEoCRIRCgludW1hX25vZGUYDiABKAUSIAoYcXVldWVfbWF4X3RyYW5zZmVyX2J5dGVzGA8gASgNEhAKCGhvc3RfbnFuGBAgASgJEhIKCm5hbWVzcGFjZXMYESADKAkSJQoJb21pc3Npb25zGBIgAygLMhIubnZtZWQudjEuT21pc3Npb24ijAEKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASDgoKU1RBVEVfTElWRRABEg0KCVNUQVRFX05FVxACEhMKD1NUQVRFX1JFU0VUVElORxADEhQKEFNUQVRFX0NPTk5FQ1RJTkcQBBISCg5TVEFURV9ERUxFVElORxAFEg4KClNUQVRFX0RFQUQQBiJXCglMYW5lU3RhdGUSGgoWTEFORV9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkxBTkVfU1RBVEVfU0VSVklORxABEhYKEkxBTkVfU1RBVEVfU1RBTExFRBACInwKCVN1YnN5c3RlbRIMCgRuYW1lGAEgASgJEgsKA25xbhgCIAEoCRIVCg1zZXJpYWxfbnVtYmVyGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRITCgtjb250cm9sbGVycxgFIAMoCRISCgpuYW1lc3BhY2VzGAYgAygJIucCCglOYW1lc3BhY2USDAoEbmFtZRgBIAEoCRIMCgRuc2lkGAIgASgNEhMKC2RldmljZV9ub2RlGAMgASgJEhsKE2dlbmVyaWNfZGV2aWNlX25vZGUYBCABKAkSEgoKc2l6ZV9ieXRlcxgFIAEoBBIbChNsb2dpY2FsX2Jsb2NrX2J5dGVzGAYgASgNEgwKBHV1aWQYByABKAkSDQoFbmd1aWQYCCABKAkSDQoFZXVpNjQYCSABKAkSJwoFcGF0aHMYCiADKAsyGC5udm1lZC52MS5OYW1lc3BhY2UuUGF0aBIlCglvbWlzc2lvbnMYCyADKAsyEi5udm1lZC52MS5PbWlzc2lvbhpfCgRQYXRoEhIKCmNvbnRyb2xsZXIYASABKAkSEQoJYW5hX3N0YXRlGAIgASgJEhMKC2RldmljZV9ub2RlGAMgASgJEhsKE2dlbmVyaWNfZGV2aWNlX25vZGUYBCABKAlCRAoMZGV2Lm52bWVkLnYxUAFaMmdpdGh1Yi5jb20vbnZtZWQvbnZtZWQvY2xpZW50cy9nby9udm1lZC92MTtudm1lZHYxYgZwcm90bzM", [file_nvmed_v1_common]);
 
 /**
  * An NVMe controller of this host.
@@ -21,8 +23,12 @@ export const file_nvmed_v1_resources: GenFile = /*@__PURE__*/
  */
 export type Controller = Message<"nvmed.v1.Controller"> & {
   /**
-   * Resource name, `controllers/{controller}`: made of serial number and controller id, so it stays the same when the
-   * kernel renumbers its device nodes.
+   * Resource name, `controllers/{controller}`. Once given it denotes this controller for ever, whatever the kernel calls
+   * its nodes: it is made of the serial number and the controller id it had at first, with a suffix if another
+   * controller had that name before, and is remembered across restarts of nvmed. Over PCIe a controller is known by
+   * serial number, model, subsystem NQN and controller id; over fabrics by what was asked for when it was connected
+   * (NQNs, host id, transport, traddr, trsvcid, host_traddr, host_iface), as its controller id may be another after a
+   * reset. `controllers/unidentified-...` is one that the kernel has not identified yet; it gets its name then.
    *
    * @generated from field: string name = 1;
    */
@@ -57,7 +63,7 @@ export type Controller = Message<"nvmed.v1.Controller"> & {
   firmwareRevision: string;
 
   /**
-   * Controller identifier (CNTLID).
+   * Controller identifier (CNTLID); named in `omissions` where the kernel shows none.
    *
    * @generated from field: uint32 controller_id = 6;
    */
@@ -139,6 +145,13 @@ export type Controller = Message<"nvmed.v1.Controller"> & {
    * @generated from field: repeated string namespaces = 17;
    */
   namespaces: string[];
+
+  /**
+   * What is missing.
+   *
+   * @generated from field: repeated nvmed.v1.Omission omissions = 18;
+   */
+  omissions: Omission[];
 };
 
 /**
@@ -321,7 +334,8 @@ export type Namespace = Message<"nvmed.v1.Namespace"> & {
   nsid: number;
 
   /**
-   * Block device node, for example nvme0n1.
+   * Block device node, for example nvme0n1. Empty where the kernel shows none or hides it, as it does with what it can
+   * use through the generic node alone.
    *
    * @generated from field: string device_node = 3;
    */
@@ -375,6 +389,13 @@ export type Namespace = Message<"nvmed.v1.Namespace"> & {
    * @generated from field: repeated nvmed.v1.Namespace.Path paths = 10;
    */
   paths: Namespace_Path[];
+
+  /**
+   * What is missing.
+   *
+   * @generated from field: repeated nvmed.v1.Omission omissions = 11;
+   */
+  omissions: Omission[];
 };
 
 /**
@@ -403,6 +424,21 @@ export type Namespace_Path = Message<"nvmed.v1.Namespace.Path"> & {
    * @generated from field: string ana_state = 2;
    */
   anaState: string;
+
+  /**
+   * Block device node that leads there by this controller: without multipath each path has one of its own, with it
+   * all have the same. Empty where the kernel shows none, or hides it.
+   *
+   * @generated from field: string device_node = 3;
+   */
+  deviceNode: string;
+
+  /**
+   * Character device node that leads there by this controller; empty if there is none.
+   *
+   * @generated from field: string generic_device_node = 4;
+   */
+  genericDeviceNode: string;
 };
 
 /**

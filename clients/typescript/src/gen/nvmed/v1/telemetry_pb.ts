@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Chunk } from "./common_pb.js";
+import type { Chunk, Omission } from "./common_pb.js";
 import { file_nvmed_v1_common } from "./common_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/telemetry.proto.
  */
 export const file_nvmed_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("Chhudm1lZC92MS90ZWxlbWV0cnkucHJvdG8SCG52bWVkLnYxIjUKH0dldFRlbGVtZXRyeUNhcGFiaWxpdGllc1JlcXVlc3QSEgoKY29udHJvbGxlchgBIAEoCSLNAgoVVGVsZW1ldHJ5Q2FwYWJpbGl0aWVzEhIKCmNvbnRyb2xsZXIYASABKAkSEQoJc3VwcG9ydGVkGAIgASgIEhUKDW1heF9kYXRhX2FyZWEYAyABKA0SGgoSbWF4X3RyYW5zZmVyX2J5dGVzGAQgASgNEjUKCGhvc3RfbG9nGAUgASgLMiMubnZtZWQudjEuVGVsZW1ldHJ5Q2FwYWJpbGl0aWVzLkxvZxI7Cg5jb250cm9sbGVyX2xvZxgGIAEoCzIjLm52bWVkLnYxLlRlbGVtZXRyeUNhcGFiaWxpdGllcy5Mb2caZgoDTG9nEhkKEWdlbmVyYXRpb25fbnVtYmVyGAEgASgNEhYKDmFyZWFfZW5kX2J5dGVzGAIgAygEEhEKCWF2YWlsYWJsZRgDIAEoCBIZChFyZWFzb25faWRlbnRpZmllchgEIAEoDCLKAgoWU3RyZWFtVGVsZW1ldHJ5UmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEikKBnNvdXJjZRgCIAEoDjIZLm52bWVkLnYxLlRlbGVtZXRyeVNvdXJjZRIuCglkYXRhX2FyZWEYAyABKA4yGy5udm1lZC52MS5UZWxlbWV0cnlEYXRhQXJlYRIOCgZjcmVhdGUYBCABKAgSHwoScmV0YWluX2FzeW5jX2V2ZW50GAUgASgISACIAQESGgoSbWF4X3RyYW5zZmVyX2J5dGVzGAYgASgNEhMKC2NodW5rX2J5dGVzGAcgASgNEg4KBndpbmRvdxgIIAEoDRIUCgxyZXN1bWVfdG9rZW4YCSABKAkSDgoGb2Zmc2V0GAogASgEEhIKCnJlcXVlc3RfaWQYCyABKAlCFQoTX3JldGFpbl9hc3luY19ldmVudCKfAQoXU3RyZWFtVGVsZW1ldHJ5UmVzcG9uc2USKwoGaGVhZGVyGAEgASgLMhkubnZtZWQudjEuVGVsZW1ldHJ5SGVhZGVySAASIAoFY2h1bmsYAiABKAsyDy5udm1lZC52MS5DaHVua0gAEi0KB3RyYWlsZXIYAyABKAsyGi5udm1lZC52MS5UZWxlbWV0cnlUcmFpbGVySABCBgoEcGFydCKkAgoPVGVsZW1ldHJ5SGVhZGVyEhIKCmNvbnRyb2xsZXIYASABKAkSKQoGc291cmNlGAIgASgOMhkubnZtZWQudjEuVGVsZW1ldHJ5U291cmNlEi4KCWRhdGFfYXJlYRgDIAEoDjIbLm52bWVkLnYxLlRlbGVtZXRyeURhdGFBcmVhEhMKC3RvdGFsX2J5dGVzGAQgASgEEhQKDHN0YXJ0X29mZnNldBgFIAEoBBIZChFnZW5lcmF0aW9uX251bWJlchgGIAEoDRIWCg5hcmVhX2VuZF9ieXRlcxgHIAMoBBIZChFyZWFzb25faWRlbnRpZmllchgIIAEoDBIUCgxyZXN1bWVfdG9rZW4YCSABKAkSEwoLY2h1bmtfYnl0ZXMYCiABKA0ikQEKEFRlbGVtZXRyeVRyYWlsZXISEwoLdG90YWxfYnl0ZXMYASABKAQSDgoGc2hhMjU2GAIgASgMEh8KF2hhc2hfY292ZXJzX2Zyb21fb2Zmc2V0GAMgASgEEhkKEWdlbmVyYXRpb25fbnVtYmVyGAQgASgNEhwKFGFzeW5jX2V2ZW50X3JldGFpbmVkGAUgASgIIpIBChtBY2tub3dsZWRnZVRlbGVtZXRyeVJlcXVlc3QSEgoKY29udHJvbGxlchgBIAEoCRIeChFnZW5lcmF0aW9uX251bWJlchgCIAEoDUgAiAEBEhUKDXZhbGlkYXRlX29ubHkYAyABKAgSEgoKcmVxdWVzdF9pZBgEIAEoCUIUChJfZ2VuZXJhdGlvbl9udW1iZXIiTQocQWNrbm93bGVkZ2VUZWxlbWV0cnlSZXNwb25zZRISCgpjb250cm9sbGVyGAEgASgJEhkKEWdlbmVyYXRpb25fbnVtYmVyGAIgASgNKm8KD1RlbGVtZXRyeVNvdXJjZRIgChxURUxFTUVUUllfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVVEVMRU1FVFJZX1NPVVJDRV9IT1NUEAESHwobVEVMRU1FVFJZX1NPVVJDRV9DT05UUk9MTEVSEAIq0wEKEVRlbGVtZXRyeURhdGFBcmVhEiMKH1RFTEVNRVRSWV9EQVRBX0FSRUFfVU5TUEVDSUZJRUQQABIZChVURUxFTUVUUllfREFUQV9BUkVBXzEQARIZChVURUxFTUVUUllfREFUQV9BUkVBXzIQAhIZChVURUxFTUVUUllfREFUQV9BUkVBXzMQAxIZChVURUxFTUVUUllfREFUQV9BUkVBXzQQBBItCilURUxFTUVUUllfREFUQV9BUkVBX0NPTlRST0xMRVJfREVURVJNSU5FRBAFMrsCChBUZWxlbWV0cnlTZXJ2aWNlEmYKGEdldFRlbGVtZXRyeUNhcGFiaWxpdGllcxIpLm52bWVkLnYxLkdldFRlbGVtZXRyeUNhcGFiaWxpdGllc1JlcXVlc3QaHy5udm1lZC52MS5UZWxlbWV0cnlDYXBhYmlsaXRpZXMSWAoPU3RyZWFtVGVsZW1ldHJ5EiAubnZtZWQudjEuU3RyZWFtVGVsZW1ldHJ5UmVxdWVzdBohLm52bWVkLnYxLlN0cmVhbVRlbGVtZXRyeVJlc3BvbnNlMAESZQoUQWNrbm93bGVkZ2VUZWxlbWV0cnkSJS5udm1lZC52MS5BY2tub3dsZWRnZVRlbGVtZXRyeVJlcXVlc3QaJi5udm1lZC52MS5BY2tub3dsZWRnZVRlbGVtZXRyeVJlc3BvbnNlQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z", [file_nvmed_v1_common]);
+  fileDesc("Chhudm1lZC92MS90ZWxlbWV0cnkucHJvdG8SCG52bWVkLnYxIjUKH0dldFRlbGVtZXRyeUNhcGFiaWxpdGllc1JlcXVlc3QSEgoKY29udHJvbGxlchgBIAEoCSKzAwoVVGVsZW1ldHJ5Q2FwYWJpbGl0aWVzEhIKCmNvbnRyb2xsZXIYASABKAkSEQoJc3VwcG9ydGVkGAIgASgIEhUKDW1heF9kYXRhX2FyZWEYAyABKA0SGgoSbWF4X3RyYW5zZmVyX2J5dGVzGAQgASgNEjUKCGhvc3RfbG9nGAUgASgLMiMubnZtZWQudjEuVGVsZW1ldHJ5Q2FwYWJpbGl0aWVzLkxvZxI7Cg5jb250cm9sbGVyX2xvZxgGIAEoCzIjLm52bWVkLnYxLlRlbGVtZXRyeUNhcGFiaWxpdGllcy5Mb2cSJQoJb21pc3Npb25zGAcgAygLMhIubnZtZWQudjEuT21pc3Npb24apAEKA0xvZxIZChFnZW5lcmF0aW9uX251bWJlchgBIAEoDRIWCg5hcmVhX2VuZF9ieXRlcxgCIAMoBBIRCglhdmFpbGFibGUYAyABKAgSGQoRcmVhc29uX2lkZW50aWZpZXIYBCABKAwSPAoQY2hhbmdlX2RldGVjdGlvbhgFIAEoDjIiLm52bWVkLnYxLlRlbGVtZXRyeUNoYW5nZURldGVjdGlvbiLsAgoWU3RyZWFtVGVsZW1ldHJ5UmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEikKBnNvdXJjZRgCIAEoDjIZLm52bWVkLnYxLlRlbGVtZXRyeVNvdXJjZRIuCglkYXRhX2FyZWEYAyABKA4yGy5udm1lZC52MS5UZWxlbWV0cnlEYXRhQXJlYRIOCgZjcmVhdGUYBCABKAgSHwoScmV0YWluX2FzeW5jX2V2ZW50GAUgASgISACIAQESGgoSbWF4X3RyYW5zZmVyX2J5dGVzGAYgASgNEhMKC2NodW5rX2J5dGVzGAcgASgNEg4KBndpbmRvdxgIIAEoDRIUCgxyZXN1bWVfdG9rZW4YCSABKAkSDgoGb2Zmc2V0GAogASgEEhIKCnJlcXVlc3RfaWQYCyABKAkSIAoYcmVxdWlyZV9jaGFuZ2VfZGV0ZWN0aW9uGAwgASgIQhUKE19yZXRhaW5fYXN5bmNfZXZlbnQinwEKF1N0cmVhbVRlbGVtZXRyeVJlc3BvbnNlEisKBmhlYWRlchgBIAEoCzIZLm52bWVkLnYxLlRlbGVtZXRyeUhlYWRlckgAEiAKBWNodW5rGAIgASgLMg8ubnZtZWQudjEuQ2h1bmtIABItCgd0cmFpbGVyGAMgASgLMhoubnZtZWQudjEuVGVsZW1ldHJ5VHJhaWxlckgAQgYKBHBhcnQiiQMKD1RlbGVtZXRyeUhlYWRlchISCgpjb250cm9sbGVyGAEgASgJEikKBnNvdXJjZRgCIAEoDjIZLm52bWVkLnYxLlRlbGVtZXRyeVNvdXJjZRIuCglkYXRhX2FyZWEYAyABKA4yGy5udm1lZC52MS5UZWxlbWV0cnlEYXRhQXJlYRITCgt0b3RhbF9ieXRlcxgEIAEoBBIUCgxzdGFydF9vZmZzZXQYBSABKAQSGQoRZ2VuZXJhdGlvbl9udW1iZXIYBiABKA0SFgoOYXJlYV9lbmRfYnl0ZXMYByADKAQSGQoRcmVhc29uX2lkZW50aWZpZXIYCCABKAwSFAoMcmVzdW1lX3Rva2VuGAkgASgJEhMKC2NodW5rX2J5dGVzGAogASgNEjwKEGNoYW5nZV9kZXRlY3Rpb24YCyABKA4yIi5udm1lZC52MS5UZWxlbWV0cnlDaGFuZ2VEZXRlY3Rpb24SJQoJb21pc3Npb25zGAwgAygLMhIubnZtZWQudjEuT21pc3Npb24izwEKEFRlbGVtZXRyeVRyYWlsZXISEwoLdG90YWxfYnl0ZXMYASABKAQSDgoGc2hhMjU2GAIgASgMEh8KF2hhc2hfY292ZXJzX2Zyb21fb2Zmc2V0GAMgASgEEhkKEWdlbmVyYXRpb25fbnVtYmVyGAQgASgNEhwKFGFzeW5jX2V2ZW50X3JldGFpbmVkGAUgASgIEjwKEGNoYW5nZV9kZXRlY3Rpb24YBiABKA4yIi5udm1lZC52MS5UZWxlbWV0cnlDaGFuZ2VEZXRlY3Rpb24ikgEKG0Fja25vd2xlZGdlVGVsZW1ldHJ5UmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEh4KEWdlbmVyYXRpb25fbnVtYmVyGAIgASgNSACIAQESFQoNdmFsaWRhdGVfb25seRgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJQhQKEl9nZW5lcmF0aW9uX251bWJlciJNChxBY2tub3dsZWRnZVRlbGVtZXRyeVJlc3BvbnNlEhIKCmNvbnRyb2xsZXIYASABKAkSGQoRZ2VuZXJhdGlvbl9udW1iZXIYAiABKA0qbwoPVGVsZW1ldHJ5U291cmNlEiAKHFRFTEVNRVRSWV9TT1VSQ0VfVU5TUEVDSUZJRUQQABIZChVURUxFTUVUUllfU09VUkNFX0hPU1QQARIfChtURUxFTUVUUllfU09VUkNFX0NPTlRST0xMRVIQAirTAQoRVGVsZW1ldHJ5RGF0YUFyZWESIwofVEVMRU1FVFJZX0RBVEFfQVJFQV9VTlNQRUNJRklFRBAAEhkKFVRFTEVNRVRSWV9EQVRBX0FSRUFfMRABEhkKFVRFTEVNRVRSWV9EQVRBX0FSRUFfMhACEhkKFVRFTEVNRVRSWV9EQVRBX0FSRUFfMxADEhkKFVRFTEVNRVRSWV9EQVRBX0FSRUFfNBAEEi0KKVRFTEVNRVRSWV9EQVRBX0FSRUFfQ09OVFJPTExFUl9ERVRFUk1JTkVEEAUqnQEKGFRlbGVtZXRyeUNoYW5nZURldGVjdGlvbhIqCiZURUxFTUVUUllfQ0hBTkdFX0RFVEVDVElPTl9VTlNQRUNJRklFRBAAEikKJVRFTEVNRVRSWV9DSEFOR0VfREVURUNUSU9OX0dFTkVSQVRJT04QARIqCiZURUxFTUVUUllfQ0hBTkdFX0RFVEVDVElPTl9CRVNUX0VGRk9SVBACMrsCChBUZWxlbWV0cnlTZXJ2aWNlEmYKGEdldFRlbGVtZXRyeUNhcGFiaWxpdGllcxIpLm52bWVkLnYxLkdldFRlbGVtZXRyeUNhcGFiaWxpdGllc1JlcXVlc3QaHy5udm1lZC52MS5UZWxlbWV0cnlDYXBhYmlsaXRpZXMSWAoPU3RyZWFtVGVsZW1ldHJ5EiAubnZtZWQudjEuU3RyZWFtVGVsZW1ldHJ5UmVxdWVzdBohLm52bWVkLnYxLlN0cmVhbVRlbGVtZXRyeVJlc3BvbnNlMAESZQoUQWNrbm93bGVkZ2VUZWxlbWV0cnkSJS5udm1lZC52MS5BY2tub3dsZWRnZVRlbGVtZXRyeVJlcXVlc3QaJi5udm1lZC52MS5BY2tub3dsZWRnZVRlbGVtZXRyeVJlc3BvbnNlQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z", [file_nvmed_v1_common]);
 
 /**
  * Request of GetTelemetryCapabilities.
@@ -84,6 +84,13 @@ export type TelemetryCapabilities = Message<"nvmed.v1.TelemetryCapabilities"> & 
    * @generated from field: nvmed.v1.TelemetryCapabilities.Log controller_log = 6;
    */
   controllerLog?: TelemetryCapabilities_Log | undefined;
+
+  /**
+   * What is missing. `host_log` or `controller_log` where the drive refuses to tell.
+   *
+   * @generated from field: repeated nvmed.v1.Omission omissions = 7;
+   */
+  omissions: Omission[];
 };
 
 /**
@@ -127,6 +134,13 @@ export type TelemetryCapabilities_Log = Message<"nvmed.v1.TelemetryCapabilities.
    * @generated from field: bytes reason_identifier = 4;
    */
   reasonIdentifier: Uint8Array;
+
+  /**
+   * Whether a change would be noticed.
+   *
+   * @generated from field: nvmed.v1.TelemetryChangeDetection change_detection = 5;
+   */
+  changeDetection: TelemetryChangeDetection;
 };
 
 /**
@@ -221,6 +235,14 @@ export type StreamTelemetryRequest = Message<"nvmed.v1.StreamTelemetryRequest"> 
    * @generated from field: string request_id = 11;
    */
   requestId: string;
+
+  /**
+   * Refuses to stream a log that could change unnoticed (TELEMETRY_CHANGE_DETECTION_BEST_EFFORT), with
+   * TELEMETRY_CHANGE_UNDETECTABLE. With `create` that is found out after the log was created.
+   *
+   * @generated from field: bool require_change_detection = 12;
+   */
+  requireChangeDetection: boolean;
 };
 
 /**
@@ -350,6 +372,21 @@ export type TelemetryHeader = Message<"nvmed.v1.TelemetryHeader"> & {
    * @generated from field: uint32 chunk_bytes = 10;
    */
   chunkBytes: number;
+
+  /**
+   * Whether a change would be noticed.
+   *
+   * @generated from field: nvmed.v1.TelemetryChangeDetection change_detection = 11;
+   */
+  changeDetection: TelemetryChangeDetection;
+
+  /**
+   * What is missing. Data area 4 by its name in `area_end_bytes`, where the largest area was asked for and the drive or
+   * its kernel does not show that one.
+   *
+   * @generated from field: repeated nvmed.v1.Omission omissions = 12;
+   */
+  omissions: Omission[];
 };
 
 /**
@@ -399,6 +436,13 @@ export type TelemetryTrailer = Message<"nvmed.v1.TelemetryTrailer"> & {
    * @generated from field: bool async_event_retained = 5;
    */
   asyncEventRetained: boolean;
+
+  /**
+   * Whether a change would have been noticed.
+   *
+   * @generated from field: nvmed.v1.TelemetryChangeDetection change_detection = 6;
+   */
+  changeDetection: TelemetryChangeDetection;
 };
 
 /**
@@ -569,6 +613,41 @@ export enum TelemetryDataArea {
  */
 export const TelemetryDataAreaSchema: GenEnum<TelemetryDataArea> = /*@__PURE__*/
   enumDesc(file_nvmed_v1_telemetry, 1);
+
+/**
+ * Whether it would be noticed that a log is replaced while it is read.
+ *
+ * @generated from enum nvmed.v1.TelemetryChangeDetection
+ */
+export enum TelemetryChangeDetection {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: TELEMETRY_CHANGE_DETECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The log has a generation number: always.
+   *
+   * @generated from enum value: TELEMETRY_CHANGE_DETECTION_GENERATION = 1;
+   */
+  GENERATION = 1,
+
+  /**
+   * The log has none (before NVMe 2.0 the host-initiated log has not): where the header or the first block of a data
+   * area is another one after the last byte was read. A new log that is the same in those goes unnoticed.
+   *
+   * @generated from enum value: TELEMETRY_CHANGE_DETECTION_BEST_EFFORT = 2;
+   */
+  BEST_EFFORT = 2,
+}
+
+/**
+ * Describes the enum nvmed.v1.TelemetryChangeDetection.
+ */
+export const TelemetryChangeDetectionSchema: GenEnum<TelemetryChangeDetection> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_telemetry, 2);
 
 /**
  * Reads a controller's telemetry logs (NVMe Base 2.0, sections 5.16.1.8 and 5.16.1.9).
