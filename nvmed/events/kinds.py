@@ -9,7 +9,7 @@ from typing import Final
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.host import ControllerNode, NamespaceNode
 from nvmed.operations.records import State
-from nvmed.security.patterns import COLLECTIONS, HOST
+from nvmed.security.patterns import HOST
 
 
 @unique
@@ -102,6 +102,8 @@ class OperationChanged:
     state: State
     phase: str
     principal: str
+    subjects: tuple[str, ...]
+    """Everything that it is about, as the policy names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,7 @@ class Event:
 
     @property
     def subject(self) -> str:
-        """The resource that it is about, as the policy speaks of it."""
-        if isinstance(self.detail, OperationChanged):
-            return self.detail.target if self.detail.target.startswith(COLLECTIONS) else HOST
+        """The resource that it is about, as the policy speaks of it; an operation's may be several."""
         return self.namespace or self.controller or HOST
 
     def is_about(self, controller: str) -> bool:

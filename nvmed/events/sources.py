@@ -69,6 +69,6 @@ class EventSources:
                 device_node=controller.node.node if controller else "",
                 namespace=target if target.startswith(SUBSYSTEMS) and "/namespaces/" in target else "",
                 operation=f"operations/{record.id}",
-                detail=OperationChanged(record.kind, target, state, phase, record.principal),
+                detail=OperationChanged(record.kind, target, state, phase, record.principal, record.subjects),
             )
         )

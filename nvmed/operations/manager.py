@@ -47,7 +47,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What is to be done: `kind` is the method, `target` the resource, `digest` the SHA-256 of the request."""
+    """What is to be done: `kind` is the method, `target` the resource, `digest` the SHA-256 of the request.
+
+    `resources` is everything that it touches: what its caller had to be allowed to change.
+    """
 
     kind: str
     target: str
@@ -55,6 +58,7 @@ class Mutation:
     request_id: str
     digest: bytes
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    resources: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ class Manager:
             request_id=mutation.request_id,
             digest=mutation.digest,
             parameters=mutation.parameters,
+            resources=mutation.resources,
         )
         return await self._start(wanted, run)
 
@@ -179,7 +184,7 @@ class Manager:
         """Begin an operation that `parent` consists of; for `Running`."""
         wanted = replace(
             parent.record, id=uuid.uuid4().hex, target=target, request_id="", parameters=parameters,
-            parent=parent.record.id, state=State.PENDING, phase="",
+            parent=parent.record.id, state=State.PENDING, phase="", resources=(target,),
         )  # fmt: skip
         parent.parts.append(wanted.id)
         return await self._start(wanted, run)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from nvmed.operations import failure as failures
 from nvmed.reasons import Reason, error
+from nvmed.security.patterns import COLLECTIONS, HOST
 
 TIME_MS_MAX: Final = 253_402_300_799_999
 """The end of the year 9999: no moment later than that can be shown."""
@@ -64,6 +65,12 @@ class Record:
     parent: str = ""
     resources: Sequence[str] = ()
     damage: str = ""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everything that it is about, as the policy names it: who may not see one of them may not see it."""
+        names = (*self.resources, self.target)
+        return tuple(dict.fromkeys(name if name.startswith(COLLECTIONS) else HOST for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +163,15 @@ def _object(name: str, value: Any, found: list[str]) -> Mapping[str, Any] | None
 
 
 def _names(value: Any, target: str, found: list[str]) -> Sequence[str]:
-    """The resources of an operation; where they cannot be read, or were not written yet, it is about its target."""
+    """The resources of an operation; where they cannot be read, it is about the host and its target."""
     try:
         loaded = json.loads(value)
     except (ValueError, TypeError, RecursionError):
         loaded = None
     if not isinstance(loaded, list) or not all(isinstance(name, str) for name in loaded):
         found.append("its resources are no list of names")
-        loaded = []
-    return tuple(loaded) or ((target,) if target else ())
+        return (HOST, target)
+    return tuple(loaded)
 
 
 def _failure(value: Any, found: list[str]) -> Mapping[str, Any] | None:

@@ -138,7 +138,8 @@ class Admission:
         self._lease.shrink(len(body))
         request = self._decoded(body)
         self._validate(request, call, rule.permission)
-        call.resources = await self._control.resources.of(self._method, request, rule)
+        call.operation = await self._control.resources.operation(request, rule)
+        call.resources = await self._control.resources.of(self._method, request, rule, call.operation)
         call.require(rule.permission)
         if is_audited(rule, request):
             self._attempted = True
@@ -161,7 +162,7 @@ class Admission:
             return
         try:
             call = self._made_call()
-            call.resources = self._call.resources
+            call.resources, call.operation = self._call.resources, self._call.operation
             call.require(rule_of(self._method).permission)
             self._call.principal = call.principal  # what it may see from now on
         except NvmedError as exc:

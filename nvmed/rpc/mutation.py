@@ -30,6 +30,7 @@ def mutation(request: Any, target: str, **parameters: Any) -> Mutation:
         request_id=request.request_id.lower(),
         digest=hashlib.sha256(body.SerializeToString(deterministic=True)).digest(),
         parameters=parameters,
+        resources=tuple(dict.fromkeys(call.resources.values())),
     )
 
 

@@ -31,7 +31,7 @@ def _event(kind: Kind, record: Record) -> Event:
         principal=record.principal,
         peer=call.peer if call else "",
         request_id=call.request_id if call else "",
-        resources=(record.target,) if record.target else (),
+        resources=record.subjects,
         operation=OPERATIONS + record.id,
         code="" if record.state.is_open else record.state.value,
         reason=str(failure.get("reason", "")),

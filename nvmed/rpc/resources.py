@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory, nodes_meant
-from nvmed.errors import NvmedError
+from nvmed.errors import NotFound, NvmedError
 from nvmed.nvme.host import NODE_NAME
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record
 from nvmed.rpc.wire import ReceivedChunk
 from nvmed.security.patterns import COLLECTIONS, HOST
 from nvmed.security.policy import Also, Rule
@@ -44,18 +46,33 @@ class Resources:
         self._inventory = inventory
         self._operations = operations
 
-    async def of(self, method: str, request: Any, rule: Rule) -> Mapping[str, str]:
+    async def of(self, method: str, request: Any, rule: Rule, operation: Record | None = None) -> Mapping[str, str]:
         """What `request` is about: the names in the rule's field, with the canonical ones; then what it also touches.
 
         Without a name, it is the host. A name that does not exist stays as it is: whoever may not know that learns no
-        more than that they may not. What is also touched is told by what the request says of it.
+        more than that they may not. What is also touched is told by what the request says of it. A request that names
+        an `operation` is about everything that this is about.
         """
+        if operation is not None:
+            return {f"{OPERATIONS}{operation.id}: {subject}": subject for subject in operation.subjects}
         names = _values(request, rule.resource_field) if rule.resource_field else []
         found = {name or HOST: await self._canonical(method, name) for name in names or [""]}
         for also in rule.also:
             for asked, resource in await _TOUCHED[also](self._inventory, request, dict(found)):
                 found.setdefault(asked, resource)
         return found
+
+    async def operation(self, request: Any, rule: Rule) -> Record | None:
+        """The operation that `request` names, None if it names none, or one that there is not."""
+        names = _values(request, rule.resource_field) if rule.resource_field else []
+        return await self.operation_of_name(names[0]) if len(names) == 1 else None
+
+    async def operation_of_name(self, name: str) -> Record | None:
+        """The operation of that name, None if it is no name of one."""
+        if name.startswith(OPERATIONS):
+            with suppress(NotFound):
+                return await self._operations.get(name.removeprefix(OPERATIONS))
+        return None
 
     async def canonical(self, name: str) -> str:
         """The canonical name of what `name` is, for no call: `host` for ""."""
@@ -65,9 +82,6 @@ class Resources:
         if name in _WHOLE:
             return HOST
         try:
-            if name.startswith(OPERATIONS):
-                target = (await self._operations.get(name.removeprefix(OPERATIONS))).target
-                return target if target.startswith(COLLECTIONS) else HOST
             if NODE_NAME.fullmatch(name):
                 return await self._behind(method, name)
         except NvmedError:

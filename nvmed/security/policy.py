@@ -6,7 +6,7 @@ method without a row here is refused, and a test refuses to let one be served.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 from types import MappingProxyType
@@ -277,6 +277,17 @@ def is_audited(rule: Rule, request: object) -> bool:
 def grant_of(principal: Principal, permission: str, resource: str) -> Grant | None:
     """The first of the principal's grants that gives `permission` over `resource`; None if none does."""
     return next((grant for grant in principal.grants if grant.covers(permission, resource)), None)
+
+
+def may_see_operation(principal: Principal, permission: str, begun_by: str, subjects: Iterable[str]) -> bool:
+    """Whether `permission` lets a principal at an operation: one of its own, or one whose subjects it is all over.
+
+    For its own it must still have the permission over something: who is blocked, or has lost the role, has it no more.
+    """
+    if begun_by == principal.name:
+        return any(permission in grant.permissions for grant in principal.grants)
+    found = [grant_of(principal, permission, subject) for subject in subjects]
+    return bool(found) and None not in found
 
 
 def authorise(principal: Principal, permission: str, resource: str) -> None:

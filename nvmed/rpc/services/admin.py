@@ -95,7 +95,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             call.require(SEE_POLICY)
             principal = self._control.policy.principal(tuple(request.principals))
         resource = request.resource or HOST
-        grant = grant_of(principal, permission, await self._control.resources.canonical(request.resource))
+        operation = await self._control.resources.operation_of_name(request.resource)
+        subjects = operation.subjects if operation else (await self._control.resources.canonical(request.resource),)
+        if operation and operation.principal == principal.name:
+            grant = next((one for one in principal.grants if permission in one.permissions), None)
+        else:
+            grants = [grant_of(principal, permission, subject) for subject in subjects]
+            grant = None if None in grants else grants[0]
         if grant is None:
             why = f"no binding gives {principal.name} {permission} on {resource}"
         else:

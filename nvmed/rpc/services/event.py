@@ -9,14 +9,14 @@ from typing import Any, Final
 from nvmed import limits
 from nvmed.devices.inventory import CONTROLLERS, Inventory
 from nvmed.events.events import Read, Topic, Watcher
-from nvmed.events.kinds import STATE_KINDS, Event, Kind
+from nvmed.events.kinds import STATE_KINDS, Event, Kind, OperationChanged
 from nvmed.events.sources import EventSources
 from nvmed.reasons import invalid_field
 from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.convert import events as convert_events
 from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
-from nvmed.security.policy import grant_of
+from nvmed.security.policy import grant_of, may_see_operation
 from nvmed.v1 import event_pb2, event_pb2_grpc
 
 READ: Final = "events.read"
@@ -140,8 +140,14 @@ class View:
         """Whether an event may be sent."""
         if self._controller and not event.is_about(self._controller):
             return False
-        subject, also = event.subject, ALSO.get(event.kind)
-        return self._may(READ, subject) and (also is None or self._may(also, subject))
+        also = ALSO.get(event.kind)
+        permissions = (READ,) if also is None else (READ, also)
+        if isinstance(detail := event.detail, OperationChanged):
+            return all(
+                may_see_operation(self._call.principal, permission, detail.principal, detail.subjects)
+                for permission in permissions
+            )
+        return all(self._may(permission, event.subject) for permission in permissions)
 
     def _may(self, permission: str, subject: str) -> bool:
         if self._call.principal is not self._principal or len(self._verdicts) > VERDICTS_MAX:

@@ -10,13 +10,18 @@ from google.protobuf import empty_pb2
 
 from nvmed.operations.journal_reader import Query
 from nvmed.operations.manager import Manager
+from nvmed.operations.records import Record
 from nvmed.reasons import Reason, error, invalid_field
+from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.journal_pages import Columns, page
 from nvmed.rpc.longrunning import show
+from nvmed.security.policy import may_see_operation
 from nvmed.v1.operations_pb2 import OperationMetadata
 
 SERVICE: Final = "google.longrunning.Operations"
+READ: Final = "operations.read"
+
 COLUMNS: Final = Columns(
     texts={"method": "kind", "target": "target", "principal": "principal", "request_id": "request_id"},
     times={"create_time": "created_ms", "update_time": "updated_ms"},
@@ -35,14 +40,20 @@ class OperationsService:
     ) -> longrunning.ListOperationsResponse:
         if request.name not in ("", "operations"):
             raise invalid_field("name", f"{request.name!r}; the only collection is operations")
-        running = self._operations.running
+        running, call = self._operations.running, current_call.get()
+
+        def show(record: Record) -> longrunning.Operation | None:
+            if not may_see_operation(call.principal, READ, record.principal, record.subjects):
+                return None
+            return convert.operation(record, running(record.id))
+
         found, token = await page(
             self._operations,
             request,
             Query(0),
             OperationMetadata,
             COLUMNS,
-            show=lambda record: convert.operation(record, running(record.id)),
+            show=show,
             tested=lambda record: convert.metadata(record, running(record.id)),
         )
         return longrunning.ListOperationsResponse(operations=found, next_page_token=token)

@@ -138,8 +138,18 @@ KEY = Event(Kind.KEY_EXPIRING, detail=KeyExpiring(".nvme", 1, "NVMe1R01 a b c", 
 OPERATION = Event(
     Kind.OPERATION_CHANGED,
     operation="operations/1",
-    detail=OperationChanged("nvmed.v1.Test/Do", "controllers/other-1", State.RUNNING, "", "unix:admin"),
+    detail=OperationChanged(
+        "nvmed.v1.Test/Do", "controllers/other-1", State.RUNNING, "", "unix:admin", ("controllers/other-1",)
+    ),
 )
+ON_BOTH = Event(
+    Kind.OPERATION_CHANGED,
+    operation="operations/2",
+    detail=OperationChanged(
+        "nvmed.v1.Test/Do", "controllers/mine-1", State.RUNNING, "", "unix:admin",
+        ("controllers/mine-1", "controllers/other-1"),
+    ),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,6 +159,7 @@ OPERATION = Event(
         ("narrow", KEY, False),
         ("watcher", KEY, False),
         ("tenant", OPERATION, False),
+        ("tenant", ON_BOTH, False),
         ("tenant", Event(Kind.CONTROLLER_STARTED, controller="controllers/mine-1"), True),
         ("tenant", Event(Kind.CONTROLLER_STARTED, controller="controllers/other-1"), False),
         ("nobody", Event(Kind.CONTROLLER_STARTED, controller="controllers/mine-1"), False),
