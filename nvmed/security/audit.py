@@ -25,9 +25,10 @@ from typing import Any, Final
 
 import structlog
 
-from nvmed import config
+from nvmed import config, limits
 from nvmed.audit_chain import REMOVED as REMOVED_EVENT
 from nvmed.audit_chain import stamp
+from nvmed.cut import cut
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 from nvmed.security.audit_file import RECOVERED as RECOVERED_EVENT
@@ -40,7 +41,7 @@ BATCH_MAX: Final = 256
 KEPT_MAX: Final = 10_000
 """Records that are kept for later at most; how many more there were is recorded."""
 
-MESSAGE_CHARACTERS_MAX: Final = 1024
+MESSAGE_BYTES_MAX: Final = 1024
 PARAMETERS_CHARACTERS_MAX: Final = 4096
 RESOURCES_MAX: Final = 64
 
@@ -94,19 +95,20 @@ class Event:
         if len(repr(parameters)) > PARAMETERS_CHARACTERS_MAX:
             parameters = {"omitted": f"more than {PARAMETERS_CHARACTERS_MAX} characters"}
         more = len(self.resources) - RESOURCES_MAX
-        resources = [*self.resources[:RESOURCES_MAX], *([f"and {more} more"] if more > 0 else [])]
+        shown = (cut(resource, limits.NAME_BYTES_MAX) for resource in self.resources[:RESOURCES_MAX])
+        resources = [*shown, *([f"and {more} more"] if more > 0 else [])]
         plain = {
             "time": stamp(self.when),
             "event": self.kind.value,
-            "method": self.method,
-            "principal": self.principal,
-            "peer": self.peer,
+            "method": cut(self.method, limits.NAME_BYTES_MAX),
+            "principal": cut(self.principal, limits.IDENTITY_BYTES_MAX),
+            "peer": cut(self.peer, limits.NAME_BYTES_MAX),
             "request_id": self.request_id,
             "resources": resources,
             "operation": self.operation,
             "code": self.code,
             "reason": self.reason,
-            "message": self.message[:MESSAGE_CHARACTERS_MAX],
+            "message": cut(self.message, MESSAGE_BYTES_MAX),
             "parameters": parameters,
         }
         return {key: value for key, value in plain.items() if value}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from nvmed import config
+from nvmed.security.glob import Glob
 from nvmed.security.patterns import ANYTHING, compiled, wrong_principal, wrong_resource
 from nvmed.security.policy import PERMISSIONS, ROLES
 from nvmed.security.principal import Grant, Principal
@@ -36,8 +36,8 @@ class Policy:
     etag: str
     """Changes whenever anything of it does."""
 
-    _grants: tuple[tuple[tuple[re.Pattern[str], ...], tuple[Grant, ...]], ...]
-    _blocks: tuple[re.Pattern[str], ...]
+    _grants: tuple[tuple[tuple[Glob, ...], tuple[Grant, ...]], ...]
+    _blocks: tuple[Glob, ...]
 
     def principal(self, identities: Sequence[str]) -> Principal:
         """Whoever proved all of `identities`, at least one, with what bindings give to any of them."""
@@ -111,5 +111,5 @@ def _check_binding(binding: Binding, roles: Mapping[str, object], source: str) -
         raise config.invalid(source, binding.name, wrong)
 
 
-def _matches(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
+def _matches(patterns: Iterable[Glob], text: str) -> bool:
     return any(pattern.fullmatch(text) for pattern in patterns)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from nvmed.security.glob import Glob
+
 HOST: Final = "host"
 """The resource of calls that are about the whole host."""
 
@@ -19,17 +21,11 @@ ANYTHING: Final = "**"
 
 _PRINCIPAL: Final = re.compile(r"(uri:[^\s]+|dns:[a-z0-9_.*-]+|unix:[a-z0-9*-]+|loopback)")
 _RESOURCE: Final = re.compile(rf"host|\*\*|({'|'.join(COLLECTIONS)})/[A-Za-z0-9_.*/-]+")
-_STARS: Final = re.compile(r"(\*+)")
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a pattern, for a full match."""
-    inside = "[^.]*" if pattern.startswith("dns:") else "[^/]*"
-    parts = _STARS.split(pattern)
-    return re.compile(
-        "".join((".*" if len(part) > 1 else inside) if part.startswith("*") else re.escape(part) for part in parts),
-        re.DOTALL,
-    )
+def compiled(pattern: str) -> Glob:
+    """What matches `pattern`."""
+    return Glob(pattern, "." if pattern.startswith("dns:") else "/")
 
 
 def wrong_principal(pattern: str) -> str:

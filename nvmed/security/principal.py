@@ -13,6 +13,7 @@ from cryptography import x509
 from nvmed import limits
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
+from nvmed.security.glob import Glob
 
 TLS_VERSION: Final = "TLSv1.3"
 
@@ -33,7 +34,7 @@ class Grant:
     binding: str
     role: str
     permissions: frozenset[str]
-    resources: tuple[re.Pattern[str], ...]
+    resources: tuple[Glob, ...]
 
     def covers(self, permission: str, resource: str) -> bool:
         """Whether it gives `permission` over `resource`."""

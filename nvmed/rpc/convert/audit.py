@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nvmed import limits
 from nvmed.audit_chain import Record
+from nvmed.cut import cut
 from nvmed.rpc.convert.fitted import fitted, timestamp_of
 from nvmed.security.audit import Kind
 from nvmed.security.bindings import Policy
@@ -21,17 +23,25 @@ _EVENTS: Final[Mapping[str, Any]] = {
 _TEXTS: Final = ("method", "principal", "peer", "request_id", "operation", "code", "reason", "message")
 
 
+TEXT_BYTES_MAX: Final = 4 * limits.KIB
+PARAMETERS_BYTES_MAX: Final = 16 * limits.KIB
+RESOURCES_MAX: Final = 65
+
+
 def audit_record(record: Record) -> admin_pb2.AuditRecord:
-    """A line of the audit; what another version wrote into it and this one does not know is left out."""
+    """A line of the audit; what another version wrote into it and this one does not know is left out.
+
+    That one may have written texts of any length, too: they are cut here, and stay as they are in the file.
+    """
     fields = record.fields
-    texts: dict[str, Any] = {name: str(fields[name]) for name in _TEXTS if name in fields}
+    texts: dict[str, Any] = {name: cut(str(fields[name]), TEXT_BYTES_MAX) for name in _TEXTS if name in fields}
     return fitted(
         admin_pb2.AuditRecord,
         name=f"{AUDIT_RECORDS}{record.position.sequence}",
         sequence=record.position.sequence,
         event=_EVENTS.get(str(fields.get("event")), admin_pb2.AuditRecord.EVENT_UNSPECIFIED),
-        resources=[str(name) for name in fields.get("resources", ())],
-        parameters=json.dumps(fields["parameters"]) if fields.get("parameters") else "",
+        resources=[cut(str(name), TEXT_BYTES_MAX) for name in [*fields.get("resources", ())][:RESOURCES_MAX]],
+        parameters=cut(json.dumps(fields["parameters"]), PARAMETERS_BYTES_MAX) if fields.get("parameters") else "",
         previous_hash=record.previous,
         hash=record.position.digest,
         time=timestamp_of(str(fields.get("time"))),

@@ -52,6 +52,9 @@ class HostIdentity:
     host_nqn: str
 
 
+PAGE_BYTES_MAX: Final = limits.MIB
+"""Of a page, but for the record that goes beyond it."""
+
 SCANNED_MAX: Final = 20_000
 """Records that are looked at for one page: where few pass the filter, the page has fewer."""
 
@@ -136,7 +139,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
         start_ns = request.start_time.ToNanoseconds() if request.HasField("start_time") else 0
         answer = admin_pb2.ListAuditRecordsResponse()
-        scanned = 0
+        scanned = size_bytes = 0
         last = before
         for path, line in newest_first(self._control.audit.directory, before):
             try:
@@ -150,13 +153,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                 continue
             if shown.time.ToNanoseconds() < start_ns:
                 return answer
-            if len(answer.audit_records) == size or scanned == SCANNED_MAX:
+            if len(answer.audit_records) == size or scanned == SCANNED_MAX or size_bytes > PAGE_BYTES_MAX:
                 answer.next_page_token = encode_token(str(last), request.filter)
                 return answer
             scanned += 1
             last = record.position.sequence
             if all(test(shown) for test in tests):
                 answer.audit_records.append(shown)
+                size_bytes += shown.ByteSize()
         return answer
 
 

@@ -18,11 +18,13 @@ from nvmed.config import Binding, Config, HostConfig, Limits, Listen, Loopback, 
 from nvmed.daemon import opened
 from nvmed.reload import Served
 from nvmed.rpc.messages import LARGER, RECEIVED_BYTES_MAX, bytes_max
+from nvmed.rpc.services import admin
 from nvmed.rpc.wire import varint
 from nvmed.security.policy import METHODS
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.subsystem import Subsystem
-from nvmed.v1 import admin_pb2, firmware_pb2
+from nvmed.v1 import admin_pb2, firmware_pb2, inventory_pb2
+from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from tests.rpc.harness import reason_of, small_drive
 from tests.rpc.tls import OPERATOR, Pki
 
@@ -208,3 +210,36 @@ async def test_an_answer_has_what_was_asked_for(listeners: Listeners) -> None:
         "/nvmed.v1.AdminService/GetServerInfo"
     )
     assert admin_pb2.ServerInfo.FromString(await call(b"")).simulated
+
+
+@pytest.mark.parametrize("listener", ["nobody", "tls"])
+async def test_a_name_is_logged_and_audited_at_no_greater_length_than_names_have(
+    listeners: Listeners, listener: str
+) -> None:
+    name = inventory_pb2.GetControllerRequest(name="x" * 60_000).SerializeToString()
+    names = firmware_pb2.StageFirmwareRequest(controllers=["y" * 900] * 70).SerializeToString()
+    with capture_logs() as logs:
+        for method, body in (
+            ("/nvmed.v1.InventoryService/GetController", name),
+            ("/nvmed.v1.FirmwareService/StageFirmware", names),
+        ):
+            code, _ = await listeners.outcome(listener, method, body)
+            assert code == ("PERMISSION_DENIED" if listener == "nobody" else "INVALID_ARGUMENT")
+    assert all(len(json.dumps(line)) < 4096 for line in logs)
+    assert all(len(json.dumps(record)) < 4096 for record in await listeners.audited())
+
+
+async def test_the_audit_is_listed_in_pages_of_bytes_too(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "PAGE_BYTES_MAX", 1000)
+    for _ in range(20):
+        await listeners.outcome("nobody", "/nvmed.v1.AdminService/GetServerInfo", b"")
+    stub = AdminServiceStub(listeners.channels["admin"])
+    sizes: list[int] = []
+    token, found = "", 0
+    while token or not sizes:
+        page = await stub.ListAuditRecords(admin_pb2.ListAuditRecordsRequest(page_token=token))
+        token, found = page.next_page_token, found + len(page.audit_records)
+        sizes.append(sum(record.ByteSize() for record in page.audit_records[:-1]))
+    assert found == len(await listeners.audited())
+    assert len(sizes) > 3
+    assert max(sizes) <= 1000
