@@ -164,9 +164,16 @@ def _decode(path: Path, kind: type[T]) -> T:
         raise error(FleetReason.STORE_DAMAGED, f"{path}: {failure}.") from failure
 
 
+def make_folder(folder: Path) -> None:
+    """A folder for its owner alone, and those that lead to it where they are not there."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _write(path: Path, content: bytes) -> None:
     """Put a file there, whole, and durable before it has its name."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

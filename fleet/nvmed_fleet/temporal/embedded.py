@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from nvmed_fleet.errors import FleetReason, error
+from nvmed_fleet.store import make_folder
 
 HOST = "127.0.0.1"
 ADDRESS_FILE = "engine.address"
@@ -61,7 +62,7 @@ async def running(folder: Path, named: str = "") -> AsyncIterator[tuple[str, boo
 
 def _lock(folder: Path) -> int | None:
     """The right to run the engine in a folder, until it is closed; None if another process has it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     descriptor = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,7 @@ from nvmed_fleet.errors import FleetReason, error
 from nvmed_fleet.store import Store, default_folder
 from nvmed_fleet.temporal import embedded, worker
 
-CONNECT_S = 15.0
+CONNECT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
