@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +38,7 @@ def _serving_options(command: Any) -> Any:
                 "--socket",
                 type=_FILE,
                 help="The only unix socket, of mode 0600: whoever can open it may do everything.  [default without a "
-                "configuration: /run/nvmed/admin.sock]",
+                "configuration: /run/nvmed/admin.sock; with --simulate alone a private one]",
             ),
             click.option(
                 "--insecure-tcp",
@@ -82,6 +85,20 @@ def _configured(config: Path | None, **options: Any) -> tuple[Config, str]:
     return configuration.replaced(loaded, source, changes), source
 
 
+@contextmanager
+def _private(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """`options`; with --simulate alone, a state and a socket that are gone afterwards.
+
+    Any user can then try it, and it never touches the state of a daemon that manages this host.
+    """
+    if options["simulate"] is None or options["config"] or (options["socket"] and options["state_dir"]):
+        yield options
+        return
+    with tempfile.TemporaryDirectory(prefix="nvmed-") as directory:
+        own = {"socket": Path(directory, "admin.sock"), "state_dir": Path(directory, "state")}
+        yield {**options, **{name: options[name] or path for name, path in own.items()}}
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nvmed")
 @_serving_options
@@ -96,10 +113,13 @@ def main(context: click.Context, /, log_level: str | None, **options: Any) -> No
     from nvmed import daemon
 
     try:
-        configured, source = _configured(log_level=log_level, **options)
-        logs.configure(configured.log_level)
-        read = partial(_configured, log_level=log_level, **options)
-        asyncio.run(daemon.run(daemon.make_host(configured), configured, _say_ready, source, read=lambda: read()[0]))
+        with _private(options) as serving:
+            configured, source = _configured(log_level=log_level, **serving)
+            logs.configure(configured.log_level)
+            read = partial(_configured, log_level=log_level, **serving)
+            host = daemon.make_host(configured)
+            ready = _say_ready if serving is options else _say_how_to_call
+            asyncio.run(daemon.run(host, configured, ready, source, read=lambda: read()[0]))
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
 
@@ -232,6 +252,12 @@ def farm(state: Path, faults: tuple[str, ...], **options: Any) -> None:  # fmt: 
 
 def _say_ready(addresses: tuple[str, ...]) -> None:
     sys.stderr.write(f"nvmed: serving on {', '.join(addresses)}\n")
+
+
+def _say_how_to_call(addresses: tuple[str, ...]) -> None:
+    """For who tries it: an address that nobody could guess."""
+    _say_ready(addresses)
+    sys.stderr.write(f"export NVMED_ADDRESS={addresses[0]}\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -32,6 +34,26 @@ def test_it_serves_and_stops_when_told(start_process: StartProcess) -> None:
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait() == 0
     assert not daemon.socket.exists()
+
+
+def test_simulated_drives_alone_have_a_state_of_their_own(tmp_path: Path) -> None:
+    """Nothing of this host's daemon is touched, and nothing is left."""
+    command = [sys.executable, "-m", "nvmed", "--simulate", "1", "--log-level", "error"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            assert process.stderr
+            serving = next(line for line in process.stderr if line.startswith("nvmed: "))
+            (directory,) = tmp_path.iterdir()
+            address = f"unix:{directory}/admin.sock"
+            assert serving == f"nvmed: serving on {address}\n"
+            assert process.stderr.readline() == f"export NVMED_ADDRESS={address}\n"
+            assert server_version(address)
+            assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_stream_in_progress_is_ended_by_a_stop(start_process: StartProcess) -> None:
