@@ -8,8 +8,11 @@ from typing import Any
 
 from nvmed.errors import NvmedError, OsFailure
 from nvmed.reasons import Reason
+from nvmed.reasons import error as make_error
+from nvmedctl.address import Tls, resolve
 from nvmedctl.cli.exit_codes import EXIT_CODES
 from nvmedctl.cli.text import printable
+from nvmedctl.diagnosis import diagnose
 
 _BY_STATUS = {status: code for code, (_, statuses) in EXIT_CODES.items() for status in statuses}
 
@@ -25,6 +28,17 @@ def of_local_file(failure: OSError) -> NvmedError:
     where = f"{failure.filename}: " if failure.filename else ""
     os = OsFailure(failure.errno or 0, symbol, "", str(failure.filename or ""))
     return NvmedError("LOCAL_FILE", f"{where}{failure.strerror or failure}", os=os)
+
+
+def of_connection(failure: NvmedError, given: str | None, tls: Tls | None) -> NvmedError:
+    """`failure`; where no connection came about, with its cause as far as that can be told from here."""
+    if failure.reason != Reason.CONNECTION_FAILED.name:
+        return failure
+    address = resolve(given)
+    found = diagnose(address, tls)
+    if found is None:
+        return failure
+    return make_error(Reason.CONNECTION_FAILED, f"{address}: {found.cause}.", address=address, remedy=found.remedy)
 
 
 def remedy(error: NvmedError) -> str:

@@ -26,7 +26,7 @@ def run(settings: Settings, function: Callable[[Session], Awaitable[None]]) -> i
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except NvmedError as failure:
-        return fail(settings, failure)
+        return fail(settings, failures.of_connection(failure, settings.address, tls))
     except BrokenPipeError:
         raise  # whoever read the output has left: click ends quietly
     except OSError as failure:
