@@ -138,6 +138,32 @@ def check_config(file: Path) -> None:
     click.echo(f"{file}: nothing is wrong")
 
 
+@main.group("journal")
+def journal() -> None:
+    """Look after the journal of operations."""
+
+
+@journal.command("check")
+@click.argument("state_dir", type=_FOLDER, default=Path("/var/lib/nvmed"))
+def check_journal(state_dir: Path) -> None:
+    """Check the journal in a state directory, also while a daemon uses it: exits with 1 and says what is wrong.
+
+    Nothing is changed. An operation that is named has not hidden any other: the daemon shows it in NEEDS_ATTENTION.
+    """
+    from nvmed.operations import journal_file
+
+    path, found = state_dir / journal_file.NAME, 0
+    try:
+        for sentence in journal_file.problems(path):
+            click.echo(f"{path}: {sentence}", err=True)
+            found += 1
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
+    if found:
+        raise click.ClickException(f"{path} is damaged in {found} places")
+    click.echo(f"{path}: nothing is wrong")
+
+
 @main.command("reload")
 @click.argument("pid", type=click.IntRange(min=1))
 def reload_daemon(pid: int) -> None:

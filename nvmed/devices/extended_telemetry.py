@@ -100,7 +100,7 @@ class ExtendedTelemetry:
             return _not_shown(session, exc)
         if behavior[ETDAS_BYTE]:
             return None
-        await session.run(lambda: _write_durably(self._marker(session.device)))
+        await session.run(lambda: self._mark(session.device))
         behavior[ETDAS_BYTE] = 1
         try:
             await session.mutate(_SET, behavior)
@@ -122,6 +122,20 @@ class ExtendedTelemetry:
                 await session.run(self._marker(device).unlink)
         except NvmedError as exc:
             log.warning("etdas_not_restored", controller=device.name, reason=exc.reason, message=exc.message)
+        except OSError as exc:  # the bit is clear; a marker that stays is looked at by the next start
+            log.warning("etdas_marker_stays", controller=device.name, message=str(exc))
+
+    def _mark(self, device: Device) -> None:
+        """Raises STATE_NOT_WRITABLE, and then the bit must not be set."""
+        path = self._marker(device)
+        try:
+            _write_durably(path)
+        except OSError as exc:
+            raise error(
+                Reason.STATE_NOT_WRITABLE,
+                f"{path} cannot be written ({exc.strerror}); without it nothing would restore the drive after a crash",
+                path=path,
+            ) from exc
 
     def _marker(self, device: Device) -> Path:
         return self._markers / f"etdas-{device.name}"

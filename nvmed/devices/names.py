@@ -286,7 +286,12 @@ class NamesFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._waiting: dict[str, Entry | None] = {}
-        self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, check_same_thread=False)
+        try:
+            self._db = sqlite3.connect(
+                ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as exc:
+            raise self._unusable(str(exc)) from exc
         try:
             self._db.execute("PRAGMA journal_mode = DELETE")
             self._db.execute("PRAGMA synchronous = EXTRA")

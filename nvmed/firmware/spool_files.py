@@ -30,6 +30,9 @@ READ_BYTES: Final = 1 << 20
 SIDECAR_BYTES_MAX: Final = 64 << 10
 """No sidecar that nvmed wrote is larger."""
 
+TIME_MS_MAX: Final = 253_402_300_799_999
+"""The end of the year 9999: the latest moment that can be shown."""
+
 _DAMAGED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What reading a sidecar that is no such thing ends in."""
 
@@ -150,8 +153,8 @@ def _image(saved: Mapping[str, Any]) -> Image:
     if not all(isinstance(text, str) for text in texts) or not SHA256_HEX.fullmatch(saved["sha256"]):
         raise TypeError("a text is none")
     numbers = (saved["size_bytes"], saved["created_ms"])
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise TypeError("a number is none")
+    if not all(type(number) is int and number >= 0 for number in numbers) or saved["created_ms"] > TIME_MS_MAX:
+        raise TypeError("a number is none, or no time")
     return Image(
         sha256=saved["sha256"],
         size_bytes=saved["size_bytes"],
@@ -255,7 +258,7 @@ class Folder:
             return None
         if image is None or image.sha256 != sha256 or image.size_bytes != size:
             return None
-        return replace(image, used_ms=sidecar.stat().st_mtime_ns // 10**6)
+        return replace(image, used_ms=_modified_ms(sidecar.stat()))
 
     def _load_upload(self, sidecar: Path, name: str) -> Upload | None:
         upload = load_upload(_read_start(sidecar))
@@ -266,8 +269,13 @@ class Folder:
         return replace(
             upload,
             committed_bytes=min(upload.committed_bytes, present.st_size if present else 0),
-            updated_ms=(present or sidecar.stat()).st_mtime_ns // 10**6,
+            updated_ms=_modified_ms(present or sidecar.stat()),
         )
+
+
+def _modified_ms(found: os.stat_result) -> int:
+    """When a file was written last, as a moment that can be shown: a clock may have been anywhere."""
+    return min(max(found.st_mtime_ns // 10**6, 0), TIME_MS_MAX)
 
 
 def _read_start(path: Path) -> bytes:

@@ -105,7 +105,7 @@ class Journal:
             )
             if alone:
                 self._db.execute("COMMIT")
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             if alone and self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise self._failed(exc) from exc
@@ -163,7 +163,7 @@ class Journal:
                 self._db.execute("SELECT * FROM steps WHERE operation = ? ORDER BY number", (operation,))
             ) as cursor:
                 return tuple(step_of(row) for row in cursor)
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             raise self._failed(exc) from exc
 
     def forget(self, operations: Sequence[str]) -> int:
@@ -220,24 +220,24 @@ class Journal:
         try:
             with closing(self._db.execute(query, values)) as cursor:
                 return tuple(record_of(row) for row in cursor)
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             raise self._failed(exc) from exc
 
     def _write(self, statement: str, *values: object) -> int:
         try:
             with closing(self._db.execute(statement, values)) as cursor:
                 return cursor.rowcount
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             raise self._failed(exc) from exc
 
     def _count(self, query: str, *values: object) -> int:
         try:
             count: int = self._db.execute(query, values).fetchone()[0]
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             raise self._failed(exc) from exc
         return count
 
-    def _failed(self, exc: sqlite3.Error) -> Exception:
+    def _failed(self, exc: Exception) -> Exception:
         return journal_file.failed(self._path, exc)
 
 

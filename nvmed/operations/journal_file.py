@@ -58,8 +58,11 @@ _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _OPERATIONS: Final = {1: "SELECT *, '[]' FROM operations", 2: "SELECT * FROM operations"}
 """Every operation of a journal of that version, for `record_of`."""
 
+ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What using a journal raises: where SQLite's own message quotes what is damaged, Python cannot even decode that."""
+
 FOUND_MAX: Final = 100
-"""`problems` stops after so many."""
+"""What SQLite says of a damaged file, at most."""
 
 
 def open_for_writing(path: Path, history: Collection[str]) -> sqlite3.Connection:
@@ -88,7 +91,7 @@ def open_for_writing(path: Path, history: Collection[str]) -> sqlite3.Connection
     except BaseException as exc:
         if connection is not None:
             connection.close()
-        if isinstance(exc, sqlite3.Error):
+        if isinstance(exc, ERRORS):
             raise failed(path, exc) from exc
         raise
     return connection
@@ -103,10 +106,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def failed(path: Path, exc: sqlite3.Error) -> Exception:
-    """What an error of SQLite means."""
+def failed(path: Path, exc: Exception) -> Exception:
+    """What one of ERRORS means."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-    if code in _DAMAGE:
+    if code in _DAMAGE or isinstance(exc, UnicodeDecodeError):
         return _damaged(path, str(exc))
     return error(
         Reason.STATE_NOT_WRITABLE,
@@ -116,10 +119,12 @@ def failed(path: Path, exc: sqlite3.Error) -> Exception:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """What is wrong with a journal, sentence by sentence, at most FOUND_MAX; writes nothing.
+    """What is wrong with a journal, sentence by sentence; writes nothing.
 
     Raises JOURNAL_DAMAGED where it cannot be read any further.
     """
+    if not path.is_file():
+        raise error(Reason.STATE_NOT_WRITABLE, f"there is no journal {path}", path=path)
     try:
         with closing(open_for_reading(path)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -137,7 +142,7 @@ def problems(path: Path) -> Iterator[str]:
                 step = step_of(row)
                 if step.damage:
                     yield f"operation {step.operation}, step {step.number}: {step.damage}"
-    except sqlite3.Error as exc:
+    except ERRORS as exc:
         raise failed(path, exc) from exc
 
 

@@ -93,7 +93,7 @@ class JournalReader:
             except IndexError:
                 connection = journal_file.open_for_reading(self._path)
             answer = question(connection)
-        except sqlite3.Error as exc:
+        except journal_file.ERRORS as exc:
             raise journal_file.failed(self._path, exc) from exc
         if self._closed:
             connection.close()

@@ -14,11 +14,15 @@ import os
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from nvmed.keys.secret import Secret
 from nvmed.reasons import Reason, error
 
 KEY_BYTES: Final = 32
 FILE_NAME: Final = "request-digest.key"
+
+log: Final = structlog.get_logger("nvmed.operations")
 
 
 class RequestDigests:
@@ -42,12 +46,19 @@ class RequestDigests:
 
 
 def _load(path: Path) -> bytes | None:
-    """The key, None where there is none or a crash left half of one."""
+    """The key, None where there is none or what is there is none."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:
         return None
-    return found if len(found) == KEY_BYTES else None
+    if len(found) == KEY_BYTES:
+        return found
+    log.warning(
+        "request_digest_key_damaged",
+        path=str(path),
+        message="a new one is made: a request with a secret that was made before counts as another one now",
+    )
+    return None
 
 
 def _make(path: Path) -> bytes:

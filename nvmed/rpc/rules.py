@@ -410,5 +410,9 @@ _LONGRUNNING: Final[dict[str, Mapping[str, Rule]]] = {
 RULES: Final = {
     **{f"nvmed.v1.{message}": rules for message, rules in _BY_MESSAGE.items()},
     **{f"google.longrunning.{message}": rules for message, rules in _LONGRUNNING.items()},
+    "google.protobuf.Timestamp": {
+        "seconds": number(-62_135_596_800, 253_402_300_799),  # the years 1 to 9999
+        "nanos": number(0, 999_999_999),
+    },
     "google.protobuf.Duration": {"seconds": number(0, 10_000 * 366 * 86_400), "nanos": number(0, 999_999_999)},
 }

@@ -8,7 +8,6 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from isal import isal_zlib
 
 from nvmed import limits
@@ -24,7 +23,7 @@ from nvmed.operations.manager import Manager
 from nvmed.preconditions.gates import check_overrides
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
-from nvmed.rpc.convert.fitted import fitted
+from nvmed.rpc.convert.fitted import fitted, timestamp
 from nvmed.rpc.listing import page
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.read_ahead import read_ahead
@@ -151,8 +150,8 @@ class ImageMethods:
             name=IMAGES + image.sha256,
             sha256=bytes.fromhex(image.sha256),
             size_bytes=image.size_bytes,
-            create_time=_time(image.created_ms),
-            expire_time=_time(self._spool.expires_ms(image)),
+            create_time=timestamp(image.created_ms),
+            expire_time=timestamp(self._spool.expires_ms(image)),
             firmware_revision=image.firmware_revision,
             model_number=image.model_number,
             labels=image.labels,
@@ -165,8 +164,8 @@ class ImageMethods:
             sha256=bytes.fromhex(upload.image.sha256),
             size_bytes=upload.image.size_bytes,
             committed_bytes=upload.committed_bytes,
-            create_time=_time(upload.image.created_ms),
-            expire_time=_time(self._spool.expires_ms(upload)),
+            create_time=timestamp(upload.image.created_ms),
+            expire_time=timestamp(self._spool.expires_ms(upload)),
         )
 
 
@@ -255,9 +254,3 @@ def _downloaded(result: Any) -> firmware_pb2.DownloadFirmwareResponse:
         commands=result.get("commands", 0),
         sha256=bytes.fromhex(result.get("sha256", "")),
     )
-
-
-def _time(ms: int) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromMilliseconds(ms)
-    return stamp

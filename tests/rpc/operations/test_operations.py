@@ -12,11 +12,14 @@ from google.longrunning.operations_pb2 import Operation
 from google.protobuf.duration_pb2 import Duration
 
 from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.operations.records import now_ms
 from nvmed.simulator.faults import Fault, Hang
 from nvmed.v1 import firmware_pb2 as pb
-from tests.rpc.firmware_calls import CODE, activate, commits, refused, stage
+from nvmed.v1.operations_pb2 import OperationMetadata
+from tests.rpc.firmware_calls import CODE, activate, commits, refused, stage, stub
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.operation_calls import ask, failed, metadata, state, steps, succeeded, wait
+from tests.support.journal_rows import write
 
 UNKNOWN = "operations/" + "0" * 32
 
@@ -164,3 +167,34 @@ async def test_operations_that_are_none(
 )
 async def test_bad_lists(daemon: Daemon, fields: dict[str, Any]) -> None:
     await refused(CODE.INVALID_ARGUMENT, "INVALID_FIELD", ask(daemon, "ListOperations", **fields))
+
+
+async def test_rows_that_cannot_be_read_hide_no_others(start_daemon: StartDaemon) -> None:
+    """Whatever is damaged of them: each is shown as what needs attention, in lists, by name and in history."""
+    daemon = await start_daemon()
+    whole = await wait(daemon, await stage(daemon))
+    await daemon.stop()
+    history: dict[str, Any] = {
+        "kind": "nvmed.v1.FirmwareService/StageFirmware",
+        "target": "controllers/nvmed1-1",
+        "is_history": 1,
+        **dict.fromkeys(("created_ms", "updated_ms"), now_ms()),
+    }
+    damage: list[dict[str, Any]] = [
+        {"parameters": "{"}, {"result": "["}, {"state": "BOGUS"}, {"updated_ms": 2**62}, {"resources": "7"},
+        {"result": '{"drives": 7}'}, {"result": '{"slot": "x"}'}, {"parameters": '{"image": 7}'},
+        {"failure": "{}", "state": "FAILED"},
+    ]  # fmt: skip
+    write(daemon.state_dir / "journal.sqlite", ({**history, **row} for row in damage))
+    again = await start_daemon(state_dir=daemon.state_dir, host=daemon.host)
+    shown = (await ask(again, "ListOperations")).operations
+    assert {one.name for one in shown} == {whole.name, *(f"operations/{number}" for number in range(len(damage)))}
+    for one in shown:
+        assert (await ask(again, "GetOperation", name=one.name)).name == one.name
+    request = pb.ListFirmwareHistoryRequest(parent="controllers/nvmed1-1")
+    records = {record.operation: record for record in (await stub(again).ListFirmwareHistory(request)).records}
+    assert records.keys() == {one.name for one in shown}
+    damaged = [record for record in records.values() if record.failure_reason == "JOURNAL_DAMAGED"]
+    assert {record.state for record in damaged} == {OperationMetadata.STATE_NEEDS_ATTENTION}
+    assert len(damaged) >= 6
+    assert records[whole.name].slot_revision

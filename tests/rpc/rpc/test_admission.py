@@ -12,6 +12,9 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -23,11 +26,12 @@ from nvmedctl.errors import from_status
 
 from nvmed.config import Config, Listen, UnixListener
 from nvmed.daemon import serving
-from nvmed.errors import CLASSES, FieldViolation, GateViolation, NvmeStatus, OsFailure
+from nvmed.errors import CLASSES, FieldViolation, GateViolation, NvmedError, NvmeStatus, OsFailure
 from nvmed.reasons import Reason, error
 from nvmed.rpc import services
 from nvmed.rpc.errors import to_status
 from nvmed.rpc.rules import RULES
+from nvmed.rpc.validate import validate
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import METHODS, PERMISSIONS, ROLES, authorise, rule_of
 from nvmed.security.principal import Principal
@@ -99,12 +103,30 @@ def test_every_field_of_every_request_has_a_rule() -> None:
         missing += [f"{message.full_name}.{f.name}" for f in message.fields if f.name not in rules]
         assert set(rules) <= set(message.fields_by_name), message.full_name
         nested = [field.message_type for field in message.fields if field.type == FieldDescriptor.TYPE_MESSAGE]
-        todo += [
-            inner
-            for inner in nested
-            if inner.full_name.startswith("nvmed.") and not inner.GetOptions().map_entry  # one rule for the whole map
-        ]
+        todo += [inner for inner in nested if not inner.GetOptions().map_entry]  # one rule for the whole map
     assert missing == []
+
+
+TIMES = (
+    Timestamp(seconds=2**62), Timestamp(seconds=-(2**62)), Timestamp(nanos=-1), Timestamp(nanos=2**31 - 1),
+    Timestamp(seconds=253_402_300_800), Timestamp(seconds=-62_135_596_801),
+    Duration(seconds=2**62), Duration(seconds=-1), Duration(nanos=10**9),
+)  # fmt: skip
+"""Times that no calendar has, or that are no times to wait for."""
+
+
+@pytest.mark.parametrize("time", TIMES, ids=lambda time: str(time).strip())
+def test_a_time_out_of_range_is_refused_wherever_a_request_has_one(time: Timestamp | Duration) -> None:
+    places = 0
+    for message in request_messages():
+        for field in message.fields:
+            if field.message_type is not None and field.message_type.full_name == time.DESCRIPTOR.full_name:
+                request = GetMessageClass(message)()
+                getattr(request, field.name).CopyFrom(time)
+                with pytest.raises(NvmedError, match=rf"{field.name}\.(seconds|nanos)"):
+                    validate(request)
+                places += 1
+    assert places
 
 
 def test_a_principal_without_a_role_may_nothing() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,23 @@ FIELDS = ("sha256", "size_bytes", "firmware_revision", "model_number", "labels",
 @pytest.mark.parametrize("load", [spool_files.load_image, spool_files.load_upload])
 def test_no_bytes_break_a_reader(load: Callable[[bytes], object], text: bytes) -> None:
     assert load(text) is None
+
+
+@pytest.mark.parametrize("created_ms", [-1, 253_402_300_800_000, 10**30, 1.5, "1", None])
+def test_a_nonsense_time_is_no_sidecar_of_ours(created_ms: object) -> None:
+    saved = {**json.loads(spool_files.dump_image(Image("0" * 64, 4))), "created_ms": created_ms}
+    assert spool_files.load_image(json.dumps(saved).encode()) is None
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), 2**34 - 1])
+def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: int) -> None:
+    image = Image("0" * 64, 4, created_ms=1)
+    (tmp_path / f"{image.sha256}.image").write_bytes(b"1234")
+    sidecar = tmp_path / f"{image.sha256}.json"
+    sidecar.write_bytes(spool_files.dump_image(image))
+    os.utime(sidecar, (seconds, seconds))
+    (found,) = spool_files.Folder(tmp_path, spool_files.Disk()).scan().images
+    assert 0 <= found.used_ms <= spool_files.TIME_MS_MAX
 
 
 @given(st.sampled_from(FIELDS), JSON)

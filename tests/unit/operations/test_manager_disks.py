@@ -181,7 +181,7 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         journal = Journal(path, {"staged"})
         found = journal.find_request("p", upper)
         assert found is not None
-        assert (found.id, found.resources, found.damage) == ("0", ("controllers/a",), "")
+        assert (found.id, found.subjects, found.damage) == ("0", ("controllers/a",), "")
         journal.close()
     with closing(journal_file.open_for_reading(path)) as db:
         history = _page(Query(9, history_of=("staged",)), db)

@@ -16,8 +16,8 @@ from nvmed.operations.journal import REPEATABLE_MS, Journal
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import now_ms
 from nvmed.operations.retention import BATCH, DAY_MS, Retention
+from tests.support.journal_rows import write
 from tests.support.operations import remembered
-from tests.unit.operations.journal_rows import write
 from tests.unit.operations.operation_manager import WANTED, one_step
 
 HISTORY = "nvmed.v1.Test/Staged"

@@ -23,7 +23,7 @@ from nvmed.rpc.filters import compiled, parse
 from nvmed.rpc.journal_pages import BATCH, EXAMINED_MAX
 from nvmed.rpc.services.operations import COLUMNS, OperationsService
 from nvmed.v1.operations_pb2 import OperationMetadata
-from tests.unit.operations.journal_rows import write
+from tests.support.journal_rows import write
 
 # -- what SQLite is asked is what the filter means
 
