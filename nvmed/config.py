@@ -160,6 +160,23 @@ class Limits(Table, frozen=True):
     calls_at_once: Annotated[Count, Meta(description="Calls of one principal that run, streams not counted.")] = 128
     streams_at_once: Annotated[Count, Meta(description="Streams of one principal that run.")] = 64
     connections: Annotated[Count, Meta(description="Connections of each address that is listened on.")] = 1000
+    connections_per_address: Annotated[Count, Meta(description="TCP connections of each address of clients.")] = 64
+    connections_per_principal: Annotated[
+        Count, Meta(description="TCP connections to an address over which one principal makes calls.")
+    ] = 64
+    connections_silent: Annotated[
+        Count,
+        Meta(
+            description="TCP connections to an address over which nobody who is known has made a call yet, those in "
+            "their handshake among them; the oldest end where there are more."
+        ),
+    ] = 256
+    connection_idle_s: Annotated[
+        int, Meta(ge=10, le=604_800, description="A connection ends after so long without a call.")
+    ] = 300
+    streams_per_connection: Annotated[
+        Count, Meta(description="Calls and streams at once over one connection; clients wait with more.")
+    ] = 256
     bytes_in_flight: Annotated[
         int,
         Meta(

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from nvmed import state_directory
+from nvmed import malloc, state_directory
 from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
@@ -45,6 +45,7 @@ from nvmed.preconditions.exclusion import Exclusion
 from nvmed.preconditions.firmware_rules import RulesFiles
 from nvmed.reload import Reloader, Served, answering
 from nvmed.rpc.admission import AdmissionControl
+from nvmed.rpc.budget import Budget
 from nvmed.rpc.credentials import ListenerCredentials
 from nvmed.rpc.listeners import group_id, loopback_listener, tls_listener, unix_listener
 from nvmed.rpc.metrics import Metrics
@@ -120,7 +121,8 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
         listener=OperationAudit(audit),
     )
     sampler = Sampler(inventory, configured.metrics.sample_interval_s)
-    metrics = Metrics(inventory, operations, sampler)
+    budget = Budget(configured.limits.bytes_in_flight)
+    metrics = Metrics(inventory, operations, sampler, budget)
     digests = RequestDigests(state_dir)
     return Components(
         inventory=inventory,
@@ -137,7 +139,7 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
         sampler=sampler,
         metrics=metrics,
         admission=AdmissionControl(
-            policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits)
+            policy, Resources(inventory, operations), metrics.calls, audit, Throttle(configured.limits), budget
         ),
         audit_reader=Lane("audit-reader", threads=2),
         identity=_identity(configured, digests),
@@ -167,6 +169,7 @@ def _make_events(host: Host, configured: Config, inventory: Inventory, operation
 
 async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
+    await stack.enter_async_context(malloc.returned())
     await stack.enter_async_context(watchdog.fed(on.own_lanes, lambda: [device.lane for device in on.inventory.known]))
     await stack.enter_async_context(auditing(on.admission.audit))
     stack.callback(on.audit_reader.close)

@@ -21,6 +21,7 @@ from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sampler
 from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Manager
+from nvmed.rpc.budget import Budget
 from nvmed.rpc.metrics import DRIVE_METRICS, Metrics
 from nvmed.security.policy import CHANGE_BY_PASSTHRU, CLEAR_LOG, CREATE_TELEMETRY, METHODS, PERMISSIONS, ROLES
 from nvmed.simulator.host import SimulatedHost
@@ -188,7 +189,7 @@ def metrics() -> str:
     labels = {metric.name: ("controller", *metric.labels) for metric in DRIVE_METRICS}
     with tempfile.TemporaryDirectory() as folder:
         inventory = Inventory(SimulatedHost([]))
-        told = Metrics(inventory, Manager(Journal(Path(folder) / "journal"), {}), Sampler(inventory, 60))
+        told = Metrics(inventory, Manager(Journal(Path(folder) / "journal"), {}), Sampler(inventory, 60), Budget(0))
         rows: list[tuple[str, ...]] = []
         for family in told.families():
             if family.name.startswith("nvmed_"):

@@ -152,7 +152,9 @@ class _Reading(Generic[T]):
 
         def finish() -> None:
             payload.release()
-            self.free.append(buffer)
+            with self.lock:
+                if self.room() > 0:  # a reader that stalls keeps what is ready, and no buffers beside it
+                    self.free.append(buffer)
             self.deliver(index, encoded)
 
         if self.digest is None:

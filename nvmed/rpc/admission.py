@@ -48,13 +48,19 @@ class AdmissionControl:
     """What all admissions share. `policy` is replaced by a reload; calls that run are then checked again."""
 
     def __init__(
-        self, policy: Policy, resources: Resources, calls: CallMetrics, audit: Audit, throttle: Throttle
+        self,
+        policy: Policy,
+        resources: Resources,
+        calls: CallMetrics,
+        audit: Audit,
+        throttle: Throttle,
+        budget: Budget,
     ) -> None:
         self.resources = resources
         self.calls = calls
         self.audit = audit
         self.throttle = throttle
-        self.budget = Budget(throttle.limits.bytes_in_flight)
+        self.budget = budget
         self._policy = policy
         self._inside: set[Admission] = set()
 

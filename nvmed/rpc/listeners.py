@@ -17,6 +17,7 @@ import grpc
 from nvmed import config
 from nvmed.reasons import Reason, error
 from nvmed.rpc.admission import Context, Identify
+from nvmed.rpc.connections import Connections, counted
 from nvmed.rpc.credentials import ListenerCredentials
 from nvmed.rpc.health import checked
 from nvmed.rpc.server import make_server
@@ -78,7 +79,7 @@ async def loopback_listener(components: Components, listener: config.Loopback) -
     def bind(server: grpc.aio.Server) -> str:
         return _with_port(listener.address, _bound(listener.address, server.add_insecure_port))
 
-    async with _serving(components, lambda _: ("loopback",), bind) as address:
+    async with _serving_tcp(components, lambda _: ("loopback",), bind) as address:
         yield address
 
 
@@ -92,7 +93,17 @@ async def tls_listener(
         port = _bound(listener.address, lambda address: server.add_secure_port(address, tls.credentials))
         return _with_port(listener.address, port)
 
-    async with _serving(components, by_certificate, bind) as address:
+    async with _serving_tcp(components, by_certificate, bind) as address:
+        yield address
+
+
+@asynccontextmanager
+async def _serving_tcp(components: Components, identify: Identify, bind: Bind) -> AsyncIterator[str]:
+    connections = Connections(lambda: components.admission.throttle.limits)
+    async with (
+        _serving(components, counted(identify, connections), bind) as address,
+        connections.kept(int(address.rpartition(":")[2])),
+    ):
         yield address
 
 

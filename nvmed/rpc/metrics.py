@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from grpc_channelz.v1 import channelz, channelz_pb2
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -30,6 +31,7 @@ from nvmed.devices.sampler import Sample, Sampler
 from nvmed.nvme.health import SENSORS, CriticalWarning, SmartLog
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record, State
+from nvmed.rpc.budget import Budget
 from nvmed.security.policy import METHODS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +50,7 @@ class CallMetrics:
     """Counts calls; told of each by its admission. Belongs to one event loop."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.begun = 0
         self._handled = Counter(
             "nvmed_calls", "Calls that ended, by gRPC code (ok for those that succeeded).", ["method", "code"],
             registry=registry,
@@ -65,6 +68,7 @@ class CallMetrics:
 
     def began(self, method: str) -> None:
         """A call begins."""
+        self.begun += 1
         self._running.labels(_known(method)).inc()
 
     def sent(self, method: str, *, first: bool) -> None:
@@ -81,6 +85,12 @@ class CallMetrics:
             self._streams.labels(known).dec()
         self._handled.labels(known, code).inc()
         self._seconds.labels(known).observe(seconds)
+
+
+def calls_started() -> int:
+    """Calls that gRPC began to receive, by its own count, on all servers of this process."""
+    found = channelz.ChannelzServicer.GetServers(channelz_pb2.GetServersRequest(), None)
+    return sum(server.data.calls_started for server in found.server)
 
 
 def _known(method: str) -> str:
@@ -254,10 +264,34 @@ class _Operations(Collector):
         yield family
 
 
+class _Memory(Collector):
+    """What calls hold of the daemon's memory, and what gRPC did with calls before nvmed saw them."""
+
+    def __init__(self, budget: Budget, calls: CallMetrics) -> None:
+        self._budget = budget
+        self._calls = calls
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "nvmed_bytes_in_flight", "Bytes of messages and streams that calls hold.", self._budget.used
+        )
+        yield GaugeMetricFamily(
+            "nvmed_bytes_in_flight_limit", "How many bytes all calls together may hold.", self._budget.total
+        )
+        yield CounterMetricFamily(
+            "nvmed_bytes_in_flight_refusals_total", "Calls that were refused because they found no room.",
+            self._budget.refused,
+        )  # fmt: skip
+        unseen = max(0, calls_started() - self._calls.begun)
+        yield CounterMetricFamily(
+            "nvmed_calls_unseen_total", "Calls that gRPC ended by itself, before nvmed saw them.", unseen
+        )
+
+
 class Metrics:
     """Every metric of one daemon, in a registry of its own."""
 
-    def __init__(self, inventory: Inventory, operations: Manager, sampler: Sampler) -> None:
+    def __init__(self, inventory: Inventory, operations: Manager, sampler: Sampler, budget: Budget) -> None:
         self._registry = CollectorRegistry()
         version = Gauge("nvmed_info", "Version of the daemon; always 1.", ["version"], registry=self._registry)
         version.labels(__version__).set(1)
@@ -265,6 +299,7 @@ class Metrics:
         self._ended = Counter(
             "nvmed_operations", "Operations that ended, by how.", ["kind", "state"], registry=self._registry
         )
+        self._registry.register(_Memory(budget, self.calls))
         self._registry.register(_Operations(operations))
         self._registry.register(_Drives(inventory, sampler.samples))
         ProcessCollector(registry=self._registry)
@@ -275,6 +310,10 @@ class Metrics:
         """Names of the labels of each metric that is not a controller's, for its documentation."""
         return {
             "nvmed_info": ("version",),
+            "nvmed_bytes_in_flight": (),
+            "nvmed_bytes_in_flight_limit": (),
+            "nvmed_bytes_in_flight_refusals_total": (),
+            "nvmed_calls_unseen_total": (),
             "nvmed_calls_total": ("method", "code"),
             "nvmed_call_duration_seconds": ("method",),
             "nvmed_calls_in_progress": ("method",),

@@ -158,7 +158,9 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         wanted = RawRequest(
             page=page,
             chunk_bytes=chunk_bytes,
-            window=request.window or 1,
+            window=await current_call.get().lease.window(
+                min(chunk_bytes, page.length_bytes), request.window or 1, limits.READ_AHEAD_BYTES_MAX
+            ),
             transfer_bytes=request.max_transfer_bytes,
             headroom=HEADROOM,
             encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),

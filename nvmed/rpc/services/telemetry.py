@@ -64,7 +64,9 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
             create=request.create,
             retain_async_event=request.retain_async_event or not request.HasField("retain_async_event"),
             chunk_bytes=chunk_bytes,
-            window=request.window or limits.WINDOW_DEFAULT,
+            window=await current_call.get().lease.window(
+                chunk_bytes, request.window or limits.WINDOW_DEFAULT, limits.READ_AHEAD_BYTES_MAX
+            ),
             transfer_bytes=request.max_transfer_bytes,
             resume_token=request.resume_token,
             offset=request.offset,

@@ -3930,7 +3930,8 @@ type ReadLogPageRequest struct {
 	RetainAsyncEvent *bool `protobuf:"varint,10,opt,name=retain_async_event,json=retainAsyncEvent,proto3,oneof" json:"retain_async_event,omitempty"`
 	// Size of each chunk: 4096 to 1 MiB in multiples of 512, 256 KiB if 0.
 	ChunkBytes uint32 `protobuf:"varint,11,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
-	// Chunks that are read at a time, 1 to 8; 1 if 0, because pages exist that want to be read in order.
+	// Chunks that are read at a time, 1 to 8; 1 if 0, because pages exist that want to be read in order. Fewer where they
+	// are more than 1 MiB together, and where the daemon has no room for as many.
 	Window uint32 `protobuf:"varint,12,opt,name=window,proto3" json:"window,omitempty"`
 	// Largest transfer of one command, a multiple of 512; what the drive and its kernel queue take if 0.
 	MaxTransferBytes uint32 `protobuf:"varint,13,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`

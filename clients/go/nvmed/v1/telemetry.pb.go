@@ -361,7 +361,8 @@ type StreamTelemetryRequest struct {
 	MaxTransferBytes uint32 `protobuf:"varint,6,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`
 	// Size of a chunk in bytes, a multiple of 512 from 4096 to 1 MiB; 0 for 256 KiB.
 	ChunkBytes uint32 `protobuf:"varint,7,opt,name=chunk_bytes,json=chunkBytes,proto3" json:"chunk_bytes,omitempty"`
-	// Chunks that are read at the same time, 1 to 8; 0 for the server's choice.
+	// Chunks that are read at the same time, 1 to 8; 0 for the server's choice. Fewer where they are more than 1 MiB
+	// together, and where the daemon has no room for as many (GetServerInfo.limits: read_ahead_bytes_max, bytes_in_flight).
 	Window uint32 `protobuf:"varint,8,opt,name=window,proto3" json:"window,omitempty"`
 	// `resume_token` of the header of the broken call. The fields above, but for the last three, must be as they were.
 	ResumeToken string `protobuf:"bytes,9,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`

@@ -3315,7 +3315,8 @@ export type ReadLogPageRequest = Message<"nvmed.v1.ReadLogPageRequest"> & {
   chunkBytes: number;
 
   /**
-   * Chunks that are read at a time, 1 to 8; 1 if 0, because pages exist that want to be read in order.
+   * Chunks that are read at a time, 1 to 8; 1 if 0, because pages exist that want to be read in order. Fewer where they
+   * are more than 1 MiB together, and where the daemon has no room for as many.
    *
    * @generated from field: uint32 window = 12;
    */

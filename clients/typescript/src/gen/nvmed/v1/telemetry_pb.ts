@@ -208,7 +208,8 @@ export type StreamTelemetryRequest = Message<"nvmed.v1.StreamTelemetryRequest"> 
   chunkBytes: number;
 
   /**
-   * Chunks that are read at the same time, 1 to 8; 0 for the server's choice.
+   * Chunks that are read at the same time, 1 to 8; 0 for the server's choice. Fewer where they are more than 1 MiB
+   * together, and where the daemon has no room for as many (GetServerInfo.limits: read_ahead_bytes_max, bytes_in_flight).
    *
    * @generated from field: uint32 window = 8;
    */
