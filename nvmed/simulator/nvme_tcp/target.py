@@ -55,7 +55,8 @@ class NvmeTcpTarget:
     it is none, or if two subsystems have one NQN.
 
     Controllers keep their state from one host to the next, as those of the static model do (Base 2.0, section 3.1.2):
-    a connection that breaks is no reset.
+    a connection that breaks is no reset. With `DriveSpec.dynamic_controllers` a host gets any controller that is free,
+    by another identifier at each association.
 
     Everything runs in the event loop that entered it.
     """
@@ -191,12 +192,14 @@ class NvmeTcpTarget:
         """A new association; raises `ConnectRefused`."""
         if connect.subsystem_nqn == fabrics.DISCOVERY_NQN:
             controller: Exported = self._discovery_controller(address)
+            is_dynamic = True
             limits, reset = replace(self.limits, io_queues=0), controller.reset
         else:
             controller = self._choose(port, connect)
-            limits, reset = self.limits, self.subsystems[connect.subsystem_nqn].reset
-            if self.subsystems[connect.subsystem_nqn].spec.dynamic_controllers:
-                self.subsystems[connect.subsystem_nqn].renumber(controller)
+            subsystem = self.subsystems[connect.subsystem_nqn]
+            limits, reset = self.limits, subsystem.reset
+            if is_dynamic := subsystem.spec.dynamic_controllers:
+                subsystem.renumber(controller)
         host = connect.host_nqn, connect.host_id
         key = connect.subsystem_nqn, controller.controller_id
         association = Association(
@@ -208,7 +211,8 @@ class NvmeTcpTarget:
             ended=lambda: self._associations.pop(key, None),
         )
         self._associations[key] = association
-        self._last_host[key] = host
+        if not is_dynamic:
+            self._last_host[key] = host
         association.open(queue, connect)
         return association
 
@@ -235,6 +239,9 @@ class NvmeTcpTarget:
         candidates = [] if subsystem is None else self._reachable(port, subsystem)
         if not candidates:
             raise fabrics.invalid_parameter(fabrics.IN_DATA_SUBSYSTEM_NQN, in_data=True)
+        is_dynamic = candidates[0].subsystem.spec.dynamic_controllers
+        if is_dynamic and connect.controller_id != fabrics.CONTROLLER_ID_DYNAMIC:
+            raise fabrics.invalid_parameter(fabrics.IN_DATA_CONTROLLER_ID, in_data=True)
         if connect.controller_id not in (fabrics.CONTROLLER_ID_DYNAMIC, fabrics.CONTROLLER_ID_STATIC):
             candidates = [one for one in candidates if one.controller_id == connect.controller_id]
             if not candidates:

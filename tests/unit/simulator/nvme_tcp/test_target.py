@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nvmed.errors import InvalidArgument
+from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.opcodes import AdminOpcode, FabricsCommandType, FeatureId, LogPage
 from nvmed.nvme.transport import Command
 from nvmed.simulator.nvme_tcp import Limits, NvmeTcpTarget, fabrics, pdu
@@ -54,6 +55,24 @@ async def target(subsystem: Subsystem) -> AsyncIterator[NvmeTcpTarget]:
 async def initiator(target: NvmeTcpTarget) -> AsyncIterator[Initiator]:
     async with Initiator(target.port) as initiator:
         yield initiator
+
+
+async def test_a_controller_of_the_dynamic_model_has_another_number_at_each_association() -> None:
+    subsystem = Subsystem(DriveSpec(dynamic_controllers=True))
+    async with serving(subsystem) as target:
+        numbers = []
+        for _ in range(3):
+            async with Initiator(target.port) as initiator:
+                await initiator.connect(subsystem.nqn, io_queues=1)
+                numbers.append(initiator.controller_id)
+                identity = IdentifyController.parse(await initiator.identify_controller())
+                assert identity.cntlid == initiator.controller_id == subsystem.controller.controller_id
+        assert len(set(numbers)) == 3
+        async with Initiator(target.port) as initiator:
+            queue = await initiator.open()
+            data = initiator.connect_data(subsystem.nqn, subsystem.controller.controller_id)
+            refused, _ = await queue.submit(connect_command(), data)  # a host cannot ask for one
+            assert refused.status & 0x7FF == 0x182
 
 
 async def test_a_host_connects_and_finds_the_drive(initiator: Initiator, subsystem: Subsystem) -> None:
