@@ -105,6 +105,11 @@ class Inventory:
             if node in ("", device.node.node):
                 device.forget_identity()
 
+    def canonical(self, name: str) -> str:
+        """`controllers/{controller}`, as it is called now if that was its name before the kernel had identified it."""
+        key = name.removeprefix(CONTROLLERS)
+        return CONTROLLERS + self._aliases.get(key, key)
+
     async def find(self, name: str, field: str = "name") -> Target:
         """The controller that `name` names: `controllers/{controller}`, or a device node as of now.
 

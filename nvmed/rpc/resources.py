@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from nvmed.devices.controller import Device
-from nvmed.devices.inventory import Inventory, nodes_meant
+from nvmed.devices.inventory import CONTROLLERS, Inventory, nodes_meant
 from nvmed.errors import NotFound, NvmedError
 from nvmed.nvme.host import NODE_NAME
 from nvmed.operations.manager import Manager
@@ -84,6 +84,10 @@ class Resources:
         try:
             if NODE_NAME.fullmatch(name):
                 return await self._behind(method, name)
+            if name.startswith(CONTROLLERS):
+                found = self._inventory.canonical(name)
+                nodes_meant.set({**nodes_meant.get({}), name: found})
+                return found
         except NvmedError:
             pass
         return name

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from nvmed.config import Binding, Policy
+from nvmed.linux.sysfs import LinuxHost
 from nvmed.nvme.opcodes import AdminOpcode, IdentifyCns, LogPage
 from nvmed.nvme.transport import Command
 from nvmed.simulator.faults import Answer, Call, Disappear, Fault, Patch
@@ -166,6 +169,41 @@ async def test_a_stream_that_was_cut_is_resumed_though_the_controller_has_anothe
     assert after.controller_id != number
     restarted = await start_daemon(host=host, state_dir=daemon.state_dir)
     assert (await names(restarted), (await get(restarted, name)).controller_id) == ([name], after.controller_id)
+
+
+def show(root: Path, node: str, **attributes: str) -> None:
+    """What the kernel shows of a connection that it has not identified yet, or what is given."""
+    shown = {
+        "dev": "241:0", "serial": "(efault)", "model": "(efault)", "firmware_rev": "(efault)", "cntlid": "0",
+        "subsysnqn": "(efault)", "transport": "tcp", "state": "connecting", "hostnqn": f"nqn.{node}",
+        "address": "traddr=192.0.2.1,trsvcid=4420",
+    }  # fmt: skip
+    for name, value in {**shown, **attributes}.items():
+        path = root / "class/nvme" / node / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(value + "\n")
+
+
+async def test_connections_that_are_not_identified_yet_are_listed_and_get_their_names_then(
+    start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    for node in ("nvme0", "nvme1"):
+        show(tmp_path, node)
+    host: Any = LinuxHost(tmp_path, tmp_path)
+    seen = ("host", "controllers/unidentified-*", "controllers/s-*")
+    may_see = Binding(principals=("unix:viewer",), roles=("viewer",), resources=seen)
+    daemon = await start_daemon(host=host, roles=(), principal="viewer", policy=Policy(bindings=(may_see,)))
+    first, second = await names(daemon)
+    shown = [(await get(daemon, name)).device_node for name in (first, second)]
+    assert sorted(shown) == ["nvme0", "nvme1"]
+    known = {"model": "M", "firmware_rev": "1", "cntlid": "7", "state": "live"}
+    show(tmp_path, shown[0], serial="S", subsysnqn="nqn.s", **known)
+    show(tmp_path, shown[1], serial="T", subsysnqn="nqn.t", **known)
+    await names(daemon)
+    assert (await get(daemon, first)).name == "controllers/s-7"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:  # what it is called now decides, not what it was called
+        await get(daemon, second)
+    assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 
 # -- what was identified
