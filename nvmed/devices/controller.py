@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Final, TypeVar
 
 from nvmed.devices.lane import Lane
 from nvmed.devices.quirks import Quirk
+from nvmed.devices.transfers import TRANSFER_MAX_BYTES, TransferLimit
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
 from nvmed.nvme.host import ControllerNode, Host, instance_of
@@ -21,41 +21,7 @@ from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 
-TRANSFER_MIN_BYTES: Final = 4096
-"""Every controller takes a page: halving a refused transfer stops here."""
-
-TRANSFER_MAX_BYTES: Final = (1 << 32) - TRANSFER_MIN_BYTES
-"""What the 32 bits of a command's length hold, in whole pages, whatever MDTS says."""
-
 _SYSCALLS: Final = {Queue.ADMIN: "ioctl(NVME_IOCTL_ADMIN64_CMD)", Queue.IO: "ioctl(NVME_IOCTL_IO64_CMD)"}
-
-
-class TransferLimit:
-    """The largest transfer of one command to a controller, learnt as it goes (nvme-cli#3507, #2526).
-
-    MDTS and the queue's limit say where to begin; some bridges and hosts refuse less than that, which shows as Invalid
-    Field or EINVAL and is remembered. Shared by the threads of a lane.
-    """
-
-    def __init__(self, bytes_: int) -> None:
-        self._lock = threading.Lock()
-        self._bytes = bytes_
-
-    @property
-    def bytes(self) -> int:
-        return self._bytes
-
-    @staticmethod
-    def smaller(refused_bytes: int) -> int | None:
-        """The size to try after `refused_bytes` was refused: half, in whole pages; None if that was the least."""
-        if refused_bytes <= TRANSFER_MIN_BYTES:
-            return None
-        return max(TRANSFER_MIN_BYTES, refused_bytes // 2 // TRANSFER_MIN_BYTES * TRANSFER_MIN_BYTES)
-
-    def learn(self, accepted_bytes: int) -> None:
-        """Remember that this much was accepted where more was refused."""
-        with self._lock:
-            self._bytes = min(self._bytes, accepted_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ async def plan_download(
     `offset_bytes` or `transfer_bytes`.
     """
     fwug = (await session.device.identify(session)).fwug
-    limit = (await session.device.transfer_limit(session)).bytes
+    limit = (await session.device.transfer_limit(session)).firmware_bytes
     unit = 4 if ignore_granularity or fwug == firmware.FWUG_NOT_REPORTED else firmware.granularity_bytes(fwug)
     if not transfer_bytes:
         whole = firmware.GRANULARITY_BYTES if ignore_granularity else firmware.transfer_bytes(fwug, limit)

@@ -13,20 +13,18 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from nvmed.devices.controller import Session, TransferLimit
+from nvmed.devices.controller import Session
+from nvmed.devices.log_pieces import Piece, read_piece
+from nvmed.devices.transfers import TransferLimit
 from nvmed.errors import NvmedError
 from nvmed.nvme import memory
-from nvmed.nvme.status import CODE_MASK
 from nvmed.nvme.transport import Command
-from nvmed.reasons import Reason, error
+from nvmed.reasons import Reason
 
 T = TypeVar("T")
-
-INVALID_FIELD: Final = 0x002
-"""What controllers answer to a transfer that is too large for them (SCT 0, SC 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,7 @@ class LogRange(Generic[T]):
     `command` makes the Get Log Page for (offset, length) of a piece; `start` to `end` is read in chunks of
     `chunk_bytes`, each with at most `transfer_bytes` a command. `encode` gets (buffer, size, offset) in the thread that
     read them, with the data behind `headroom` free bytes, and must copy what it keeps: the buffer is used again.
+    Without `in_parts` all is one chunk, read by one command.
     """
 
     command: Callable[[int, int], Command]
@@ -46,6 +45,7 @@ class LogRange(Generic[T]):
     transfer_bytes: int
     headroom: int
     encode: Callable[[memoryview, int, int], T]
+    in_parts: bool = True
 
 
 class OrderedDigest:
@@ -96,7 +96,8 @@ class _Reading(Generic[T]):
 
     def __init__(self, session: Session, what: LogRange[T], limit: TransferLimit, digest: OrderedDigest | None) -> None:
         self.session = session
-        self.what = what
+        size = what.end - what.start
+        self.what = what = what if what.in_parts else replace(what, chunk_bytes=size, transfer_bytes=size)
         self.limit = limit
         self.digest = digest
         self.count = -(-(what.end - what.start) // what.chunk_bytes)
@@ -147,7 +148,8 @@ class _Reading(Generic[T]):
         except IndexError:
             buffer = _pages_behind(what.headroom, what.chunk_bytes)
         payload = buffer[what.headroom : what.headroom + size]
-        self._fill(payload, offset)
+        piece = Piece(what.command, offset, what.transfer_bytes, what.in_parts, lambda: self.stopped)
+        read_piece(self.session, piece, payload, self.limit)
         encoded = what.encode(buffer, size, offset)
 
         def finish() -> None:
@@ -162,27 +164,6 @@ class _Reading(Generic[T]):
         else:
             self.digest.update(index, payload, finish)
 
-    def _fill(self, payload: memoryview, offset: int) -> None:
-        done = 0
-        transfer = min(self.limit.bytes, self.what.transfer_bytes)
-        shrunk = False
-        while done < len(payload):
-            if self.stopped:
-                raise error(Reason.CALL_CANCELLED, "the reader went away")
-            size = min(transfer, len(payload) - done)
-            try:
-                self.session.submit(self.what.command(offset + done, size), payload[done : done + size])
-            except NvmedError as exc:
-                smaller = self.limit.smaller(size) if _too_large(exc) else None
-                if smaller is None:
-                    raise
-                transfer, shrunk = smaller, True
-                continue
-            if shrunk and size == transfer:
-                # Only now is it known that the size was what the drive refused, and not the page or the offset.
-                self.limit.learn(transfer)
-            done += size
-
 
 def _pages_behind(headroom: int, size: int) -> memoryview:
     """`headroom` bytes and, from the beginning of a page on, `size`: so the transport need not copy what is read."""
@@ -193,13 +174,6 @@ def _pages_behind(headroom: int, size: int) -> memoryview:
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _too_large(exc: NvmedError) -> bool:
-    """Whether a smaller transfer may succeed: Invalid Field from the drive, EINVAL from the kernel's queue."""
-    if exc.nvme is not None:
-        return exc.nvme.raw & CODE_MASK == INVALID_FIELD
-    return exc.os is not None and exc.os.symbol == "EINVAL"
 
 
 async def read_chunks(

@@ -1,25 +1,26 @@
 """Logs of fixed layout: health, errors, effects, self-tests, sanitize status, supported pages, and OCP's.
 
-Reading retains asynchronous events. Where the event is to be cleared the log is read first, then cleared by a read of
-its beginning, and read once more if that had changed: so what is returned holds all that the cleared event was about,
-and nothing is cleared that could not be read.
+Reading retains asynchronous events. Where the event is to be cleared the log is read first, so that nothing is cleared
+that could not be read, and then once more with the event: that is what is returned, whole where one command brings it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
 from nvmed.devices.controller import Device, Session
-from nvmed.devices.log_reader import LogRange, read_chunks
+from nvmed.devices.log_pieces import one_command_bytes, read_log
+from nvmed.devices.omission import Omission
+from nvmed.devices.quirks import Quirk
 from nvmed.devices.telemetry import Journalled
 from nvmed.errors import NvmedError
 from nvmed.nvme import health, uuid_list
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
+from nvmed.nvme.layout import V1_2
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.namespace import require_nsid
 from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, LogPage, SelfTestCode
@@ -48,23 +49,15 @@ class Errors:
 
     entries: tuple[ErrorLogEntry, ...]
     capacity: int
+    omissions: tuple[Omission, ...] = ()
 
 
 async def read_bytes(session: Session, page: Page, start: int, end: int) -> bytes:
-    """`start` to `end` of a log, in as many commands as the controller's transfer limit makes necessary."""
-    limit = await session.device.transfer_limit(session)
-    what = LogRange(
-        command=lambda offset, size: page(size, offset),
-        start=start,
-        end=end,
-        chunk_bytes=end - start,
-        window=1,
-        transfer_bytes=limit.bytes,
-        headroom=0,
-        encode=lambda buffer, size, offset: bytes(buffer[:size]),
-    )
-    async with aclosing(read_chunks(session, what, limit)) as chunks:
-        return b"".join([chunk async for chunk in chunks])
+    """`start` to `end` of a log, in as many commands as the controller's transfer limit makes necessary.
+
+    Raises NVME_UNSUPPORTED where more than one would be, and the controller reads no log in parts.
+    """
+    return await read_log(session, lambda offset, size: page(size, offset), start, end)
 
 
 async def clear_event(session: Session, page: Page, size: int, clear: Journalled) -> bytes:
@@ -73,23 +66,63 @@ async def clear_event(session: Session, page: Page, size: int, clear: Journalled
     Nothing comes back where the request was made before, and so is not done again.
     """
     head = bytearray()
+    least = (await session.device.transfer_limit(session)).least
 
     async def read_with_rae_clear() -> None:
-        head.extend(bytes(size))
-        await session.mutate(page(size, rae=False), head)
+        head.extend(bytes(max(size, least)))
+        await session.mutate(page(len(head), rae=False), head)
 
     await clear("clear_event", read_with_rae_clear)
-    return bytes(head)
+    return bytes(head[:size])
 
 
-async def _read_fixed(session: Session, page: Page, size: int, head_bytes: int, clear: Journalled | None) -> bytes:
-    """A log of a size known beforehand, in which `head_bytes` from its beginning tell whether it changed."""
-    data = await read_bytes(session, page, 0, size)
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A log of a known size. `head_bytes` from its beginning tell whether it changed; `is_empty_possible`: whether the
+    controller can mean it where all of it is zeros."""
+
+    page: Page
+    size: int
+    head_bytes: int
+    is_empty_possible: bool = False
+
+
+async def _read_fixed(session: Session, log: _Fixed, clear: Journalled | None) -> tuple[bytes, bool]:
+    """The log, and whether its event is still pending.
+
+    Some controllers answer with zeros where the event is to be retained (nvme-cli#1729, nvme-cli#1731). Zeros that
+    cannot be meant are asked for again the other way, which clears the event: at once where that is known of the
+    controller. NVME_DATA_INVALID if they are all that it answers. What cleared the event is what is returned.
+    """
+    quirks, limit = session.device.quirks, await session.device.transfer_limit(session)
+    retains = Quirk.ZEROS_WHEN_RETAINED not in quirks
+    data = await read_bytes(session, log.page if retains else partial(log.page, rae=False), 0, log.size)
     if clear is not None:
-        head = await clear_event(session, page, head_bytes, clear)
-        if not data.startswith(head):
-            data = await read_bytes(session, page, 0, size)
-    return data
+        head = await clear_event(session, log.page, log.size if log.size <= limit.bytes else log.head_bytes, clear)
+        if any(head) and not any(data):
+            quirks.add(Quirk.ZEROS_WHEN_RETAINED)
+        if len(head) == log.size and (any(head) or not any(data)):
+            data = head
+        elif any(head) and not data.startswith(head):
+            data = await read_bytes(session, partial(log.page, rae=not any(data)), 0, log.size)
+        retains = False
+    if not any(data) and not log.is_empty_possible:
+        if Quirk.ZEROS_WHEN_RETAINED not in quirks:
+            data, retains = await read_bytes(session, partial(log.page, rae=False), 0, log.size), False
+        if not any(data):
+            raise _zeros(session, log)
+        quirks.add(Quirk.ZEROS_WHEN_RETAINED)
+    return data, retains
+
+
+def _zeros(session: Session, log: _Fixed) -> NvmedError:
+    lid = log.page(4).cdw10 & 0xFF
+    return error(
+        Reason.NVME_DATA_INVALID,
+        f"{session.device.node.node} answers log page {lid:02X}h with zeros, whether its event is retained or not; "
+        "ReadLogPage gives its bytes",
+        log_page=lid,
+    )
 
 
 async def read_smart(device: Device, nsid: int | None, clear: Journalled | None) -> Read[SmartLog]:
@@ -101,18 +134,35 @@ async def read_smart(device: Device, nsid: int | None, clear: Journalled | None)
         page = partial(
             get_log_page, LogPage.SMART_HEALTH_INFORMATION, rae=True, nsid=NSID_ALL if nsid is None else nsid
         )
-        data = await _read_fixed(session, page, SmartLog.SIZE, SmartLog.SIZE, clear)
-        return Read(SmartLog.parse(data), data, clear is None)
+        data, retained = await _read_fixed(session, _Fixed(page, SmartLog.SIZE, SmartLog.SIZE), clear)
+        return Read(SmartLog.parse(data), data, retained)
 
 
 async def read_errors(device: Device, entries_max: int, clear: Journalled | None) -> Read[Errors]:
-    """The newest `entries_max` entries of the error log, all of them for 0."""
+    """The newest `entries_max` entries of the error log, all of them for 0.
+
+    Of a controller that reads no log in parts, as many as one command brings, and a word that there may be more.
+    """
     async with device.open() as session:
-        capacity = (await device.identify(session)).elpe + 1
-        entries = min(entries_max or capacity, capacity)
-        page = partial(get_log_page, LogPage.ERROR_INFORMATION, rae=True)
-        data = await _read_fixed(session, page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, clear)
-        return Read(Errors(health.parse_errors(data), capacity), data, clear is None)
+        identity = await device.identify(session)
+        capacity = identity.elpe + 1
+        wanted = entries = min(entries_max or capacity, capacity)
+        if (reach := await one_command_bytes(session)) is not None:
+            entries = min(wanted, reach // ErrorLogEntry.SIZE)
+        nsid = NSID_ALL if identity.ver < V1_2 else 0
+        page = partial(get_log_page, LogPage.ERROR_INFORMATION, rae=True, nsid=nsid)
+        log = _Fixed(page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, is_empty_possible=True)
+        data, retained = await _read_fixed(session, log, clear)
+        found = health.parse_errors(data)
+        return Read(Errors(found, capacity, _missing(wanted, entries, len(found))), data, retained)
+
+
+def _missing(wanted: int, entries: int, found: int) -> tuple[Omission, ...]:
+    """What of the error log was not read, if there can be any."""
+    if entries == wanted or found < entries:
+        return ()
+    why = f"there may be more than these {found} of {wanted}: the controller reads no log page in parts (LPA bit 2)"
+    return (Omission("error_log_entries", Reason.NVME_UNSUPPORTED.name, why),)
 
 
 async def read_effects(device: Device, csi: int) -> Read[EffectsLog]:
@@ -142,9 +192,9 @@ async def read_sanitize_status(device: Device, clear: Journalled | None) -> Read
     async with device.open() as session:
         (await device.capabilities(session)).require("sanitize")
         page = partial(get_log_page, LogPage.SANITIZE_STATUS, rae=True)
-        data = await _read_fixed(session, page, SanitizeStatus.SIZE, SanitizeStatus.SIZE, clear)
+        data, retained = await _read_fixed(session, _Fixed(page, SanitizeStatus.SIZE, SanitizeStatus.SIZE), clear)
         version = (await device.identify(session)).ver
-        return Read(SanitizeStatus.parse(data, version), data, clear is None)
+        return Read(SanitizeStatus.parse(data, version), data, retained)
 
 
 async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
@@ -166,6 +216,8 @@ async def read_ocp_smart(device: Device, uuid_index: int | None = None) -> Read[
             uuid_index = await _ocp_index(session)
         page = partial(get_log_page, LogPage.OCP_SMART_EXTENDED, rae=True, nsid=NSID_ALL, uuid_index=uuid_index)
         data = await read_bytes(session, page, 0, OcpSmartLog.SIZE)
+        if not any(data):  # zeros are no answer, and no event is lost: the page has none
+            data = await read_bytes(session, partial(page, rae=False), 0, OcpSmartLog.SIZE)
     log = OcpSmartLog.parse(data)
     if not log.is_ocp:
         raise error(

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
+from nvmed.devices.log_pieces import one_command_bytes
 from nvmed.devices.logs import Page, Read, clear_event, read_bytes
 from nvmed.devices.telemetry import Journalled
 from nvmed.nvme import ana
@@ -49,13 +50,14 @@ async def read_ana(device: Device, *, groups_only: bool, clear: Journalled | Non
 
 async def _read_ana_once(session: Session, page: Page, expected: int) -> bytes:
     """As much of the log as there is: the largest that Identify allows is much longer, on some controllers absurdly."""
-    limit = await session.device.transfer_limit(session)
-    end = min(limit.bytes, expected)
+    limit, reach = await session.device.transfer_limit(session), await one_command_bytes(session)
+    end = min(limit.bytes if reach is None else reach, expected)
     data = await read_bytes(session, page, 0, end)
     while (needed := ana.ana_log_extent(data)) > len(data):
         _require_room(needed, LogPage.ASYMMETRIC_NAMESPACE_ACCESS)
-        end = max(needed, min(len(data) + limit.bytes, expected))
-        data += await read_bytes(session, page, len(data), end)
+        end = needed if reach is not None else max(needed, min(len(data) + limit.bytes, expected))
+        start = len(data) if reach is None else 0
+        data = data[:start] + await read_bytes(session, page, start, end)
     return data[: ana.ana_log_extent(data)]
 
 

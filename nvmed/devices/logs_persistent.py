@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
+from nvmed.devices.log_pieces import one_command_bytes
 from nvmed.devices.logs import Page, read_bytes
 from nvmed.devices.omission import Omission, unless_refused
 from nvmed.devices.telemetry import Journalled
@@ -92,6 +93,9 @@ async def _read_newest(
     start = header.header_bytes
     if start % 4:
         raise malformed(f"The persistent event log's header has {start} bytes, which is no multiple of 4")
+    reach = await one_command_bytes(session)
+    if reach is not None:
+        return await _read_first_command(session, header, wanted, min(reach, _dwords(header.tll)), omissions)
     data = b""
     while True:
         room = min(max(FIRST_BYTES, 2 * len(data)), limits.LOG_BYTES_MAX)
@@ -105,6 +109,18 @@ async def _read_newest(
             if why is not None and end >= header.tll:  # the log itself ends too early, or makes no sense from there on
                 omissions.append(Omission.of("events", why))
             return events
+
+
+async def _read_first_command(
+    session: Session, header: PersistentEventLogHeader, wanted: int, end: int, omissions: list[Omission]
+) -> tuple[PersistentEvent, ...]:
+    """The events that one command brings, of a controller that reads no log in parts."""
+    data = await unless_refused("events", read_bytes(session, _PAGE, 0, end), b"", omissions)
+    events, why = collected(parse_events(data[header.header_bytes :], wanted))
+    if why is not None and not omissions:
+        missing = (await session.device.capabilities(session)).missing("log_page_offset")
+        omissions.append(Omission.of("events", missing or why if end < header.tll else why))
+    return events
 
 
 def _dwords(size: int) -> int:

@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 
 from nvmed.devices.controller import Device
+from nvmed.devices.log_pieces import reads_in_parts
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.devices.logs import clear_event
 from nvmed.devices.logs_persistent import PersistentEventReader
 from nvmed.devices.omission import Omission
 from nvmed.devices.telemetry import Journalled
 from nvmed.nvme.layout import bits
-from nvmed.nvme.logpage import PLAIN_BYTES_MAX, LogPageRequest, get_log_page
+from nvmed.nvme.logpage import LogPageRequest, get_log_page
 from nvmed.nvme.opcodes import VENDOR_LOG_PAGE_FIRST, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.transport import Command
@@ -83,8 +84,8 @@ async def stream(
         session = await stack.enter_async_context(device.open())
         context = await stack.enter_async_context(AsyncExitStack())
         limit = await device.transfer_limit(session)
-        if page.offset_bytes or page.length_bytes > min(limit.bytes, PLAIN_BYTES_MAX):
-            (await device.capabilities(session)).require("log_page_offset")
+        end = page.offset_bytes + page.length_bytes
+        in_parts = await reads_in_parts(session, page.offset_bytes, end, request.transfer_bytes)
         if page.lid == LogPage.PERSISTENT_EVENT and page.lsp == EventAction.ESTABLISH_CONTEXT_AND_READ:
             await context.enter_async_context(persistent.context(session, omissions))
             page = replace(page, lsp=int(EventAction.READ))
@@ -93,12 +94,13 @@ async def stream(
         what = LogRange(
             command=lambda offset, size: _command(page, size, offset),
             start=page.offset_bytes,
-            end=page.offset_bytes + page.length_bytes,
+            end=end,
             chunk_bytes=request.chunk_bytes,
             window=request.window,
             transfer_bytes=request.transfer_bytes or request.chunk_bytes,
             headroom=request.headroom,
             encode=request.encode,
+            in_parts=in_parts,
         )
         chunks = await stack.enter_async_context(aclosing(read_chunks(session, what, limit, digest)))
         async for chunk in chunks:

@@ -15,23 +15,26 @@ import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
-from nvmed.devices.log_reader import INVALID_FIELD, LogRange, OrderedDigest, read_chunks
+from nvmed.devices.log_pieces import read_log, reads_in_parts
+from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.devices.omission import Omission, unless_refused
 from nvmed.devices.quirks import Quirk
 from nvmed.errors import NvmedError
 from nvmed.nvme import telemetry
-from nvmed.nvme.logpage import PLAIN_BYTES_MAX
 from nvmed.nvme.status import CODE_MASK
 from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryHeader, TelemetryLog
+from nvmed.nvme.transport import Command
 from nvmed.reasons import Reason, error, invalid_field
 
 Journalled = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
 """Does a change to the drive as a step of that name, with its journal entry before and after; given by the caller."""
 
+INVALID_FIELD: Final = 0x002
 _TOKEN: Final = struct.Struct("<BBBBQ8s32s")  # version, log, area, generation, total bytes, controller, fingerprint
 _TOKEN_VERSION: Final = 1
 
@@ -128,7 +131,7 @@ async def stream(
         digest = OrderedDigest()
         limit = await device.transfer_limit(session)
         what = LogRange(
-            command=lambda offset, size: telemetry.read_data(request.log, size, offset),
+            command=partial(_data, request.log),
             start=start.offset,
             end=start.total_bytes,
             chunk_bytes=request.chunk_bytes,
@@ -136,6 +139,7 @@ async def stream(
             transfer_bytes=request.transfer_bytes or request.chunk_bytes,
             headroom=request.headroom,
             encode=_checking_blocks(request, log),
+            in_parts=log.in_parts,
         )
         chunks = await stack.enter_async_context(aclosing(read_chunks(session, what, limit, digest)))
         async for chunk in chunks:
@@ -178,6 +182,7 @@ class _Log:
     areas: int
     area: TelemetryDataArea
     total_bytes: int
+    in_parts: bool
     blocks: Mapping[int, bytes]
 
     @classmethod
@@ -188,14 +193,15 @@ class _Log:
             last = header.last_blocks
             area = TelemetryDataArea(last.index(max(last)) + 1)
         total = telemetry.area_end_bytes(header, area)
-        await _require_offsets(session, total)
+        in_parts = await reads_in_parts(session, request.offset, total, request.transfer_bytes)
         if header.has_generation:
             blocks: Mapping[int, bytes] = {}
         elif request.must_notice_changes:
             raise _undetectable()
         else:
-            blocks = await _telling_blocks(session, request.log, telemetry.telling_blocks(header, total))
-        return cls(request.log, header, areas, area, total, blocks)
+            offsets = telemetry.telling_blocks(header, total) if in_parts else (0,)
+            blocks = await _telling_blocks(session, request.log, offsets)
+        return cls(request.log, header, areas, area, total, in_parts, blocks)
 
     def fingerprint(self) -> bytes:
         """32 bytes that differ when the log does, as far as that can be told."""
@@ -281,26 +287,21 @@ async def _create(session: Session, area: TelemetryDataArea, header: bytearray) 
 
 
 async def _read_header(session: Session, log: TelemetryLog, areas: int) -> TelemetryHeader:
-    data = bytearray(telemetry.HEADER_BYTES)
-    await session.admin(telemetry.read_header(log), data)
-    return telemetry.parse_header(bytes(data), log, areas)
+    data = await read_log(session, partial(_data, log), 0, telemetry.HEADER_BYTES)
+    return telemetry.parse_header(data, log, areas)
 
 
 async def _telling_blocks(session: Session, log: TelemetryLog, offsets: Iterable[int]) -> dict[int, bytes]:
     """The blocks at `offsets`, without what may change in them."""
     found = {}
     for offset in offsets:
-        data = bytearray(telemetry.BLOCK_BYTES)
-        await session.admin(telemetry.read_data(log, len(data), offset), data)
+        data = await read_log(session, partial(_data, log), offset, offset + telemetry.BLOCK_BYTES)
         found[offset] = telemetry.telling_bytes(data, offset, log)
     return found
 
 
-async def _require_offsets(session: Session, total: int) -> None:
-    """Raise NVME_UNSUPPORTED for a log that takes more than one command of a controller that reads none in parts."""
-    limit = await session.device.transfer_limit(session)
-    if total > min(limit.bytes, PLAIN_BYTES_MAX):
-        (await session.device.capabilities(session)).require("log_page_offset")
+def _data(log: TelemetryLog, offset: int, size: int) -> Command:
+    return telemetry.read_data(log, size, offset)
 
 
 async def _clear_event(session: Session, log: TelemetryLog) -> None:

@@ -23,6 +23,7 @@ from nvmed.events.kinds import CriticalWarnings, Event, Kind, TelemetryAvailable
 from nvmed.nvme import health, telemetry
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.health import SmartLog
+from nvmed.nvme.layout import malformed
 from nvmed.nvme.opcodes import AsyncEventType
 from nvmed.nvme.telemetry import TelemetryLog
 
@@ -133,6 +134,8 @@ _Question = Callable[[Session, _Seen], Awaitable[Any]]
 async def _ask_warnings(session: Session, seen: _Seen) -> CriticalWarnings | None:
     data = bytearray(SmartLog.SIZE)
     await session.admin(health.read_smart(), data)
+    if not any(data):  # some controllers, while the event is retained: it says nothing about warnings
+        raise malformed("The controller answers the SMART log with zeros")
     now, before = SmartLog.parse(bytes(data)).critical_warning, seen.critical_warning
     seen.critical_warning = now
     return CriticalWarnings(now, before) if now != before else None

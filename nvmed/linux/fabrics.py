@@ -285,7 +285,7 @@ def _raw(directory: int, name: str) -> bytearray:
 
 
 def _read(directory: int, name: str) -> str:
-    return _raw(directory, name).decode("utf-8", "replace").strip(" \t\n\0")
+    return _raw(directory, name).split(b"\0", 1)[0].decode("utf-8", "replace").strip(" \t\n")
 
 
 def _secret(directory: int, name: str) -> Secret | None:

@@ -21,7 +21,7 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ from nvmed.nvme.host import (
     Usage,
     require_same,
 )
+from nvmed.nvme.layout import shown_text
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -158,9 +159,9 @@ def read_controller(root: Path, directory: int, name: str, subsystem: str = "") 
     limits = [limit for entry in entries if _NAMESPACE.fullmatch(entry) and (limit := _limit(directory, entry))]
     found = ControllerNode(
         node=name,
-        serial=_read(directory, "serial"),
-        model=_read(directory, "model"),
-        firmware_revision=_read(directory, "firmware_rev"),
+        serial=_read(directory, "serial", shown_text),
+        model=_read(directory, "model", shown_text),
+        firmware_revision=_read(directory, "firmware_rev", shown_text),
         controller_id=_number_in(directory, "cntlid", CONTROLLER_ID_UNKNOWN),
         subsystem_nqn=_read(directory, "subsysnqn"),
         subsystem_node=subsystem,
@@ -258,14 +259,18 @@ def _names(directory: Path | int) -> list[str]:
         return []
 
 
-def _read(directory: int, name: str) -> str:
+def _utf8(data: bytes) -> str:
+    return data.split(b"\0", 1)[0].decode("utf-8", "replace").strip(" \t\n")
+
+
+def _read(directory: int, name: str, as_text: Callable[[bytes], str] = _utf8) -> str:
     """An attribute stripped of padding, "" if it is missing, unreadable, unknown yet, or of a device that is going."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return ""
     try:
-        text = os.read(fd, _ATTRIBUTE_BYTES).decode("utf-8", "replace").strip(" \t\n\0")
+        text = as_text(os.read(fd, _ATTRIBUTE_BYTES))
         return "" if text in _UNKNOWN else text
     except OSError:
         return ""

@@ -21,8 +21,8 @@ from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 
-V1_4 = 0x0001_0400
-"""VER of NVMe 1.4."""
+V1_2, V1_4 = 0x0001_0200, 0x0001_0400
+"""VER of NVMe 1.2, before which controllers report none, and 1.4."""
 
 ANY_VERSION = 1 << 32
 """Later than any VER."""
@@ -52,13 +52,21 @@ def raw(size: int) -> Codec[bytes]:
     return Codec(size, bytes(size), bytes, lambda value: _fill(value, size, b"\0"))
 
 
+def shown_text(data: bytes) -> str:
+    """ASCII of a drive as people read it, from its structures and from sysfs alike: so that both can be compared.
+
+    It ends at the first NUL, as the kernel prints it (`%.*s`), and is without the blanks that fill it up (Base 2.0,
+    section 1.4.2). Drives that write other bytes lose none: those are read as Latin-1.
+    """
+    return data.split(b"\0", 1)[0].decode("latin-1").strip(" \t\n")
+
+
 def text(size: int) -> Codec[str]:
-    """ASCII, filled up with blanks (Base 2.0, section 1.4.2), without them here. Drives that write other bytes lose
-    none: those are read as Latin-1."""
+    """A `shown_text`, filled up with blanks."""
     return Codec(
         size,
         "",
-        lambda data: data.decode("latin-1").strip(" \0"),
+        shown_text,
         lambda value: _fill(value.encode("latin-1"), size, b" "),
     )
 

@@ -109,7 +109,7 @@ class Drives:
         subsystem = device.subsystem
         async with device.open() as session:
             identity = await fresh_identity(session)
-            limit = (await device.transfer_limit(session)).bytes
+            limit = (await device.transfer_limit(session)).firmware_bytes
             has_firmware = Capabilities(identity).has("firmware_download")
             slots = await fresh_slots(session) if has_firmware else None
         usages, unknown = [], []

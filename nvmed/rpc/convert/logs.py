@@ -88,6 +88,7 @@ def errors(device: Device, read: Read[Errors], *, include_raw: bool) -> pb.ListE
         capacity=read.log.capacity,
         async_event_retained=read.event_retained,
         raw=read.raw if include_raw else b"",
+        omissions=omissions(read.log.omissions),
     )
 
 

@@ -59,7 +59,7 @@ async def test_counters_that_do_not_fit_stop_at_the_end(daemon: Daemon) -> None:
     daemon.drive().faults.add(Fault(Answer(b"\xff" * 512), log_id=2))
     log = await stub(daemon).GetSmartLog(pb.GetSmartLogRequest(controller="nvme0"))
     assert log.power_on_hours == log.bytes_read == 2**64 - 1
-    daemon.drive().faults.add(Fault(Answer(bytes(512)), log_id=2))
+    daemon.drive().faults.add(Fault(Answer(bytes(3) + b"\x64".ljust(509, b"\0")), log_id=2))
     log = await stub(daemon).GetSmartLog(pb.GetSmartLogRequest(controller="nvme0"))
     assert not log.HasField("temperature_celsius")
     assert not log.temperature_sensors

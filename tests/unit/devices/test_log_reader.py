@@ -24,8 +24,8 @@ from nvmed.simulator.subsystem import Subsystem
 KIB = 1024
 CHUNK = 4 * KIB
 SIZE = 15 * KIB + 512
-INTERNAL_ERROR = 0x4006
-"""Internal Error, and Do Not Retry."""
+ABORTED = 0x4007
+"""Command Abort Requested, and Do Not Retry."""
 
 
 def payload(index: int) -> memoryview:
@@ -110,8 +110,8 @@ def test_sizes_and_threads_change_nothing(chunk: int, window: int, transfer: int
 @pytest.mark.parametrize("failing", [0, 1, 3])
 async def test_what_a_chunk_raised_comes_in_its_turn(failing: int) -> None:
     host = drive(latency_ms=0.2)
-    host.controller("nvme0").faults.add(Fault(Refuse(INTERNAL_ERROR), opcode=AdminOpcode.GET_LOG_PAGE, skip=failing))
+    host.controller("nvme0").faults.add(Fault(Refuse(ABORTED), opcode=AdminOpcode.GET_LOG_PAGE, skip=failing))
     with pytest.raises(NvmedError) as failure:
         await read(host)
     assert failure.value.nvme is not None
-    assert failure.value.nvme.raw == INTERNAL_ERROR
+    assert failure.value.nvme.raw == ABORTED

@@ -12,6 +12,7 @@ which is asserted where it applies:
 - AREA4: ETDAS is set before and restored after; libnvme leaves that to its caller.
 - LARGEST: area 0, controller determined, reads the largest area there is, as nvme-cli does; libnvme fails with EINVAL.
 - CHOICE: a drive that refuses to be told how much to create is asked to create what it chooses.
+- SMALLER: where a part is refused for what may be its size, another size is tried before that is an error.
 - NODATA: no controller-initiated data is an error, where libnvme returns the header alone, as success.
 """
 
@@ -210,6 +211,9 @@ def compare(case: dict[str, Any], ran: Ran, *, retain: bool) -> None:
     elif case["params"].get("create") and case["device"]["fail"].get("0") == INVALID_FIELD:  # CHOICE
         assert [read[0] for read in ran.reads[:2]] == [expected[0][0], 1]
         assert not ran.reason
+    elif INVALID_FIELD in case["device"]["fail"].values():  # SMALLER
+        assert ran.reads[: len(expected)] == expected
+        assert (ran.reason, len(ran.data)) == ("", case["size"])
     elif case["params"]["da"] == 0 and case["device"]["lpa"]:
         assert case["errno"] == "EINVAL"
         assert not ran.reason  # LARGEST
