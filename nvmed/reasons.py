@@ -379,9 +379,7 @@ class Reason(Enum):
         self.remedy = remedy
 
 
-CONTENTION: Final = frozenset(
-    {Reason.DEVICE_BUSY, Reason.NVME_BUSY, Reason.SUBSYSTEM_BUSY, Reason.IMAGE_IN_USE, Reason.UPLOAD_BUSY}
-)
+CONTENTION: Final = frozenset({Reason.DEVICE_BUSY, Reason.SUBSYSTEM_BUSY, Reason.IMAGE_IN_USE, Reason.UPLOAD_BUSY})
 """Reasons that say nothing but that others are at work: each error says when to try again.
 
 They are UNAVAILABLE, but for the two of the spool: no reason ever changes its code.

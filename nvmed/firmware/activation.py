@@ -7,14 +7,15 @@ so and acknowledges it, and only if the drive did not ask for a stronger one. Wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from typing import Any, Final
 
 from nvmed.devices.controller import Device
 from nvmed.errors import NvmedError
+from nvmed.firmware.evidence import UNVERIFIED, Content, content_of, look, runs_wanted
 from nvmed.firmware.resets import Kind, do_reset
-from nvmed.firmware.staging import Firmware, Preconditions, commit, gate_results, look, outcome_field
+from nvmed.firmware.staging import Firmware, Preconditions, commit, gate_results, outcome_field
 from nvmed.nvme.firmware import CommitAction
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.status import RequiredReset
@@ -22,7 +23,8 @@ from nvmed.operations.journal_reader import Query
 from nvmed.operations.records import Record, State
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
-from nvmed.preconditions.drives import fresh_identity, fresh_slots
+from nvmed.preconditions.drives import fresh_identity, slots_if_shown
+from nvmed.preconditions.firmware_rules import Quirk
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 from nvmed.reasons import Reason, error
 
@@ -57,6 +59,10 @@ SUFFICES: Final = {
 """The answers to a commit after which that reset activates the image."""
 
 
+STRENGTH: Final = (RequiredReset.CONTROLLER, RequiredReset.SUBSYSTEM, RequiredReset.CONVENTIONAL)
+"""Resets, the weakest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Activation:
     """A slot to run (0: for a rollback, the one that ran before), and how."""
@@ -67,6 +73,16 @@ class Activation:
     slot_revision: str = ""
     preconditions: Preconditions = field(default_factory=Preconditions)
     acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The slot to run, what it holds, what is different about the model, and how the gates were found."""
+
+    slot: int
+    content: Content
+    quirk: Quirk
+    results: tuple[GateResult, ...] = ()
 
 
 class Activations:
@@ -81,24 +97,23 @@ class Activations:
     async def check(self, activation: Activation, *, rollback: bool = False) -> Result:
         """Every gate, and nothing else; raises GATE_FAILED."""
         (drive,) = await self._drives.examine((activation.device,))
-        slot, results = await self._gated(activation, drive, rollback=rollback)
-        return _result(drive, slot, results)
+        return _result(drive, await self._gated(activation, drive, rollback=rollback))
 
     async def activate(self, running: Running, activation: Activation, *, rollback: bool = False) -> Result:
         """Activate; raises GATE_FAILED before anything was done, FIRMWARE_NOT_VERIFIED if something else runs after."""
         async with self._drives.claim((activation.device,), f"operations/{running.record.id}") as (drive,):
-            slot, results = await self._gated(activation, drive, rollback=rollback)
-            result = _result(drive, slot, results)
-            if _is_current(drive, slot):
+            chosen = await self._gated(activation, drive, rollback=rollback)
+            result = _result(drive, chosen)
+            if _is_current(drive, chosen):
                 return {**result, **outcome_field("ALREADY_CURRENT"), "running_revision": drive.revision}
-            required = await self._commit(running, activation, drive, slot)
+            required = await self._commit(running, activation, drive, chosen)
             kind = RESETS.get(activation.mode)
             if kind is not None and required in SUFFICES[kind]:
                 identity = await self._reset(running, kind, activation, drive)
-                return {**result, **await self._verified(running, activation, slot, drive, identity)}
+                return {**result, **await self._verified(running, chosen, drive, identity)}
             if activation.mode is Mode.IMMEDIATE and required is None:
-                return {**result, **await self._verified(running, activation, slot, drive)}
-        if _runs(drive, slot):  # what waited for a reset is undone
+                return {**result, **await self._verified(running, chosen, drive)}
+        if _runs(drive, chosen):  # what waited for a reset is undone
             return {**result, **outcome_field("ACTIVATED"), "running_revision": drive.revision}
         return {
             **result,
@@ -107,52 +122,63 @@ class Activations:
             "running_revision": drive.revision,
         }
 
-    async def _gated(
-        self, activation: Activation, drive: DriveState, *, rollback: bool
-    ) -> tuple[int, tuple[GateResult, ...]]:
-        """The slot, and the gates that hold."""
+    async def _gated(self, activation: Activation, drive: DriveState, *, rollback: bool) -> _Chosen:
+        """The slot, what it holds, and the gates; raises GATE_FAILED."""
         slot = activation.slot
         if rollback and not slot:
-            before = Query(LOOKED_BACK_MAX, target=drive.controller, history_of=(ACTIVATE, ROLLBACK))
-            activations = await self._firmware.operations.page(before)
-            slot = previous_slot(drive, [record for _, record in activations])
+            slot = previous_slot(drive, await self._history(drive, (ACTIVATE, ROLLBACK)))
+        rules = await self._firmware.rules()
+        content = content_of(drive.slots, slot, await self._history(drive, (STAGE,)))
         mode, conditions = activation.mode, activation.preconditions
         wanted = Wanted(
-            rules=await self._firmware.rules(),
+            rules=rules,
             overrides=conditions.overrides,
             model=conditions.model,
             revision=conditions.revision,
-            target_revision=_held(drive, slot),
+            target_revision=content.revision,
             slot=slot,
             slot_revision=activation.slot_revision,
+            staged=content.staged,
             live=mode is Mode.IMMEDIATE,
             disruptive=mode is not Mode.ON_NEXT_RESET,
             acknowledged=activation.acknowledged,
         )
-        current = _is_current(drive, slot) and activation.slot_revision in ("", _held(drive, slot))
+        chosen = _Chosen(slot, content, rules.quirk_of(drive.model))
+        current = _is_current(drive, chosen) and activation.slot_revision in ("", content.revision)
         results = gates.evaluate(gates.CURRENT if current else gates.ACTIVATE, drive, wanted)
         gates.refuse(results)
-        return slot, results
+        return replace(chosen, results=results)
+
+    async def _history(self, drive: DriveState, kinds: Sequence[str]) -> Sequence[Record]:
+        """The last operations of these kinds on a drive, newest first."""
+        query = Query(LOOKED_BACK_MAX, target=drive.controller, history_of=kinds)
+        return [record for _, record in await self._firmware.operations.page(query)]
 
     async def _commit(
-        self, running: Running, activation: Activation, drive: DriveState, slot: int
+        self, running: Running, activation: Activation, drive: DriveState, chosen: _Chosen
     ) -> RequiredReset | None:
+        """The commit, and the reset that it takes; of a model without action 2, its staging was the commit."""
         live = activation.mode is Mode.IMMEDIATE
         action = CommitAction.ACTIVATE_IMMEDIATELY if live else CommitAction.ACTIVATE_AT_RESET
         running.no_return()
         intent: dict[str, Any] = {
             "action": int(action),
             "mode": activation.mode.value,
-            "slot": slot,
-            "slot_revision": _held(drive, slot),
+            "slot": chosen.slot,
+            "slot_revision": chosen.content.revision,
             "running_revision": drive.revision,
-            "active_slot": drive.slots.active_slot if drive.slots else 0,
+            "active_slot": drive.running_slot,
             "next_slot": drive.slots.next_slot if drive.slots else 0,
         }
+        if not chosen.quirk.takes(action):
+            async with running.step("staged_for_reset", **intent) as outcome:
+                outcome["required_reset"] = required = chosen.quirk.required_reset or ""
+            return RequiredReset[required.upper()] if required else None
         async with activation.device.open() as session, running.step("commit", **intent) as outcome:
-            required = (await commit(session, running, action, slot)).required_reset
-            outcome["required_reset"] = required.name if required else ""
-        return required
+            committed = await commit(session, running, action, chosen.slot)
+            required_reset = strongest(committed.required_reset, chosen.quirk)
+            outcome["required_reset"] = required_reset.name if required_reset else ""
+        return required_reset
 
     async def _reset(
         self, running: Running, kind: Kind, activation: Activation, drive: DriveState
@@ -165,30 +191,26 @@ class Activations:
         return identity
 
     async def _verified(
-        self,
-        running: Running,
-        activation: Activation,
-        slot: int,
-        drive: DriveState,
-        identity: IdentifyController | None = None,
+        self, running: Running, chosen: _Chosen, drive: DriveState, identity: IdentifyController | None = None
     ) -> dict[str, Any]:
-        """That the drive runs what is in the slot, by a fresh Identify and the slot log."""
+        """That the drive runs what is in the slot: a fresh Identify decides, and where it cannot, the slot log."""
         device = (await self._drives.inventory.find(drive.controller)).device
         async with device.open() as session:
             after = await look(session, running)
             revision = (identity or await fresh_identity(session)).fr
         await self._drives.forget_identities(drive.subsystem)
-        expected = _held(drive, slot)
-        if (revision, after.active_slot) != (expected, slot):
+        expected, active = chosen.content.revision, after.running_slot(revision) if after else 0
+        done = runs_wanted(drive.revision, revision, expected, from_slot=active == chosen.slot)
+        if done is False:
             raise error(
                 Reason.FIRMWARE_NOT_VERIFIED,
-                f"{drive.controller} runs {revision!r} from slot {after.active_slot} after the activation, not "
-                f"{expected!r} from slot {slot}",
+                f"{drive.controller} runs {revision!r} from slot {active or 'unknown'} after the activation, not "
+                f"{expected!r} from slot {chosen.slot}",
                 controller=drive.controller,
                 running_revision=revision,
-                active_slot=after.active_slot,
+                active_slot=active,
             )
-        return {**outcome_field("ACTIVATED"), "running_revision": revision}
+        return {**outcome_field("ACTIVATED" if done else UNVERIFIED), "running_revision": revision}
 
     # -- verifying
 
@@ -196,20 +218,21 @@ class Activations:
         """That `device` runs `revision`, from `slot` if that is not 0; raises FIRMWARE_NOT_VERIFIED."""
         async with device.open() as session:
             identity = await fresh_identity(session)
-            slots = await fresh_slots(session)
-        if identity.fr != revision or slot not in (0, slots.active_slot):
+            slots = await slots_if_shown(session)
+        active = slots.running_slot(identity.fr) if slots else 0
+        if identity.fr != revision or slot not in (0, active):
             wanted = f"{revision!r}" + (f" from slot {slot}" if slot else "")
             raise error(
                 Reason.FIRMWARE_NOT_VERIFIED,
-                f"{device.resource_name} runs {identity.fr!r} from slot {slots.active_slot}, not {wanted}",
+                f"{device.resource_name} runs {identity.fr!r} from slot {active or 'unknown'}, not {wanted}",
                 controller=device.resource_name,
                 running_revision=identity.fr,
-                active_slot=slots.active_slot,
+                active_slot=active,
             )
         return {
             "controller": device.resource_name,
             "running_revision": identity.fr,
-            "active_slot": slots.active_slot,
+            "active_slot": active,
             "kernel_revision": device.node.firmware_revision,
         }
 
@@ -220,15 +243,15 @@ def previous_slot(drive: DriveState, activations: Sequence[Record]) -> int:
     An activation that waits for its reset is undone by the slot that runs. Otherwise it is a slot with the revision
     that ran before the last of `activations`, which are newest first, else the only other slot that holds an image.
     """
-    slots = drive.slots
+    slots, running = drive.slots, drive.running_slot
     if slots is None:
         return 0
-    if slots.next_slot not in (0, slots.active_slot):
-        return slots.active_slot
+    if slots.next_slot not in (0, running):
+        return running
     others = {
         slot: slots.revision(slot)
         for slot in range(1, drive.updates.slots + 1)
-        if slots.revision(slot) and slot != slots.active_slot
+        if slots.revision(slot) and slot != running
     }
     for record in activations:
         if record.state is State.SUCCEEDED:
@@ -239,31 +262,36 @@ def previous_slot(drive: DriveState, activations: Sequence[Record]) -> int:
     return next(iter(others)) if len(others) == 1 else 0
 
 
+def strongest(answered: RequiredReset | None, quirk: Quirk) -> RequiredReset | None:
+    """The reset that a drive asked for, or the one that its model needs if that is a stronger one."""
+    if quirk.required_reset is None:
+        return answered
+    needed, order = RequiredReset[quirk.required_reset.upper()], [None, *STRENGTH]
+    return max(answered, needed, key=order.index)
+
+
 def reset_field(required: RequiredReset) -> str:
     """RequiredReset as the contract names it."""
     return f"REQUIRED_RESET_{required.name}"
 
 
-def _runs(drive: DriveState, slot: int) -> bool:
-    """Whether a drive runs what is in the slot."""
-    slots = drive.slots
-    return bool(slots and slot and slots.active_slot == slot and drive.revision == slots.revision(slot))
+def _runs(drive: DriveState, chosen: _Chosen) -> bool:
+    """Whether a drive runs what is in the slot; of one that does not show its slots, by the revision alone."""
+    if not chosen.slot or not chosen.content.revision or drive.revision != chosen.content.revision:
+        return False
+    return drive.slots is None or drive.running_slot == chosen.slot or chosen.content.staged is not None
 
 
-def _is_current(drive: DriveState, slot: int) -> bool:
+def _is_current(drive: DriveState, chosen: _Chosen) -> bool:
     """Whether a drive runs what is in the slot, and nothing else waits for a reset."""
-    return _runs(drive, slot) and drive.slots is not None and drive.slots.next_slot in (0, slot)
+    return _runs(drive, chosen) and (drive.slots is None or drive.slots.next_slot in (0, chosen.slot))
 
 
-def _held(drive: DriveState, slot: int) -> str:
-    return drive.slots.revision(slot) if drive.slots and 0 < slot <= drive.updates.slots else ""
-
-
-def _result(drive: DriveState, slot: int, results: tuple[GateResult, ...]) -> dict[str, Any]:
+def _result(drive: DriveState, chosen: _Chosen) -> dict[str, Any]:
     return {
         "controller": drive.controller,
-        "slot": slot,
-        "slot_revision": _held(drive, slot),
+        "slot": chosen.slot,
+        "slot_revision": chosen.content.revision,
         "previous_revision": drive.revision,
-        "gates": gate_results(results),
+        "gates": gate_results(chosen.results),
     }

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nvmed.firmware.activation import ACTIVATE, KINDS, ROLLBACK, SERVICE, STAGE, Mode
-from nvmed.firmware.staging import outcome_field, part_result
+from nvmed.firmware.evidence import runs_wanted, shows
+from nvmed.firmware.staging import outcome_field, part_result, staged_fields
 from nvmed.nvme.firmware import FirmwareSlots
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
 from nvmed.operations.records import State, Step
-from nvmed.preconditions.drives import Drives, fresh_identity, fresh_slots
+from nvmed.preconditions.drives import Drives, fresh_identity, slots_if_shown
 from nvmed.reasons import Reason
 
 DOWNLOAD: Final = f"{SERVICE}/DownloadFirmware"
@@ -28,11 +29,11 @@ HISTORY: Final = frozenset({*KINDS, RESET_CONTROLLER, RESET_SUBSYSTEM})
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a drive says now."""
+    """What a drive says now; `slots` is None where it refuses its slot log."""
 
     controller: str
     revision: str
-    slots: FirmwareSlots
+    slots: FirmwareSlots | None
 
 
 Find = Callable[[str], Awaitable[Observed]]
@@ -45,7 +46,7 @@ def reconcilers(drives: Drives) -> Mapping[str, Reconcile]:
     async def observed(name: str) -> Observed:
         device = (await drives.inventory.find(name)).device
         async with device.open() as session:
-            return Observed(name, (await fresh_identity(session)).fr, await fresh_slots(session))
+            return Observed(name, (await fresh_identity(session)).fr, await slots_if_shown(session))
 
     async def revision(name: str) -> str:
         await drives.inventory.controllers()
@@ -88,8 +89,9 @@ def staged(case: Interrupted, observed: Observed) -> Verdict:
     step = case.steps[-1]
     if refusal := _refused(step):
         return Verdict(State.FAILED, failure=refusal)
-    detail = step.detail
-    slot, before = detail["slot"], [*detail["slots"]]
+    slot, before = step.detail["slot"], [*step.detail["slots"]]
+    if observed.slots is None or not before:
+        return _unshown(step, observed)
     now = [*observed.slots.revisions]
     held, held_before = now[slot - 1], before[slot - 1]
     others_changed = [number for number in range(1, 8) if number != slot and now[number - 1] != before[number - 1]]
@@ -105,23 +107,27 @@ def staged(case: Interrupted, observed: Observed) -> Verdict:
                 f"slot {slot} holds {held!r} and held {held_before!r} before, but nothing had been committed to it",
             )
         return Verdict(State.SAFE_TO_RETRY, f"nothing was committed; slot {slot} holds {held!r} as before")
-    return _committed(case, observed, held, held_before)
+    return _committed(step, observed, held, held_before)
 
 
-def _committed(case: Interrupted, observed: Observed, held: str, held_before: str) -> Verdict:
+def _unshown(step: Step, observed: Observed) -> Verdict:
+    """A staging to a drive that does not show its slots."""
+    if step.name == "download":
+        return Verdict(State.SAFE_TO_RETRY, "nothing was committed")
+    if _succeeded(step):
+        return _done(step, observed, "", proved=False)
+    return Verdict(
+        State.NEEDS_ATTENTION,
+        f"the drive refuses its slot log, so whether slot {step.detail['slot']} was written is unknown: stage it again",
+    )
+
+
+def _committed(step: Step, observed: Observed, held: str, held_before: str) -> Verdict:
     """A staging that was interrupted at its commit, or after it."""
-    detail = case.steps[-1].detail
-    slot, revision = detail["slot"], detail["slot_revision"]
-    done = _succeeded(case.steps[-1])
-    if (revision and held == revision) or (done and not revision and held):
-        drive = {
-            "controller": observed.controller,
-            **outcome_field("STAGED"),
-            "slot": slot,
-            "slot_revision": held,
-            "running_revision": observed.revision,
-        }
-        return Verdict(State.SUCCEEDED, result={"drives": [drive]})
+    slot, revision, done = step.detail["slot"], step.detail["slot_revision"], _succeeded(step)
+    proved = shows(step.detail["slots"], observed.slots, slot, revision)
+    if (revision and held == revision) or (done and proved is not False):
+        return _done(step, observed, held, proved=bool(proved))
     if done:
         return Verdict(
             State.NEEDS_ATTENTION,
@@ -134,6 +140,17 @@ def _committed(case: Interrupted, observed: Observed, held: str, held_before: st
         f"slot {slot} holds {held!r} and held {held_before!r} before"
         + (f"; it should hold {revision!r}" if revision else "; the image's revision is not known, to compare with"),
     )
+
+
+def _done(step: Step, observed: Observed, held: str, *, proved: bool) -> Verdict:
+    drive = {
+        "controller": observed.controller,
+        "slot": step.detail["slot"],
+        "slot_revision": held,
+        "running_revision": observed.revision,
+        **staged_fields(step.detail["action"], step.detail["slot_revision"], proved=proved),
+    }
+    return Verdict(State.SUCCEEDED, result={"drives": [drive]})
 
 
 def of_parts(case: Interrupted) -> Verdict:
@@ -166,16 +183,18 @@ def activated(case: Interrupted, observed: Observed) -> Verdict:
         "previous_revision": intent["running_revision"],
         "running_revision": observed.revision,
     }
-    waits = observed.slots.next_slot == slot and observed.slots.active_slot != slot
-    runs = (observed.revision, observed.slots.active_slot) == (intent["slot_revision"], slot)
-    if runs and (not undoes or observed.slots.next_slot in (0, slot)):
+    active = observed.slots.running_slot(observed.revision) if observed.slots else 0
+    after_reset = observed.slots.next_slot if observed.slots else 0
+    waits = after_reset == slot and active != slot
+    runs = runs_wanted(intent["running_revision"], observed.revision, intent["slot_revision"], from_slot=active == slot)
+    if runs and (not undoes or after_reset in (0, slot)):
         return Verdict(State.SUCCEEDED, result={**result, **outcome_field("ACTIVATED")})
     was_committed = waits or _succeeded(case.steps[0])
-    unchanged = (observed.revision, observed.slots.active_slot) == (intent["running_revision"], intent["active_slot"])
+    unchanged = (observed.revision, active) == (intent["running_revision"], intent["active_slot"])
     if not unchanged:
         return Verdict(
             State.NEEDS_ATTENTION,
-            f"{observed.revision!r} runs from slot {observed.slots.active_slot}; "
+            f"{observed.revision!r} runs from slot {active}; "
             f"before, {intent['running_revision']!r} ran from slot {intent['active_slot']}, "
             f"and {intent['slot_revision']!r} from slot {slot} should",
         )
@@ -191,15 +210,15 @@ def activated(case: Interrupted, observed: Observed) -> Verdict:
             "reset the controller, or roll back",
             next_step="RESET",
         )
-    if observed.slots.next_slot == intent["next_slot"]:
-        caveat = "" if observed.slots.next_slot else ", nor any other; a few drives report none"
+    if after_reset == intent["next_slot"]:
+        caveat = "" if after_reset else ", nor any other; a few drives report none"
         return Verdict(
             State.SAFE_TO_RETRY,
             f"{observed.revision!r} runs as before, and the drive reports no activation of slot {slot}{caveat}",
         )
     return Verdict(
         State.NEEDS_ATTENTION,
-        f"slot {observed.slots.next_slot} runs after the next reset, which this operation did not ask for",
+        f"slot {after_reset} runs after the next reset, which this operation did not ask for",
     )
 
 

@@ -18,6 +18,7 @@ from nvmed.devices.controller import Device, Session
 from nvmed.devices.firmware_download import DownloadPlan, download
 from nvmed.devices.lane import NOT_STARTED, Lane
 from nvmed.errors import NvmedError
+from nvmed.firmware.evidence import UNVERIFIED, look_again, shows
 from nvmed.firmware.spool import Pinned, Spool
 from nvmed.firmware.spool_files import Image
 from nvmed.nvme import firmware
@@ -27,13 +28,19 @@ from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record, State
 from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
-from nvmed.preconditions.drives import Drives, fresh_slots
-from nvmed.preconditions.firmware_rules import Rules, RulesFiles
+from nvmed.preconditions.drives import Drives
+from nvmed.preconditions.firmware_rules import Quirk, Rules, RulesFiles
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 from nvmed.reasons import Reason, error, invalid_field
 
 COMMIT_TIMEOUT_MS: Final = 120_000
 """Drives erase and write flash during a commit; the kernel's 60 s have been too few."""
+
+
+OTHER_ACTIONS: Final = (
+    "If the model takes other commit actions, name them in the firmware rules ([[quirk]], commit_actions); stage again."
+)
+"""What to do about a commit of which the drive refused a field: all else in it is checked beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class _Plan:
     drive: DriveState
     slot: int
     piece_bytes: int
+    action: CommitAction
     current_slot: int
     results: tuple[GateResult, ...]
 
@@ -196,13 +204,13 @@ class Firmware:
                 outcome.update(await self._download(session, running, plan, pinned))
             running.no_return()
             async with running.step(
-                "commit", action=int(CommitAction.REPLACE), slot=plan.slot, slots=before, slot_revision=revision
+                "commit", action=int(plan.action), slot=plan.slot, slots=before, slot_revision=revision
             ) as outcome:
-                committed = await commit(session, running, CommitAction.REPLACE, plan.slot)
+                committed = await commit(session, running, plan.action, plan.slot)
                 outcome["overlapped"] = overlapped = committed.overlapped and plan.drive.updates.detects_overlap
-            after = await look(session, running)
-        held = after.revision(plan.slot)
-        if overlapped or not held or (revision and held != revision):
+            after = await look_again(session, running, before, plan.slot, revision)
+        held, proved = after.revision(plan.slot) if after else "", shows(before, after, plan.slot, revision)
+        if overlapped or proved is False:
             raise error(
                 Reason.FIRMWARE_NOT_VERIFIED,
                 f"{plan.drive.controller}: slot {plan.slot} holds {held or 'nothing'!r} after the commit"
@@ -212,7 +220,7 @@ class Firmware:
                 slot=plan.slot,
                 revision=held,
             )
-        return _drive_result(plan, after, "STAGED")
+        return {**_drive_result(plan, after, ""), **staged_fields(plan.action, revision, proved=bool(proved))}
 
     async def _download(self, session: Session, running: Running, plan: _Plan, pinned: Pinned) -> Mapping[str, Any]:
         image = pinned.image
@@ -233,11 +241,27 @@ def _plan_one(device: Device, drive: DriveState, staging: Staging, wanted: Wante
     return _Plan(
         device=device,
         drive=drive,
-        slot=current or staging.slot or gates.choose_slot(drive) or 0,
+        slot=current or staging.slot or gates.choose_slot(drive, wanted) or 0,
         piece_bytes=gates.piece_bytes(drive, wanted),
+        action=_action(wanted.rules.quirk_of(drive.model)),
         current_slot=current,
         results=gates.evaluate(names, drive, wanted),
     )
+
+
+def _action(quirk: Quirk) -> CommitAction:
+    """The commit action that stores an image: one that activates nothing, where the model takes it."""
+    takes_it = quirk.takes(CommitAction.REPLACE)
+    return CommitAction.REPLACE if takes_it else CommitAction.REPLACE_AND_ACTIVATE_AT_RESET
+
+
+def staged_fields(action: int, revision: str, *, proved: bool) -> dict[str, str]:
+    """What the result of a staging says of its outcome."""
+    if action == CommitAction.REPLACE_AND_ACTIVATE_AT_RESET:
+        fields = {**outcome_field("PENDING_RESET"), "required_reset": "REQUIRED_RESET_CONTROLLER"}
+    else:
+        fields = outcome_field("STAGED" if proved else UNVERIFIED)
+    return fields if proved else {**fields, "staged_revision": revision}
 
 
 def _current_slot(drive: DriveState, wanted: Wanted) -> int:
@@ -247,7 +271,7 @@ def _current_slot(drive: DriveState, wanted: Wanted) -> int:
     if wanted.slot:
         return wanted.slot if drive.slots.revision(wanted.slot) == wanted.target_revision else 0
     held = [slot for slot in range(1, drive.updates.slots + 1) if drive.slots.revision(slot) == wanted.target_revision]
-    return drive.slots.active_slot if drive.slots.active_slot in held else (held or [0])[0]
+    return drive.running_slot if drive.running_slot in held else (held or [0])[0]
 
 
 def revision_of(staging: Staging, image: Image) -> str:
@@ -283,18 +307,11 @@ async def commit(session: Session, running: Running, action: CommitAction, slot:
             raise
         reset = required_reset(exc.nvme.raw)
         if reset is None:
+            if exc.reason == Reason.NVME_INVALID_FIELD.name:
+                exc.remedy = OTHER_ACTIONS
             raise
         return Committed(reset, firmware.overlap_detected(exc.nvme.result))
     return Committed(None, firmware.overlap_detected(completion.result))
-
-
-async def look(session: Session, running: Running) -> FirmwareSlots:
-    """The slot log after a commit; if it cannot be read, what became of the drive is uncertain."""
-    try:
-        return await fresh_slots(session)
-    except NvmedError:
-        running.uncertain()
-        raise
 
 
 # -- results

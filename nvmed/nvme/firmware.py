@@ -86,9 +86,21 @@ class FirmwareSlots(Structure):
         """The slot that the next controller level reset activates; 0 if that changes nothing or is not reported."""
         return bits(self.afi, 6, 4)
 
+    def running_slot(self, revision: str) -> int:
+        """The slot of the running image, whose revision Identify has: the only one that holds it, else `active_slot`.
+
+        Some controllers go on reporting the slot that ran before until they are power cycled.
+        """
+        holding = [number for number, held in enumerate(self.revisions, 1) if held == revision]
+        return holding[0] if revision and len(holding) == 1 else self.active_slot
+
     def revision(self, slot: int) -> str:
         """The image in slot 1 to 7, "" for none."""
         return self.revisions[slot - 1]
+
+
+NO_SLOTS_SHOWN = FirmwareSlots(0, ("",) * SLOTS)
+"""What is known of the slots of a controller that refuses the log."""
 
 
 def read_slots() -> Command:

@@ -11,7 +11,7 @@ from typing import Final
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
-from nvmed.errors import NotFound, NvmedError, Unavailable
+from nvmed.errors import InvalidArgument, NotFound, NvmedError, Unavailable, Unimplemented
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
 from nvmed.nvme.firmware import FirmwareSlots, read_slots
@@ -42,6 +42,16 @@ async def fresh_slots(session: Session) -> FirmwareSlots:
     data = bytearray(FirmwareSlots.SIZE)
     await session.admin(read_slots(), data)
     return FirmwareSlots.parse(bytes(data))
+
+
+async def slots_if_shown(session: Session) -> FirmwareSlots | None:
+    """The firmware slot log; None of a controller that refuses it, though every one with firmware commands has it."""
+    try:
+        return await fresh_slots(session)
+    except (Unimplemented, InvalidArgument) as exc:
+        if exc.nvme is None:
+            raise
+        return None
 
 
 class Drives:
@@ -111,7 +121,7 @@ class Drives:
             identity = await fresh_identity(session)
             limit = (await device.transfer_limit(session)).firmware_bytes
             has_firmware = Capabilities(identity).has("firmware_download")
-            slots = await fresh_slots(session) if has_firmware else None
+            slots = await slots_if_shown(session) if has_firmware else None
         usages, unknown = [], []
         for node in nodes.get(subsystem, ()):
             found = await device.lane.run(lambda node=node: self._usage_of(node))  # type: ignore[misc]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -39,13 +39,24 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sou
 
 
 class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is different about a model."""
+    """What is different about a model.
+
+    `commit_actions` are those that it takes, `slot` the only one that it takes images in, `required_reset` what
+    activates firmware, whatever it answers.
+    """
 
     model: str = "*"
     granularity_bytes: Granularity | None = None
     transfer_bytes: Granularity | None = None
     forbid_live_activation: bool = False
+    commit_actions: tuple[Literal[0, 1, 2, 3], ...] | None = None
+    slot: Annotated[int, msgspec.Meta(ge=1, le=7)] | None = None
+    required_reset: Literal["controller", "subsystem", "conventional"] | None = None
     because: str = ""
+
+    def takes(self, action: int) -> bool:
+        """Whether the model takes a commit action, as far as the rules say."""
+        return self.commit_actions is None or action in self.commit_actions
 
 
 class KnownImage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +101,9 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             granularity_bytes=_last(quirk.granularity_bytes for quirk in found),
             transfer_bytes=_last(quirk.transfer_bytes for quirk in found),
             forbid_live_activation=any(quirk.forbid_live_activation for quirk in found),
+            commit_actions=_last(quirk.commit_actions for quirk in found),
+            slot=_last(quirk.slot for quirk in found),
+            required_reset=_last(quirk.required_reset for quirk in found),
             because="; ".join(quirk.because for quirk in found if quirk.because),
         )
 

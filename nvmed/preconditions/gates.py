@@ -27,7 +27,8 @@ class DriveState:
     """A drive as it is now: `identity` is fresh, `limit_bytes` is what one command carries.
 
     `usages` are those of every namespace of the subsystem, `unknown` what keeps the host from telling about others.
-    `slots` is None where the controller has no firmware commands. `busy_with` names who works on the subsystem.
+    `slots` is None where the controller has no firmware commands, or refuses its slot log. `busy_with` names who works
+    on the subsystem.
     """
 
     controller: str
@@ -52,13 +53,23 @@ class DriveState:
     def updates(self) -> FirmwareUpdates:
         return FirmwareUpdates.of(self.identity)
 
+    @property
+    def has_firmware_commands(self) -> bool:
+        return Capabilities(self.identity).has("firmware_download")
+
+    @property
+    def running_slot(self) -> int:
+        """The slot of what runs, 0 where it is not shown."""
+        return self.slots.running_slot(self.revision) if self.slots else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is wanted, as far as gates ask for it; empty and 0 where there is nothing to ask.
 
     `image_fault` is what is wrong with the image's file. `target_revision` is what is to run, or to be stored, as far
-    as it is known. `slot` 0 leaves the choice to nvmed.
+    as it is known. `slot` 0 leaves the choice to nvmed. `staged` is what the slot got that does not show it, if it did:
+    see `nvmed.firmware.evidence`.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -71,6 +82,7 @@ class Wanted:
     target_revision: str = ""
     slot: int = 0
     slot_revision: str = ""
+    staged: str | None = None
     live: bool = False
     disruptive: bool = False
     acknowledged: bool = False
@@ -126,8 +138,10 @@ def _nothing(description: str) -> Answer:
 
 
 def _supported(drive: DriveState, wanted: Wanted) -> Answer:
-    if not Capabilities(drive.identity).has("firmware_download"):
+    if not drive.has_firmware_commands:
         return _violated("the controller has no firmware commands (OACS bit 2 is not set)")
+    if wanted.live and not wanted.rules.quirk_of(drive.model).takes(firmware.CommitAction.ACTIVATE_IMMEDIATELY):
+        return _violated(f"{drive.model!r} takes no commit action 3, by the firmware rules; activate by a reset")
     if wanted.live and not drive.updates.activates_without_reset:
         return _violated("the controller cannot activate while it runs (FRMW bit 4 is not set); activate by a reset")
     return _holds("the controller has the commands")
@@ -184,8 +198,21 @@ def _transfer_size(drive: DriveState, wanted: Wanted) -> Answer:
         return _nothing("no image is sent")
     piece = piece_bytes(drive, wanted)
     if piece > drive.limit_bytes:
-        return _violated(f"a piece has {piece} bytes, but one command carries {drive.limit_bytes} (MDTS, queue limit)")
-    return _holds(f"a piece has {piece} bytes of {drive.limit_bytes} that one command carries")
+        return _violated(
+            f"a piece has {piece} bytes, but one command carries {drive.limit_bytes} (MDTS, queue limit); "
+            + _smaller_pieces(drive, wanted)
+        )
+    source = ", as GATE_GRANULARITY is overridden" if "GRANULARITY" in wanted.overrides else ""
+    return _holds(f"a piece has {piece} bytes of {drive.limit_bytes} that one command carries{source}")
+
+
+def _smaller_pieces(drive: DriveState, wanted: Wanted) -> str:
+    """What makes the pieces smaller."""
+    if wanted.rules.quirk_of(drive.model).transfer_bytes is not None:
+        return f"the firmware rules ask for such pieces of {drive.model!r} (transfer_bytes)"
+    if wanted.rules.quirk_of(drive.model).granularity_bytes is not None:
+        return f"the firmware rules ask for such granules of {drive.model!r} (granularity_bytes)"
+    return f"with GATE_GRANULARITY overridden they have {firmware.GRANULARITY_BYTES}"
 
 
 def _image_listed(drive: DriveState, wanted: Wanted) -> Answer:
@@ -208,13 +235,16 @@ def _slot_exists(drive: DriveState, wanted: Wanted) -> Answer:
 
 
 def _slot_writable(drive: DriveState, wanted: Wanted) -> Answer:
-    if drive.slots is None:
+    if not drive.has_firmware_commands:
         return _nothing("the controller has no firmware commands")
+    only = wanted.rules.quirk_of(drive.model).slot
     if not wanted.slot:
-        slot = choose_slot(drive)
+        slot = choose_slot(drive, wanted)
         if slot is None:
             return _violated("every slot is read only, runs, or will run after the next reset; name the slot to write")
-        return _holds(f"slot {slot} is chosen")
+        return _holds(f"slot {slot} is chosen" + (f": {drive.model!r} takes no other, by the rules" if only else ""))
+    if only not in (None, wanted.slot):
+        return _violated(f"{drive.model!r} takes images in slot {only} alone, by the firmware rules")
     if wanted.slot == 1 and drive.updates.slot_1_read_only:
         return _violated("slot 1 is read only (FRMW bit 0); use another slot")
     if wanted.slot > drive.updates.slots:
@@ -223,16 +253,32 @@ def _slot_writable(drive: DriveState, wanted: Wanted) -> Answer:
 
 
 def _slot_content(drive: DriveState, wanted: Wanted) -> Answer:
-    if drive.slots is None or wanted.slot > drive.updates.slots:
+    if not drive.has_firmware_commands or wanted.slot > drive.updates.slots:
         return _nothing("there is no such slot")
     if not wanted.slot:
         return _violated("no slot holds the image that ran before; name the slot")
-    held = drive.slots.revision(wanted.slot)
+    held = drive.slots.revision(wanted.slot) if drive.slots else ""
+    if wanted.staged is not None:
+        return _unshown(wanted, held)
+    if drive.slots is None and not wanted.slot_revision:
+        return _nothing("the controller refuses its slot log: what the slot holds is not known")
+    if drive.slots is None:
+        return _violated(
+            "the controller refuses its slot log, so what is in the slot is unknown; leave slot_revision out"
+        )
     if not held:
         return _violated(f"slot {wanted.slot} is empty; stage an image first")
     if wanted.slot_revision and held != wanted.slot_revision:
         return _violated(f"slot {wanted.slot} holds {held!r}, not {wanted.slot_revision!r}")
     return _holds(f"slot {wanted.slot} holds {held!r}")
+
+
+def _unshown(wanted: Wanted, held: str) -> Answer:
+    """A slot that got an image which it does not show."""
+    if wanted.slot_revision and wanted.staged != wanted.slot_revision:
+        got = repr(wanted.staged) if wanted.staged else "an image of an unknown revision"
+        return _violated(f"slot {wanted.slot} got {got}, not {wanted.slot_revision!r}")
+    return _holds(f"slot {wanted.slot} got {wanted.staged or 'an image'!r}, which it does not show: it shows {held!r}")
 
 
 def _transition(drive: DriveState, wanted: Wanted) -> Answer:
@@ -396,10 +442,17 @@ def piece_bytes(drive: DriveState, wanted: Wanted) -> int:
     return max(granularity_bytes(drive, quirk), firmware.GRANULARITY_BYTES)
 
 
-def choose_slot(drive: DriveState) -> int | None:
-    """A slot to write to: an empty one, else one that neither runs nor will run after the next reset."""
+def choose_slot(drive: DriveState, wanted: Wanted) -> int | None:
+    """A slot to write to: an empty one, else one that neither runs nor will run after the next reset.
+
+    Of a drive that does not show its slots, the one after the first, which most of them run from when they are new.
+    """
+    only = wanted.rules.quirk_of(drive.model).slot
+    if only is not None:
+        return only if only in drive.updates.writable_slots else None
     slots = drive.slots
     if slots is None:
-        return None
-    spare = [slot for slot in drive.updates.writable_slots if slot not in (slots.active_slot, slots.next_slot)]
+        return min(drive.updates.writable_slots, key=lambda slot: (slot == 1, slot), default=None)
+    taken = (slots.active_slot, slots.next_slot, drive.running_slot)
+    spare = [slot for slot in drive.updates.writable_slots if slot not in taken]
     return min(spare, key=lambda slot: (bool(slots.revision(slot)), slot), default=None)

@@ -35,6 +35,7 @@ class FirmwareOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FIRMWARE_OUTCOME_ACTIVATED: _ClassVar[FirmwareOutcome]
     FIRMWARE_OUTCOME_PENDING_RESET: _ClassVar[FirmwareOutcome]
     FIRMWARE_OUTCOME_ALREADY_CURRENT: _ClassVar[FirmwareOutcome]
+    FIRMWARE_OUTCOME_UNVERIFIED: _ClassVar[FirmwareOutcome]
 ACTIVATION_MODE_UNSPECIFIED: ActivationMode
 ACTIVATION_MODE_ON_NEXT_RESET: ActivationMode
 ACTIVATION_MODE_CONTROLLER_RESET: ActivationMode
@@ -49,6 +50,7 @@ FIRMWARE_OUTCOME_STAGED: FirmwareOutcome
 FIRMWARE_OUTCOME_ACTIVATED: FirmwareOutcome
 FIRMWARE_OUTCOME_PENDING_RESET: FirmwareOutcome
 FIRMWARE_OUTCOME_ALREADY_CURRENT: FirmwareOutcome
+FIRMWARE_OUTCOME_UNVERIFIED: FirmwareOutcome
 
 class Image(_message.Message):
     __slots__ = ("name", "sha256", "size_bytes", "create_time", "expire_time", "firmware_revision", "model_number", "labels")
@@ -295,20 +297,24 @@ class StageFirmwareRequest(_message.Message):
 class StageFirmwareResponse(_message.Message):
     __slots__ = ("drives", "gates")
     class Drive(_message.Message):
-        __slots__ = ("controller", "operation", "outcome", "slot", "slot_revision", "running_revision")
+        __slots__ = ("controller", "operation", "outcome", "slot", "slot_revision", "running_revision", "required_reset", "staged_revision")
         CONTROLLER_FIELD_NUMBER: _ClassVar[int]
         OPERATION_FIELD_NUMBER: _ClassVar[int]
         OUTCOME_FIELD_NUMBER: _ClassVar[int]
         SLOT_FIELD_NUMBER: _ClassVar[int]
         SLOT_REVISION_FIELD_NUMBER: _ClassVar[int]
         RUNNING_REVISION_FIELD_NUMBER: _ClassVar[int]
+        REQUIRED_RESET_FIELD_NUMBER: _ClassVar[int]
+        STAGED_REVISION_FIELD_NUMBER: _ClassVar[int]
         controller: str
         operation: str
         outcome: FirmwareOutcome
         slot: int
         slot_revision: str
         running_revision: str
-        def __init__(self, controller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., running_revision: _Optional[str] = ...) -> None: ...
+        required_reset: RequiredReset
+        staged_revision: str
+        def __init__(self, controller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., required_reset: _Optional[_Union[RequiredReset, str]] = ..., staged_revision: _Optional[str] = ...) -> None: ...
     DRIVES_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
     drives: _containers.RepeatedCompositeFieldContainer[StageFirmwareResponse.Drive]
@@ -410,7 +416,7 @@ class GetFirmwareSlotsRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ...) -> None: ...
 
 class FirmwareSlots(_message.Message):
-    __slots__ = ("controller", "slots", "running_revision", "kernel_revision", "activates_without_reset", "activation_time_ms", "granularity_bytes", "granularity_reported", "max_transfer_bytes")
+    __slots__ = ("controller", "slots", "running_revision", "kernel_revision", "activates_without_reset", "activation_time_ms", "granularity_bytes", "granularity_reported", "max_transfer_bytes", "slots_not_shown")
     class Slot(_message.Message):
         __slots__ = ("slot", "revision", "writable", "active", "next")
         SLOT_FIELD_NUMBER: _ClassVar[int]
@@ -433,6 +439,7 @@ class FirmwareSlots(_message.Message):
     GRANULARITY_BYTES_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_REPORTED_FIELD_NUMBER: _ClassVar[int]
     MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_NOT_SHOWN_FIELD_NUMBER: _ClassVar[int]
     controller: str
     slots: _containers.RepeatedCompositeFieldContainer[FirmwareSlots.Slot]
     running_revision: str
@@ -442,7 +449,8 @@ class FirmwareSlots(_message.Message):
     granularity_bytes: int
     granularity_reported: bool
     max_transfer_bytes: int
-    def __init__(self, controller: _Optional[str] = ..., slots: _Optional[_Iterable[_Union[FirmwareSlots.Slot, _Mapping]]] = ..., running_revision: _Optional[str] = ..., kernel_revision: _Optional[str] = ..., activates_without_reset: _Optional[bool] = ..., activation_time_ms: _Optional[int] = ..., granularity_bytes: _Optional[int] = ..., granularity_reported: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ...) -> None: ...
+    slots_not_shown: bool
+    def __init__(self, controller: _Optional[str] = ..., slots: _Optional[_Iterable[_Union[FirmwareSlots.Slot, _Mapping]]] = ..., running_revision: _Optional[str] = ..., kernel_revision: _Optional[str] = ..., activates_without_reset: _Optional[bool] = ..., activation_time_ms: _Optional[int] = ..., granularity_bytes: _Optional[int] = ..., granularity_reported: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., slots_not_shown: _Optional[bool] = ...) -> None: ...
 
 class ListFirmwareHistoryRequest(_message.Message):
     __slots__ = ("parent", "page_size", "page_token", "filter")

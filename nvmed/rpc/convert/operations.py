@@ -38,7 +38,7 @@ RESPONSES: Final[Mapping[str, type[Message]]] = {
 }
 """The response of every method that returns an Operation; a test holds that none is missing."""
 
-_PASSING: Final = frozenset({*(reason.name for reason in CONTENTION), Reason.AUDIT_UNAVAILABLE.name})
+_PASSING: Final = frozenset(reason.name for reason in (*CONTENTION, Reason.NVME_BUSY, Reason.AUDIT_UNAVAILABLE))
 """Reasons of failed operations that changed nothing and may be asked for again as they are.
 
 Not those of a command that may have been executed, and not NVME_FAILED: what a drive that failed internally makes of

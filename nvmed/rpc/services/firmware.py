@@ -14,11 +14,11 @@ from nvmed.firmware.activation import KINDS, Activation, Activations, Mode
 from nvmed.firmware.recovery import RESET_CONTROLLER
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware, Preconditions, Staging, require_one_per_subsystem, revision_of
-from nvmed.nvme.firmware import FWUG_NOT_REPORTED, FirmwareUpdates, granularity_bytes
+from nvmed.nvme.firmware import FWUG_NOT_REPORTED, NO_SLOTS_SHOWN, FirmwareUpdates, granularity_bytes
 from nvmed.operations.journal_reader import Query
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record
-from nvmed.preconditions.drives import fresh_identity, fresh_slots
+from nvmed.preconditions.drives import fresh_identity, slots_if_shown
 from nvmed.preconditions.gates import check_overrides
 from nvmed.reasons import invalid_field
 from nvmed.rpc.convert.firmware import firmware_record
@@ -94,9 +94,10 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
         device = await self._device(request.controller)
         async with device.open() as session:
             identity = await fresh_identity(session)
-            slots = await fresh_slots(session)
+            shown = await slots_if_shown(session)
             limit = (await device.transfer_limit(session)).bytes
         updates = FirmwareUpdates.of(identity)
+        slots = shown or NO_SLOTS_SHOWN
         return fitted(
             pb.FirmwareSlots,
             controller=device.resource_name,
@@ -118,6 +119,7 @@ class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
             granularity_bytes=granularity_bytes(identity.fwug),
             granularity_reported=identity.fwug != FWUG_NOT_REPORTED,
             max_transfer_bytes=limit,
+            slots_not_shown=shown is None,
         )
 
     async def ListFirmwareHistory(

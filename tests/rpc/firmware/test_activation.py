@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from nvmed.nvme.opcodes import AdminOpcode, LogPage
+from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.simulator.faults import Fail, Fault, Patch, Refuse
 from nvmed.simulator.spec import Activation, FirmwareSpec
@@ -200,14 +200,9 @@ async def test_what_the_drive_refuses(start_daemon: StartDaemon, status: int, re
 
 async def test_a_drive_that_runs_something_else_afterwards(start_daemon: StartDaemon) -> None:
     daemon = await start(start_daemon)
-    lie = Fault(
-        Patch(0, bytes([1])),
-        opcode=AdminOpcode.GET_LOG_PAGE,
-        log_id=LogPage.FIRMWARE_SLOT_INFORMATION,
-        skip=1,
-        times=None,
-    )
-    daemon.drive().faults.add(lie)
+    daemon.drive().subsystem.firmware.slots[0] = "3.0.0"  # and yet 1.0.0 runs
+    ignore = Fault(Refuse(0), opcode=AdminOpcode.FIRMWARE_COMMIT)
+    daemon.drive().faults.add(ignore)
     assert await failed(daemon, await activate(daemon)) == ("FAILED", "FIRMWARE_NOT_VERIFIED")
 
 

@@ -157,6 +157,10 @@ const (
 	FirmwareOutcome_FIRMWARE_OUTCOME_PENDING_RESET FirmwareOutcome = 3
 	// Nothing had to be done.
 	FirmwareOutcome_FIRMWARE_OUTCOME_ALREADY_CURRENT FirmwareOutcome = 4
+	// The drive took every command, and whether it did what they say cannot be proved: its slot log comes late, shows what
+	// it showed before, or is refused. After a staging, activate the slot: what runs then decides. After an activation,
+	// the image is of the revision that ran before, or of one that nobody named.
+	FirmwareOutcome_FIRMWARE_OUTCOME_UNVERIFIED FirmwareOutcome = 5
 )
 
 // Enum value maps for FirmwareOutcome.
@@ -167,6 +171,7 @@ var (
 		2: "FIRMWARE_OUTCOME_ACTIVATED",
 		3: "FIRMWARE_OUTCOME_PENDING_RESET",
 		4: "FIRMWARE_OUTCOME_ALREADY_CURRENT",
+		5: "FIRMWARE_OUTCOME_UNVERIFIED",
 	}
 	FirmwareOutcome_value = map[string]int32{
 		"FIRMWARE_OUTCOME_UNSPECIFIED":     0,
@@ -174,6 +179,7 @@ var (
 		"FIRMWARE_OUTCOME_ACTIVATED":       2,
 		"FIRMWARE_OUTCOME_PENDING_RESET":   3,
 		"FIRMWARE_OUTCOME_ALREADY_CURRENT": 4,
+		"FIRMWARE_OUTCOME_UNVERIFIED":      5,
 	}
 )
 
@@ -1926,13 +1932,13 @@ type ActivateFirmwareResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `controllers/{controller}`.
 	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
-	// ACTIVATED, PENDING_RESET or ALREADY_CURRENT; not set by validate_only.
+	// ACTIVATED, PENDING_RESET, ALREADY_CURRENT or UNVERIFIED; not set by validate_only.
 	Outcome FirmwareOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=nvmed.v1.FirmwareOutcome" json:"outcome,omitempty"`
 	// What has to be reset, for PENDING_RESET.
 	RequiredReset RequiredReset `protobuf:"varint,3,opt,name=required_reset,json=requiredReset,proto3,enum=nvmed.v1.RequiredReset" json:"required_reset,omitempty"`
 	// Slot.
 	Slot uint32 `protobuf:"varint,4,opt,name=slot,proto3" json:"slot,omitempty"`
-	// Revision in it.
+	// Revision in it, or that was staged to it and that it does not show.
 	SlotRevision string `protobuf:"bytes,5,opt,name=slot_revision,json=slotRevision,proto3" json:"slot_revision,omitempty"`
 	// Revision that ran before.
 	PreviousRevision string `protobuf:"bytes,6,opt,name=previous_revision,json=previousRevision,proto3" json:"previous_revision,omitempty"`
@@ -2363,8 +2369,10 @@ type FirmwareSlots struct {
 	GranularityReported bool `protobuf:"varint,8,opt,name=granularity_reported,json=granularityReported,proto3" json:"granularity_reported,omitempty"`
 	// Largest transfer of one command, by MDTS and the kernel's limit.
 	MaxTransferBytes uint32 `protobuf:"varint,9,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Whether the controller refuses its slot log: then no revision in a slot is known, nor which is active or next.
+	SlotsNotShown bool `protobuf:"varint,10,opt,name=slots_not_shown,json=slotsNotShown,proto3" json:"slots_not_shown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FirmwareSlots) Reset() {
@@ -2458,6 +2466,13 @@ func (x *FirmwareSlots) GetMaxTransferBytes() uint32 {
 		return x.MaxTransferBytes
 	}
 	return 0
+}
+
+func (x *FirmwareSlots) GetSlotsNotShown() bool {
+	if x != nil {
+		return x.SlotsNotShown
+	}
+	return false
 }
 
 // Request of ListFirmwareHistory.
@@ -2785,7 +2800,8 @@ type StageFirmwareResponse_Drive struct {
 	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
 	// `operations/{operation}` of this drive, if there were several.
 	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
-	// STAGED or ALREADY_CURRENT; not set by validate_only.
+	// STAGED, UNVERIFIED or ALREADY_CURRENT; PENDING_RESET of a drive that, by the daemon's firmware rules, has no commit
+	// that stores an image without activating it at the next reset. Not set by validate_only.
 	Outcome FirmwareOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=nvmed.v1.FirmwareOutcome" json:"outcome,omitempty"`
 	// Slot.
 	Slot uint32 `protobuf:"varint,4,opt,name=slot,proto3" json:"slot,omitempty"`
@@ -2793,8 +2809,12 @@ type StageFirmwareResponse_Drive struct {
 	SlotRevision string `protobuf:"bytes,5,opt,name=slot_revision,json=slotRevision,proto3" json:"slot_revision,omitempty"`
 	// Revision that runs.
 	RunningRevision string `protobuf:"bytes,6,opt,name=running_revision,json=runningRevision,proto3" json:"running_revision,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What has to be reset, for PENDING_RESET.
+	RequiredReset RequiredReset `protobuf:"varint,7,opt,name=required_reset,json=requiredReset,proto3,enum=nvmed.v1.RequiredReset" json:"required_reset,omitempty"`
+	// Revision that was staged, as the request or the image's uploader said, for UNVERIFIED; empty if nobody did.
+	StagedRevision string `protobuf:"bytes,8,opt,name=staged_revision,json=stagedRevision,proto3" json:"staged_revision,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StageFirmwareResponse_Drive) Reset() {
@@ -2865,6 +2885,20 @@ func (x *StageFirmwareResponse_Drive) GetSlotRevision() string {
 func (x *StageFirmwareResponse_Drive) GetRunningRevision() string {
 	if x != nil {
 		return x.RunningRevision
+	}
+	return ""
+}
+
+func (x *StageFirmwareResponse_Drive) GetRequiredReset() RequiredReset {
+	if x != nil {
+		return x.RequiredReset
+	}
+	return RequiredReset_REQUIRED_RESET_UNSPECIFIED
+}
+
+func (x *StageFirmwareResponse_Drive) GetStagedRevision() string {
+	if x != nil {
+		return x.StagedRevision
 	}
 	return ""
 }
@@ -3077,10 +3111,10 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\t \x01(\tR\trequestIdB\a\n" +
-	"\x05_slot\"\xe3\x02\n" +
+	"\x05_slot\"\xcc\x03\n" +
 	"\x15StageFirmwareResponse\x12=\n" +
 	"\x06drives\x18\x01 \x03(\v2%.nvmed.v1.StageFirmwareResponse.DriveR\x06drives\x12*\n" +
-	"\x05gates\x18\x02 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\x1a\xde\x01\n" +
+	"\x05gates\x18\x02 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\x1a\xc7\x02\n" +
 	"\x05Drive\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -3089,7 +3123,9 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x19.nvmed.v1.FirmwareOutcomeR\aoutcome\x12\x12\n" +
 	"\x04slot\x18\x04 \x01(\rR\x04slot\x12#\n" +
 	"\rslot_revision\x18\x05 \x01(\tR\fslotRevision\x12)\n" +
-	"\x10running_revision\x18\x06 \x01(\tR\x0frunningRevision\"\xae\x03\n" +
+	"\x10running_revision\x18\x06 \x01(\tR\x0frunningRevision\x12>\n" +
+	"\x0erequired_reset\x18\a \x01(\x0e2\x17.nvmed.v1.RequiredResetR\rrequiredReset\x12'\n" +
+	"\x0fstaged_revision\x18\b \x01(\tR\x0estagedRevision\"\xae\x03\n" +
 	"\x17ActivateFirmwareRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -3147,7 +3183,7 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x17GetFirmwareSlotsRequest\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
-	"controller\"\xab\x04\n" +
+	"controller\"\xd3\x04\n" +
 	"\rFirmwareSlots\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
@@ -3159,7 +3195,9 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x12activation_time_ms\x18\x06 \x01(\rR\x10activationTimeMs\x12+\n" +
 	"\x11granularity_bytes\x18\a \x01(\rR\x10granularityBytes\x121\n" +
 	"\x14granularity_reported\x18\b \x01(\bR\x13granularityReported\x12,\n" +
-	"\x12max_transfer_bytes\x18\t \x01(\rR\x10maxTransferBytes\x1a~\n" +
+	"\x12max_transfer_bytes\x18\t \x01(\rR\x10maxTransferBytes\x12&\n" +
+	"\x0fslots_not_shown\x18\n" +
+	" \x01(\bR\rslotsNotShown\x1a~\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12\x1a\n" +
@@ -3208,13 +3246,14 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x1aREQUIRED_RESET_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19REQUIRED_RESET_CONTROLLER\x10\x01\x12\x1c\n" +
 	"\x18REQUIRED_RESET_SUBSYSTEM\x10\x02\x12\x1f\n" +
-	"\x1bREQUIRED_RESET_CONVENTIONAL\x10\x03*\xba\x01\n" +
+	"\x1bREQUIRED_RESET_CONVENTIONAL\x10\x03*\xdb\x01\n" +
 	"\x0fFirmwareOutcome\x12 \n" +
 	"\x1cFIRMWARE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17FIRMWARE_OUTCOME_STAGED\x10\x01\x12\x1e\n" +
 	"\x1aFIRMWARE_OUTCOME_ACTIVATED\x10\x02\x12\"\n" +
 	"\x1eFIRMWARE_OUTCOME_PENDING_RESET\x10\x03\x12$\n" +
-	" FIRMWARE_OUTCOME_ALREADY_CURRENT\x10\x042\x94\b\n" +
+	" FIRMWARE_OUTCOME_ALREADY_CURRENT\x10\x04\x12\x1f\n" +
+	"\x1bFIRMWARE_OUTCOME_UNVERIFIED\x10\x052\x94\b\n" +
 	"\x0fFirmwareService\x12N\n" +
 	"\vUploadImage\x12\x1c.nvmed.v1.UploadImageRequest\x1a\x1d.nvmed.v1.UploadImageResponse(\x010\x01\x129\n" +
 	"\tGetUpload\x12\x1a.nvmed.v1.GetUploadRequest\x1a\x10.nvmed.v1.Upload\x12J\n" +
@@ -3332,37 +3371,38 @@ var file_nvmed_v1_firmware_proto_depIdxs = []int32{
 	2,  // 35: nvmed.v1.FirmwareRecord.outcome:type_name -> nvmed.v1.FirmwareOutcome
 	1,  // 36: nvmed.v1.FirmwareRecord.required_reset:type_name -> nvmed.v1.RequiredReset
 	2,  // 37: nvmed.v1.StageFirmwareResponse.Drive.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	5,  // 38: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
-	11, // 39: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
-	12, // 40: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
-	14, // 41: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
-	16, // 42: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
-	17, // 43: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
-	19, // 44: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
-	23, // 45: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
-	25, // 46: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
-	27, // 47: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
-	29, // 48: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
-	30, // 49: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
-	32, // 50: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
-	8,  // 51: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
-	4,  // 52: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
-	13, // 53: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
-	15, // 54: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
-	3,  // 55: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
-	18, // 56: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
-	21, // 57: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
-	44, // 58: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
-	44, // 59: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
-	44, // 60: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
-	44, // 61: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
-	31, // 62: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
-	33, // 63: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
-	51, // [51:64] is the sub-list for method output_type
-	38, // [38:51] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	1,  // 38: nvmed.v1.StageFirmwareResponse.Drive.required_reset:type_name -> nvmed.v1.RequiredReset
+	5,  // 39: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
+	11, // 40: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
+	12, // 41: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
+	14, // 42: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
+	16, // 43: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
+	17, // 44: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
+	19, // 45: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
+	23, // 46: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
+	25, // 47: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
+	27, // 48: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
+	29, // 49: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
+	30, // 50: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
+	32, // 51: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
+	8,  // 52: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
+	4,  // 53: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
+	13, // 54: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
+	15, // 55: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
+	3,  // 56: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
+	18, // 57: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
+	21, // 58: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
+	44, // 59: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
+	44, // 60: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
+	44, // 61: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
+	44, // 62: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
+	31, // 63: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
+	33, // 64: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
+	52, // [52:65] is the sub-list for method output_type
+	39, // [39:52] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_firmware_proto_init() }
