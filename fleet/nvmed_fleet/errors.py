@@ -57,6 +57,11 @@ class FleetReason(Enum):
         "Prometheus does not answer the gate's query.",
         "Mend it, then resume the campaign: the gate is asked again.",
     )
+    HOOK_FAILED = (
+        FailedPrecondition,
+        "A drain or undrain hook failed or took too long.",
+        "Its last line is in the report; retry-failed runs it again.",
+    )
 
     def __init__(self, cls: type[NvmedError], meaning: str, remedy: str) -> None:
         self.cls = cls

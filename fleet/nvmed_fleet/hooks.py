@@ -12,7 +12,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from nvmed.errors import FailedPrecondition
+from nvmed_fleet.errors import FleetReason, error
 
 OUTPUT_MAX = 64 << 10
 GRACE_S = 5.0
@@ -33,11 +33,11 @@ async def run(command: Sequence[str], about: Mapping[str, str], timeout_s: float
             said = await _last_line(process)
             code = await process.wait()
     except TimeoutError:
-        raise FailedPrecondition("HOOK_FAILED", f"{command[0]} did not end within {timeout_s:g} s.") from None
+        raise error(FleetReason.HOOK_FAILED, f"{command[0]} did not end within {timeout_s:g} s.") from None
     finally:
         await _end(process)
     if code:
-        raise FailedPrecondition("HOOK_FAILED", f"{command[0]} ended with {code}: {said or 'it said nothing'}")
+        raise error(FleetReason.HOOK_FAILED, f"{command[0]} ended with {code}: {said or 'it said nothing'}")
     return said
 
 

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from nvmed.errors import NvmedError
 from nvmed_fleet import gates, hooks, steps
 from nvmed_fleet.asking import described
+from nvmed_fleet.errors import FleetReason
 from nvmed_fleet.plan import Plan
 from nvmed_fleet.records import Event, HostRecord, now
 from nvmed_fleet.steps import Job
@@ -232,7 +233,9 @@ def _hook(phase: str) -> Callable[[Job], Awaitable[HostRecord]]:
         except NvmedError as failure:
             return replace(record, verdict="failed", ended=now(), **described(failure))
         except OSError as failure:
-            return replace(record, verdict="failed", ended=now(), reason="HOOK_FAILED", message=str(failure))
+            return replace(
+                record, verdict="failed", ended=now(), reason=FleetReason.HOOK_FAILED.name, message=str(failure)
+            )
         return replace(record, ended=now(), message=said)
 
     return run
