@@ -40,6 +40,10 @@ test: setup ## Unit, rpc and process tests: no root, no hardware (PYTEST_ARGS="-
 fleet-test: setup tests/fleet/conftest.py ## Campaigns over simulated hosts on a real engine, with everything killed once
 	$(BIN)/python -m pytest tests/fleet $(PYTEST_ARGS)
 
+.PHONY: fleet-cluster
+fleet-cluster: setup tests/fleet/cluster_drill.py ## The same on three nodes of Temporal with PostgreSQL, one of them killed
+	$(BIN)/python -m pytest tests/fleet/cluster_drill.py $(PYTEST_ARGS)
+
 .PHONY: vm-test
 vm-test: setup tests/vm/run ## The same code on a real kernel in QEMU: root, no KVM needed
 	tests/vm/run $(VM_ARGS)

@@ -48,7 +48,7 @@ async def running(folder: Path, named: str = "") -> AsyncIterator[tuple[str, boo
         if lock is None:
             yield await _address_of_another(folder), False
             return
-        server = Server(binary(named), folder / "engine.db", folder / "engine.log", _free_port())
+        server = Server(binary(named), folder / "engine.db", folder / "engine.log", free_port())
         async with server.running():
             _announce(folder, server.address)
             try:
@@ -163,7 +163,8 @@ class Server:
             await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

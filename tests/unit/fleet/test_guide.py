@@ -1,19 +1,23 @@
-"""docs/fleet.md says what there is: its commands, options, reasons, states and payloads."""
+"""docs/fleet.md says what there is: commands, options, reasons, states, payloads; fleet/deploy what it claims."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import click
 import pytest
+import yaml
 from nvmed_fleet.cli import nvmed_fleet
 from nvmed_fleet.errors import FleetReason
 from nvmed_fleet.temporal import payloads
 
-GUIDE = (Path(__file__).resolve().parents[3] / "docs/fleet.md").read_text()
+ROOT = Path(__file__).resolve().parents[3]
+DEPLOY = ROOT / "fleet/deploy"
+GUIDE = (ROOT / "docs/fleet.md").read_text()
 
 
 def commands(group: click.Group) -> dict[str, click.Command]:
@@ -46,3 +50,15 @@ def test_the_contract_is_told() -> None:
     names += [payloads.TASK_QUEUE, payloads.CAMPAIGN, payloads.HOST_LOCK]
     names += [payloads.workflow_id("ID"), payloads.lock_id("HOST")]
     assert [name for name in names if f"`{name}`" not in GUIDE] == []
+
+
+def test_the_configuration_of_a_node_has_ports_of_its_own_for_each_role() -> None:
+    made = subprocess.check_output([str(DEPLOY / "node-config"), "10.0.0.1", "db:5432", "9000"], text=True)
+    config = yaml.safe_load(made)
+    ports = [port for role in config["services"].values() for key, port in role["rpc"].items() if "Port" in key]
+    assert sorted(ports) == list(range(9000, 9008))
+    assert {role["rpc"]["bindOnIP"] for role in config["services"].values()} == {"10.0.0.1"}
+    assert config["clusterMetadata"]["clusterInformation"]["active"]["rpcAddress"] == "10.0.0.1:9000"
+    stores = config["persistence"]["datastores"]
+    assert [store["sql"]["connectAddr"] for store in stores.values()] == ["db:5432"] * 2
+    assert "password" not in stores["default"]["sql"]
