@@ -66,6 +66,11 @@ IMAGE_TTL_S: Final = 30 * 24 * 3600
 SPOOL_BYTES_MAX: Final = 4096 * MIB
 UPLOADS_PER_PRINCIPAL_MAX: Final = 8
 UPLOAD_TTL_S: Final = 24 * 3600
+SPOOL_BYTES_PER_PRINCIPAL_MAX: Final = SPOOL_BYTES_MAX // 2
+"""Of the images and uploads of one principal."""
+
+UPLOAD_IDLE_S: Final = 300
+"""An upload that nobody goes on with gives way after this, if others need its room; a call that sends nothing ends."""
 
 PUBLISHED: Final = {
     "message_bytes_max": ANSWER_BYTES_MAX,
@@ -102,5 +107,7 @@ PUBLISHED: Final = {
     "spool_bytes_max": SPOOL_BYTES_MAX,
     "uploads_per_principal_max": UPLOADS_PER_PRINCIPAL_MAX,
     "upload_ttl_s": UPLOAD_TTL_S,
+    "upload_idle_s": UPLOAD_IDLE_S,
+    "spool_bytes_per_principal_max": SPOOL_BYTES_PER_PRINCIPAL_MAX,
 }
 """What a client may want to know, by the name that GetServerInfo gives it."""

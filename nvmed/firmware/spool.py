@@ -29,6 +29,7 @@ from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
 from nvmed.firmware.spool_files import READ_BYTES, SHA256_HEX, Disk, Folder, Image, Upload, digest_of
 from nvmed.firmware.spool_part import PartFile, spool_error
+from nvmed.firmware.spool_room import Room
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.settle import to_the_end
 
@@ -47,12 +48,17 @@ log: Final = structlog.get_logger("nvmed.spool")
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """`quota_bytes` is for images and for what uploads announced; an image expires unused, an upload untouched."""
+    """`quota_bytes` is for images and for what has arrived of uploads, `principal_bytes` for one principal's.
+
+    An image expires unused, an upload untouched: after `idle_s` where others need the room, else after `upload_ttl_s`.
+    """
 
     quota_bytes: int = limits.SPOOL_BYTES_MAX
+    principal_bytes: int = limits.SPOOL_BYTES_PER_PRINCIPAL_MAX
     uploads_per_principal: int = limits.UPLOADS_PER_PRINCIPAL_MAX
     image_ttl_s: int = limits.IMAGE_TTL_S
     upload_ttl_s: int = limits.UPLOAD_TTL_S
+    idle_s: int = limits.UPLOAD_IDLE_S
 
 
 class Writer:
@@ -90,6 +96,8 @@ class Writer:
             raise invalid_field("chunk.data", f"has {len(data)} bytes; send 1 to {limits.CHUNK_BYTES_MAX}")
         received = due + len(data)
         commit = received - self.committed_bytes >= COMMIT_BYTES or time.monotonic() - self._committed_at >= COMMIT_S
+
+        await self._spool.take(self._upload, received)
 
         def put() -> None:
             self._file.append(data, crc32)
@@ -174,6 +182,7 @@ class Spool:
         self._uploads: dict[str, Upload] = {}
         self._writing: set[str] = set()
         self._pins: dict[str, list[str]] = {}
+        self._room = Room(self._limits.quota_bytes, self._limits.principal_bytes)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Spool]:
@@ -183,6 +192,10 @@ class Spool:
             log.warning("leftovers_removed", files=content.removed)
         self._images = {image.sha256: image for image in content.images}
         self._uploads = {upload.id: upload for upload in content.uploads}
+        for image in content.images:
+            self._room.put(image.sha256, image.principal, image.size_bytes)
+        for upload in content.uploads:
+            self._room.put(upload.id, upload.principal, upload.committed_bytes)
         reaper = asyncio.create_task(self._reap_forever())
         try:
             yield self
@@ -259,7 +272,8 @@ class Spool:
             )
         if (begun := self._uploads.get(upload)) is not None:
             return replace(begun, image=replace(image, created_ms=begun.image.created_ms))
-        self._require_room(image.size_bytes)
+        if (full := self._room.refusal(principal, image.size_bytes, self._idle())) is not None:
+            raise full
         count = sum(other.principal == principal for other in self._uploads.values())
         if count >= self._limits.uploads_per_principal:
             raise error(
@@ -268,7 +282,27 @@ class Spool:
                 limit=self._limits.uploads_per_principal,
             )
         now = self._now_ms()
-        return Upload(upload, principal, replace(image, created_ms=now), updated_ms=now)
+        return Upload(upload, principal, replace(image, created_ms=now, principal=principal), updated_ms=now)
+
+    async def take(self, upload: Upload, received_bytes: int) -> None:
+        """Take the room for what has arrived of an upload; raises SPOOL_FULL. For `Writer`.
+
+        If there is none, uploads that nobody goes on with give way, those that were left longest ago first.
+        """
+        more = received_bytes - self._room.held(upload.id)
+        while (full := self._room.refusal(upload.principal, more)) is not None:
+            idle = sorted(self._idle(), key=lambda name: self._room.owner(name) != upload.principal)  # its own first
+            if self._room.refusal(upload.principal, more, idle) is not None:
+                raise full
+            log.info("upload_gave_way", upload=idle[0], to=upload.id)
+            await self._drop_upload(self._uploads[idle[0]])
+        self._room.put(upload.id, upload.principal, received_bytes)
+
+    def _idle(self) -> Sequence[str]:
+        """Uploads that nobody has gone on with for a while, those that were left longest ago first."""
+        before = self._now_ms() - self._limits.idle_s * 1000
+        left = [one for one in self._uploads.values() if one.id not in self._writing and one.updated_ms <= before]
+        return [one.id for one in sorted(left, key=lambda one: one.updated_ms)]
 
     @asynccontextmanager
     async def receive(self, image: Image, principal: str) -> AsyncIterator[Writer]:
@@ -312,6 +346,7 @@ class Spool:
         finally:
             if not over:
                 committed = file.committed_bytes
+                self._room.put(upload.id, upload.principal, committed)
                 self._uploads[upload.id] = replace(upload, committed_bytes=committed, updated_ms=self._now_ms())
 
     async def publish(self, upload: Upload, file: PartFile) -> Image:
@@ -322,9 +357,12 @@ class Spool:
             except NvmedError as exc:
                 if exc.reason == Reason.IMAGE_REJECTED.name:
                     self._uploads.pop(upload.id, None)
+                    self._room.free(upload.id)
                 raise
             self._images[image.sha256] = image
             self._uploads.pop(upload.id, None)
+            self._room.free(upload.id)
+            self._room.put(image.sha256, image.principal, image.size_bytes)
             return image
 
     async def abort(self, upload: str, *, validate_only: bool = False) -> None:
@@ -397,19 +435,6 @@ class Spool:
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
-    def _require_room(self, size_bytes: int) -> None:
-        used = sum(image.size_bytes for image in self._images.values())
-        used += sum(upload.image.size_bytes for upload in self._uploads.values())
-        if used + size_bytes > self._limits.quota_bytes:
-            raise error(
-                Reason.SPOOL_FULL,
-                f"images and uploads take {used} of {self._limits.quota_bytes} bytes, {size_bytes} more do not fit; "
-                "delete an image or abort an upload",
-                used_bytes=used,
-                quota_bytes=self._limits.quota_bytes,
-                size_bytes=size_bytes,
-            )
-
     async def _drop_image(self, image: Image) -> None:
         async with self._naming:
             if self._images.get(image.sha256) != image or image.sha256 in self._pins:
@@ -422,6 +447,7 @@ class Spool:
             except NvmedError:
                 self._images[image.sha256] = image
                 raise
+            self._room.free(image.sha256)
 
     async def _drop_upload(self, upload: Upload) -> None:
         del self._uploads[upload.id]
@@ -432,6 +458,8 @@ class Spool:
         except NvmedError:
             self._uploads[upload.id] = upload
             raise
+        else:
+            self._room.free(upload.id)
         finally:
             self._writing.discard(upload.id)
 

@@ -51,6 +51,7 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     created_ms: int = 0
     used_ms: int = 0
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,20 @@ def _facts(image: Image) -> dict[str, Any]:
         "model_number": image.model_number,
         "labels": dict(image.labels),
         "created_ms": image.created_ms,
+        "principal": image.principal,
     }
 
 
 def _image(saved: Mapping[str, Any]) -> Image:
     labels = saved["labels"]
-    texts = (saved["sha256"], saved["firmware_revision"], saved["model_number"], *labels, *labels.values())
+    texts = (
+        saved["sha256"],
+        saved["firmware_revision"],
+        saved["model_number"],
+        saved.get("principal", ""),
+        *labels,
+        *labels.values(),
+    )
     if not all(isinstance(text, str) for text in texts) or not SHA256_HEX.fullmatch(saved["sha256"]):
         raise TypeError("a text is none")
     numbers = (saved["size_bytes"], saved["created_ms"])
@@ -162,6 +171,7 @@ def _image(saved: Mapping[str, Any]) -> Image:
         model_number=saved["model_number"],
         labels=labels,
         created_ms=saved["created_ms"],
+        principal=saved.get("principal", ""),
     )
 
 

@@ -120,6 +120,8 @@ class FirmwareServiceServicer:
 
         A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
         chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+        Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+        for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

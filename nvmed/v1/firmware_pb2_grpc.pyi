@@ -44,6 +44,8 @@ class FirmwareServiceStub:
 
     A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
     chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+    Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+    for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
@@ -103,6 +105,8 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
 
     A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
     chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+    Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+    for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]  # type: ignore[assignment]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
@@ -165,6 +169,8 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
         chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+        Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+        for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
         """
 
     @_abc_1.abstractmethod

@@ -181,7 +181,7 @@ async def _received(
     writer: Writer, messages: AsyncIterator[firmware_pb2.UploadImageRequest | ReceivedChunk]
 ) -> AsyncGenerator[bool, None]:
     """Write what arrives; yields False each time that more is committed, and True at the finish."""
-    async for message in messages:
+    while (message := await _next(messages)) is not None:
         if isinstance(message, ReceivedChunk):
             chunk: ReceivedChunk | Chunk = message
         elif message.HasField("chunk"):
@@ -193,6 +193,21 @@ async def _received(
             raise invalid_field("part", "must be a chunk or finish; header was sent already")
         if await writer.write(chunk.offset, chunk.crc32, chunk.data):
             yield False
+
+
+async def _next(
+    messages: AsyncIterator[firmware_pb2.UploadImageRequest | ReceivedChunk],
+) -> firmware_pb2.UploadImageRequest | ReceivedChunk | None:
+    """The next message, None at the end; raises CALL_TIMEOUT if none comes: what is not sent holds nothing."""
+    try:
+        async with asyncio.timeout(limits.UPLOAD_IDLE_S):
+            return await anext(messages, None)
+    except TimeoutError:
+        raise error(
+            Reason.CALL_TIMEOUT,
+            f"nothing has arrived for {limits.UPLOAD_IDLE_S} s; call again and go on from committed_bytes",
+            timeout_s=limits.UPLOAD_IDLE_S,
+        ) from None
 
 
 async def _pump(requests: AsyncIterator[firmware_pb2.DownloadFirmwareRequest], feed: Feed) -> None:

@@ -242,6 +242,16 @@ async def test_images_are_listed_by_pages_and_filtered(daemon: Daemon) -> None:
     assert [image.model_number for image in found.images] == ["M1"]
 
 
+async def test_a_call_that_sends_nothing_ends(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it holds neither its stream nor its upload; what had arrived is there to go on from."""
+    monkeypatch.setattr("nvmed.limits.UPLOAD_IDLE_S", 0.05)
+    call = stub(daemon).UploadImage()
+    await call.write(header(GOOD))
+    assert (await call.read()).WhichOneof("part") == "ready"
+    await refused(CODE.DEADLINE_EXCEEDED, "CALL_TIMEOUT", call.read())
+    await upload(daemon, GOOD)
+
+
 async def test_a_full_spool(start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nvmed.firmware.spool.SpoolLimits", lambda: SpoolLimits(quota_bytes=MIB))
     daemon = await start_daemon()

@@ -51,6 +51,8 @@ type FirmwareServiceClient interface {
 	//
 	// A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
 	// chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+	// Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+	// for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
 	UploadImage(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse], error)
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error)
@@ -249,6 +251,8 @@ type FirmwareServiceServer interface {
 	//
 	// A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
 	// chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+	// Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+	// for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
 	UploadImage(grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]) error
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(context.Context, *GetUploadRequest) (*Upload, error)

@@ -134,7 +134,7 @@ export type Upload = Message<"nvmed.v1.Upload"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When it will be given up unless it goes on.
+   * When it will be given up unless it goes on; after `upload_idle_s` (GetServerInfo) already if others need its room.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 6;
    */
@@ -1784,6 +1784,8 @@ export const FirmwareService: GenService<{
    *
    * A call that broke is continued by another with the same header: `ready` says how many bytes are committed, and
    * chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
+   * Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
+   * for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
    *
    * @generated from rpc nvmed.v1.FirmwareService.UploadImage
    */
