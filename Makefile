@@ -56,6 +56,10 @@ bench: setup bench/__main__.py ## Speed and memory, as ratios
 vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (ROUNDS=3)
 	$(BIN)/python -m tests.vm.bench $(ROUNDS)
 
+.PHONY: robustness
+robustness: setup ## A real daemon under attack: memory and service, a minute and a half (PYTEST_ARGS="-k load -s")
+	$(BIN)/python -m pytest tests/robustness $(PYTEST_ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Property tests with many more examples (EXAMPLES=500 SEED=1)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/unit $(wildcard tests/rpc tests/fuzz) -m hypothesis --timeout 240 \

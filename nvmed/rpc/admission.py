@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
@@ -244,6 +245,8 @@ class Admission:
         else:
             log.error("bug", method=self._method, exc_info=exc)
             failure = error(Reason.BUG, f"a bug in nvmed; its log has the details under {self._request_id}")
+        # gRPC keeps the error that ends a call, and so all frames that it went through, with messages in them.
+        traceback.clear_frames(exc.__traceback__)
         self._log(failure.code, reason=failure.reason, message=failure.message)
         is_denial = failure.reason in DENIALS or self._is_unreadable
         if is_denial or self._attempted:

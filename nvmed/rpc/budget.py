@@ -83,10 +83,11 @@ class Budget:
     def _serve(self, caller: str) -> None:
         """Let in those of `caller` who wait, in order, as far as there is room."""
         queue = self._waiting[caller]
-        while queue and queue[0][0] <= self.share(caller):
+        while queue and (queue[0][1].done() or queue[0][0] <= self.share(caller)):
             size, granted = queue.popleft()
-            self._taken(caller, size)
-            granted.set_result(None)
+            if not granted.done():  # or it has given up, and will be forgotten in its turn
+                self._taken(caller, size)
+                granted.set_result(None)
         if not queue:
             del self._waiting[caller]
 

@@ -67,6 +67,19 @@ async def test_past_a_deadline_a_call_is_told_when_to_try_again(monkeypatch: pyt
     assert budget.take("a", 25)
 
 
+async def test_those_who_give_up_at_once_hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "WAIT_S", 0.01)
+    budget = Budget(100)
+    held = Lease(budget, "a")
+    await held.resize(25)
+    leases = [Lease(budget, "a") for _ in range(20)]
+    outcomes = await asyncio.gather(*(lease.resize(10) for lease in leases), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {ResourceExhausted}
+    held.shrink(0)
+    assert budget.used == 0
+    assert budget.take("a", 25)
+
+
 async def test_a_call_that_is_cancelled_while_it_waits_holds_nothing() -> None:
     budget = Budget(100)
     waiting = asyncio.create_task(Lease(budget, "a").resize(80))
