@@ -56,6 +56,9 @@ HEARTBEAT_MS_MIN: Final = 1_000
 HEARTBEAT_MS_MAX: Final = 30_000
 WATCHERS_MAX: Final = 10_000
 EVENTS_KEPT: Final = 4096
+NAMES_MAX: Final = 8192
+"""Names of controllers that are remembered. Beyond, who was away longest is forgotten for each newcomer."""
+
 IMAGE_BYTES_MAX: Final = 256 * MIB
 STAGE_DRIVES_MAX: Final = 64
 STAGE_CONCURRENCY_DEFAULT: Final = 32
@@ -99,6 +102,7 @@ PUBLISHED: Final = {
     "heartbeat_ms_min": HEARTBEAT_MS_MIN,
     "heartbeat_ms_max": HEARTBEAT_MS_MAX,
     "events_kept": EVENTS_KEPT,
+    "names_max": NAMES_MAX,
     "image_bytes_max": IMAGE_BYTES_MAX,
     "stage_drives_max": STAGE_DRIVES_MAX,
     "stage_concurrency_default": STAGE_CONCURRENCY_DEFAULT,

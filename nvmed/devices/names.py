@@ -31,12 +31,9 @@ from typing import Final
 
 import structlog
 
+from nvmed import limits
 from nvmed.nvme.host import ControllerNode, identity_of, instance_of
 from nvmed.reasons import Reason, error
-
-NAMES_MAX: Final = 8192
-"""Names that are remembered. Beyond, who was away longest is forgotten for each newcomer, and newcomers' names all have
-a suffix made of their identity, so that they cannot be names that were forgotten."""
 
 FILE_NAME: Final = "names.sqlite"
 SCHEMA_VERSION: Final = 1
@@ -111,7 +108,7 @@ class Names:
     with what comes next: the name holds meanwhile.
     """
 
-    def __init__(self, path: Path | None = None, *, names_max: int = NAMES_MAX) -> None:
+    def __init__(self, path: Path | None = None, *, names_max: int = limits.NAMES_MAX) -> None:
         self._file = NamesFile(path)
         self._names_max = names_max
         self._entries = {entry.name: entry for entry in self._file.read()}
@@ -173,6 +170,7 @@ class Names:
         """A name that nobody has and nobody had."""
         base = base_name(node)
         suffixed = f"{base}-{short_hash(*identity)}"
+        # Once some had to be forgotten, a name without the identity in it may be one of those.
         wanted = [suffixed] if len(self._entries) >= self._names_max else [base, suffixed]
         wanted.append(f"{base}-{short_hash(*identity, instance_of(node))}")
         name = next((one for one in wanted if one not in self._entries), "")

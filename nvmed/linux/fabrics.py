@@ -196,7 +196,8 @@ class LinuxFabrics:
         except OSError as exc:
             raise os_error(exc, "open(sysfs)", str(path), node=controller.node) from exc
         try:
-            require_same(controller, read_controller(self._sysfs_root, directory, controller.node), controller.node)
+            now = read_controller(self._sysfs_root, directory, controller.node, whole=False)
+            require_same(controller, now, controller.node)
             yield directory
         finally:
             os.close(directory)

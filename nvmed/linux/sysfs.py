@@ -105,7 +105,7 @@ class LinuxHost:
 
     def check(self, controller: ControllerNode) -> None:
         """As `Host.check`, by what sysfs shows now."""
-        require_same(controller, _controller(self._sysfs_root, controller.node), controller.node)
+        require_same(controller, _controller(self._sysfs_root, controller.node, whole=False), controller.node)
 
     def _check(self, fd: int, expected: ControllerNode, name: str) -> None:
         """Raise unless `fd` is the device that sysfs calls `name`, and that one still is, or belongs to, `expected`."""
@@ -117,7 +117,7 @@ class LinuxHost:
                 serial=expected.serial,
                 controller_id=expected.controller_id,
             )
-        now = _controller(self._sysfs_root, expected.node)
+        now = _controller(self._sysfs_root, expected.node, whole=name != expected.node)
         require_same(expected, now, name)
         if name != expected.node and now and not any(name in (ns.node, ns.generic_node) for ns in now.namespaces):
             raise error(
@@ -144,18 +144,23 @@ def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
     return is_kind and numbers == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
-def _controller(root: Path, name: str, subsystem: str = "") -> ControllerNode | None:
+def _controller(root: Path, name: str, subsystem: str = "", *, whole: bool = True) -> ControllerNode | None:
     """The controller `name`, or None if it is gone, or went while it was read."""
     try:
         with _directory(root / "class/nvme" / name) as directory:
-            return read_controller(root, directory, name, subsystem)
+            return read_controller(root, directory, name, subsystem, whole=whole)
     except OSError:
         return None
 
 
-def read_controller(root: Path, directory: int, name: str, subsystem: str = "") -> ControllerNode | None:
-    """The controller whose directory that is, or None if it went while it was read. `OSError` if it is gone."""
-    entries = _names(directory)
+def read_controller(
+    root: Path, directory: int, name: str, subsystem: str = "", *, whole: bool = True
+) -> ControllerNode | None:
+    """The controller whose directory that is, or None if it went while it was read. `OSError` if it is gone.
+
+    Without its namespaces if it is not to be `whole`: who it is takes a dozen attributes, and there may be hundreds.
+    """
+    entries = _names(directory) if whole else []
     limits = [limit for entry in entries if _NAMESPACE.fullmatch(entry) and (limit := _limit(directory, entry))]
     found = ControllerNode(
         node=name,

@@ -96,8 +96,10 @@ class Drives:
                 device.forget_identity()
                 async with device.open() as session:
                     return device, await fresh_identity(session)
-            except (Unavailable, NotFound):
-                if time.monotonic() >= until:
+            except NvmedError as exc:
+                # It may come back as another of the kernel's devices between the look and the opening.
+                is_under_way = isinstance(exc, Unavailable | NotFound) or exc.reason == "DEVICE_IDENTITY_CHANGED"
+                if not is_under_way or time.monotonic() >= until:
                     raise
                 await asyncio.sleep(BACK_POLL_S)
 
