@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from nvmed import grpc_environment
 
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"  # no context of who runs the tests
 grpc_environment.prepare()  # before anything imports grpc, as the daemon does
 
 # No deadline: a slow machine is no error. In CI, examples are the same every time.

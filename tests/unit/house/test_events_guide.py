@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
-
-import pytest
-from nvmedctl.cli import group
 
 from nvmed import limits
 from nvmed.config import Events
@@ -15,12 +11,6 @@ from nvmed.events.kinds import Kind
 from nvmed.v1.event_pb2 import EventKind
 
 TEXT = (Path(__file__).parents[3] / "docs/events.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("text", re.findall(r"^    nvmedctl (.+)$", TEXT, re.MULTILINE))
-def test_a_command_is_one(text: str) -> None:
-    of, name, *words = shlex.split(text)
-    assert group(of).commands[name].make_context("nvmedctl", words).args == []
 
 
 def test_the_table_has_every_kind() -> None:

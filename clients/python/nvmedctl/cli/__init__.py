@@ -33,6 +33,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "events": ("events",),
     "server": ("server",),
     "audit": ("audit",),
+    "context": ("context",),
 }
 """Each group with the files that its commands are in; the first has the group."""
 

@@ -118,7 +118,7 @@ async def watch(
         async for message in messages:
             if message.HasField("heartbeat"):
                 continue
-            render.emit_line(session.settings.output, message, _line)
+            render.emit_line(session.output, message, _line)
             seen += message.event.sequence > 0
             if seen == count:
                 return

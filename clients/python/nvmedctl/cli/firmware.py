@@ -195,7 +195,7 @@ async def run(
     try:
         begun: pb.longrunning.Operation = await method(request)
     except NvmedError as failure:
-        if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.settings.output == "table":
+        if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.output in ("table", "wide"):
             click.echo(table(GATE_COLUMNS, _all_gates(failure)))
         raise
     if no_wait and not request.validate_only:

@@ -11,7 +11,7 @@ import click
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 from nvmedctl.address import Tls
-from nvmedctl.cli import failures, tables
+from nvmedctl.cli import contexts, failures, tables
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.settings import CALL_TIMEOUT_S, Settings
 from nvmedctl.client import Client
@@ -19,6 +19,7 @@ from nvmedctl.client import Client
 
 def run(settings: Settings, function: Callable[[Session], Awaitable[None]]) -> int:
     """Run a command's function to its exit code."""
+    settings = contexts.completed(settings)
     tls = settings.tls()
     tables.layout.set(settings.layout)
     try:
@@ -62,6 +63,6 @@ async def _main(settings: Settings, tls: Tls | None, function: Callable[[Session
 
 def fail(settings: Settings, failure: NvmedError) -> int:
     """Print `failure` on standard error; its exit code."""
-    text = failures.as_json(failure) if settings.output == "json" else failures.as_text(failure)
+    text = failures.as_json(failure) if settings.output in ("json", "jsonl", "yaml") else failures.as_text(failure)
     click.echo(text, err=True)
     return failures.exit_code(failure)

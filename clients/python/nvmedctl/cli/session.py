@@ -23,13 +23,18 @@ class Session:
     client: Client
     settings: Settings
 
+    @property
+    def output(self) -> str:
+        """The format of the result."""
+        return self.settings.output or "table"
+
     def deadline_s(self, extra_ms: int) -> float:
         """Deadline of a call that the daemon may take `extra_ms` longer for than for others."""
         return (self.settings.timeout or CALL_TIMEOUT_S) + extra_ms / 1000
 
     def show(self, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
         """Print a result: `value` is its JSON, `view()` what people see."""
-        render.emit(self.settings.output, value, view)
+        render.emit(self.output, value, view)
 
     def show_list(self, value: Message | Mapping[str, object], columns: Columns[Item], items: Iterable[Item]) -> None:
         """Print `items` as a table; `value` is their JSON. For commands made with `lists`."""

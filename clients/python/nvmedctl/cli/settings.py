@@ -22,15 +22,16 @@ CALL_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options that every command has."""
+    """The options that every command has; None is what was not given."""
 
+    context: str | None = None
     address: str | None = None
-    output: str = "table"
+    output: str | None = None
     timeout: float | None = None
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
-    server_name: str = ""
+    server_name: str | None = None
     columns: str = ""
     sort: str = ""
     no_headers: bool = False
@@ -46,7 +47,7 @@ class Settings:
         from nvmedctl.address import Tls
 
         if self.ca:
-            return Tls(self.ca, self.cert, self.key, self.server_name)
+            return Tls(self.ca, self.cert, self.key, self.server_name or "")
         if self.cert or self.key or self.server_name:
             raise click.UsageError("--cert, --key and --server-name need --ca.")
         return None
@@ -96,6 +97,7 @@ def common_options() -> list[click.Parameter]:
     timeout = f"Give up after so long.  [default: {CALL_TIMEOUT_S:g} a call, none for a transfer]"
     option = functools.partial(click.Option, expose_value=False, callback=_remember)
     return [
+        option(["--context"], metavar="NAME", help="A daemon of ~/.config/nvmed/config.toml: see `nvmedctl context`."),
         option(["--address"], metavar="ADDRESS", help=address),
         option(
             ["-o", "--output"],
