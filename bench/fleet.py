@@ -28,6 +28,7 @@ from nvmed_fleet.store import Store
 from nvmed_fleet.temporal import campaigns, embedded
 from nvmed_fleet.temporal.activities import Activities
 from nvmed_fleet.temporal.payloads import TASK_QUEUE, Task, TaskResult, workflow_id
+from nvmed_fleet.temporal.worker import RUNNER
 from nvmed_fleet.temporal.workflows import SHARD_HOSTS, Campaign, HostLock
 from temporalio import activity, workflow
 from temporalio.client import Client
@@ -51,7 +52,7 @@ async def nothing() -> None:
     """An empty activity."""
 
 
-@workflow.defn(name="bench.Empty", sandboxed=False)
+@workflow.defn(name="bench.Empty")
 class Empty:
     """As many empty activities as a campaign over so many hosts has."""
 
@@ -105,6 +106,7 @@ async def work(address: str, folder: Path) -> None:
         task_queue=TASK_QUEUE,
         workflows=[Campaign, HostLock, Empty],
         activities=[*NoHosts(Store(folder), client, "bench").all(), nothing],
+        workflow_runner=RUNNER,
         max_concurrent_activities=200,
     )
     sys.stdout.write("ready\n")

@@ -15,8 +15,8 @@ import hashlib
 import os
 import re
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +30,9 @@ from nvmed_fleet.records import Event, HostRecord
 T = TypeVar("T")
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+PLANS_MAX = 8
+"""Plans that are remembered."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -51,6 +54,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Decoding a plan of 10,000 hosts takes a worker longer than what it does for one of them.
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
 
     # by digest
 
@@ -88,7 +93,17 @@ class Store:
 
     def plan(self, digest: str) -> Plan:
         """The plan of `digest`."""
-        return _plan(self, digest)
+        if (known := self.known_plan(digest)) is not None:
+            return known
+        found: Plan = msgspec.json.decode(self.get(digest), type=Plan)
+        self._plans[digest] = found
+        if len(self._plans) > PLANS_MAX:
+            self._plans.popitem(last=False)
+        return found
+
+    def known_plan(self, digest: str) -> Plan | None:
+        """The plan, if it was read lately; does not block."""
+        return self._plans.get(digest)
 
     # campaigns
 
@@ -149,12 +164,6 @@ class Store:
 
     def _campaign(self, campaign: str) -> Path:
         return self.folder / "campaigns" / check_id(campaign)
-
-
-@lru_cache(maxsize=8)
-def _plan(store: Store, digest: str) -> Plan:
-    """Decoding a plan of 10,000 hosts takes a worker longer than what it does for one of them."""
-    return msgspec.json.decode(store.get(digest), type=Plan)
 
 
 def _decode(path: Path, kind: type[T]) -> T:

@@ -134,7 +134,8 @@ class Activities:
         await _beating(_each(list(plan.hosts), self._unlock, locks.campaign))
 
     async def _plan(self, digest: str) -> Plan:
-        return await asyncio.to_thread(self.store.plan, digest)
+        known = self.store.known_plan(digest)
+        return known if known is not None else await asyncio.to_thread(self.store.plan, digest)
 
     # A lock is a workflow that has not begun: its id is taken, no worker ever sees it.
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from nvmed_fleet.store import Store
 from nvmed_fleet.temporal.activities import Activities
@@ -21,6 +21,11 @@ GRACE = timedelta(seconds=5)
 """For activities to end when the worker does; what they began goes on at the hosts, and is found again."""
 
 
+RUNNER = UnsandboxedWorkflowRunner()
+"""Without the sandbox, which finds workflows that are not deterministic and takes two fifths of a worker's processor
+time: tests run in it, and replay recorded histories."""
+
+
 def make(client: Client, store: Store, identity: str) -> Worker:
     """A worker that does not run yet."""
     return Worker(
@@ -28,6 +33,7 @@ def make(client: Client, store: Store, identity: str) -> Worker:
         task_queue=TASK_QUEUE,
         workflows=[Campaign, HostLock],
         activities=Activities(store, client, identity).all(),
+        workflow_runner=RUNNER,
         identity=identity,
         max_concurrent_activities=ACTIVITIES_AT_ONCE,
         max_cached_workflows=100,
