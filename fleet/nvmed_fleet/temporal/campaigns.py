@@ -20,9 +20,10 @@ VERBS = ("approve", "pause", "resume", "retry_failed", "cancel")
 
 
 async def begin(client: Client, store: Store, campaign: str) -> None:
-    """Start a campaign; nothing happens if it is under way or over."""
-    progress = Progress(campaign, store.plan_of(campaign))
-    await _start(client, progress, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    """Start a campaign; nothing happens if it is under way or over. One that was refused, or ended by force, is begun
+    again: what it did is found."""
+    progress = Progress(campaign, store.plan_of(campaign), events=len(store.events(campaign)))
+    await _start(client, progress, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
 
 
 async def retry_ended(client: Client, store: Store, campaign: str) -> list[str]:
@@ -34,7 +35,8 @@ async def retry_ended(client: Client, store: Store, campaign: str) -> list[str]:
     failed = sorted(host for host, found in by_host.items() if not is_good(found))
     if not failed:
         raise error(FleetReason.CAMPAIGN_STATE, f"No host of {campaign} failed.")
-    progress = Progress(campaign, store.plan_of(campaign), round=rounds, retry=failed)
+    told = len(store.events(campaign))
+    progress = Progress(campaign, store.plan_of(campaign), round=rounds, retry=failed, events=told)
     await _start(client, progress, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
     return failed
 
