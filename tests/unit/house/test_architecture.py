@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-BASES = (ROOT / "nvmed", ROOT)
+BASES = (ROOT / "nvmed", ROOT / "fleet", ROOT)
 
 NAMED = sorted(set(re.findall(r"`([\w/.-]+\.(?:py|proto|md|toml))(?::([\w.]+))?`", TEXT)))
 
