@@ -143,10 +143,12 @@ def encode_head(position: Position) -> bytes:
 
 
 def read_head(directory: Path) -> Position | None:
-    """What `head` says, None if there is none; `ValueError` if it is damaged."""
+    """What `head` says, None if there is none or nothing in it; `ValueError` if it is damaged."""
     try:
         data = (directory / HEAD).read_bytes()
     except FileNotFoundError:
+        return None
+    if not data:
         return None
     match = _HEAD.fullmatch(data)
     if not match:
@@ -185,6 +187,8 @@ class _Chain:
         self._known = dict(known)
         self._removed_through = 0
         self._begun = False
+        self._files: list[tuple[int, str]] = []
+        self._last_where = ""
 
     def read(self, first: int, path: Path) -> None:
         """Follow the records of the next file, which should begin with record `first`."""
@@ -196,6 +200,7 @@ class _Chain:
         if self._begun and first != expected:
             verified.found(path.name, f"begins with record {first}; {expected} should follow")
         verified.files += 1
+        self._files.append((first, path.name))
         number = 0
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -216,10 +221,12 @@ class _Chain:
             verified.found(file_name(1), f"records 1 to {verified.first - 1} are missing, and no record says why")
         for sequence in self._known:
             if sequence > verified.last.sequence:
-                where = verified.incomplete or "end"
-                verified.found(where, f"records {verified.last.sequence + 1} to {sequence} are missing: it was cut off")
+                where = verified.incomplete or self._last_where or HEAD
+                missing = f"records {verified.last.sequence + 1} to {sequence} are missing after it: it was cut off"
+                verified.found(where, missing)
             elif sequence >= verified.first:
-                verified.found("middle", f"record {sequence}, which is known from elsewhere, is missing")
+                where = max((name for first, name in self._files if first <= sequence), default=HEAD)
+                verified.found(where, f"record {sequence}, which is known from elsewhere, is missing")
 
     def _begin(self, where: str, line: bytes, first: int) -> None:
         """Take the first file's first record as the beginning."""
@@ -241,6 +248,7 @@ class _Chain:
 
     def _follow(self, where: str, line: bytes) -> None:
         verified = self._verified
+        self._last_where = where
         try:
             record = decode(line)
         except ValueError as exc:

@@ -64,9 +64,9 @@ class AuditFile:
         end = self._opened()
         if end.size >= self._file_bytes_max:
             end = self._continue()
-        if os.fstat(end.fd).st_nlink == 0:
+        if wrong := _changed(end):
             self.close()
-            raise Damaged(f"{end.path} was deleted while the daemon wrote it")
+            raise Damaged(f"{end.path} {wrong} while the daemon wrote it")
         position = self._position
         lines, positions = [], []
         for fields in records:
@@ -147,6 +147,8 @@ class AuditFile:
         for known in (head or START, self._position):
             if known.sequence > position.sequence:
                 raise Damaged(f"records {position.sequence + 1} to {known.sequence} are missing at the end")
+        if head is None and position != START:
+            raise Damaged(f"{self._directory / HEAD} is missing, so that nobody can tell whether the end was cut off")
         if not position.digest:
             raise Damaged(f"{found[0][1]} is empty, and the record before it is missing")
         self._position = position
@@ -159,6 +161,7 @@ class AuditFile:
             os.ftruncate(end.fd, end.size)
         os.fsync(end.fd)
         os.pwrite(self._head, encode_head(self._position), 0)
+        os.fsync(self._head)
         if torn:
             cut = f"{len(torn)} bytes were cut off, of SHA-256 {sha256(torn).hexdigest()}"
             self._write(end, *encode(_own(RECOVERED, cut), self._position))
@@ -167,6 +170,7 @@ class AuditFile:
     def _begin_file(self) -> _End:
         end = self._end = _open_end(self._directory / file_name(self._position.sequence + 1))
         os.pwrite(self._head, encode_head(self._position), 0)
+        os.fsync(self._head)  # before there is a record: one without a head is damage
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)
@@ -203,6 +207,20 @@ def _own(event: str, message: str, **more: int) -> dict[str, Any]:
 def _open_end(path: Path) -> _End:
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     return _End(path, fd, os.fstat(fd).st_size)
+
+
+def _changed(end: _End) -> str:
+    """What somebody else did to the file that is written, "" for nothing."""
+    found = os.fstat(end.fd)
+    if found.st_nlink == 0:
+        return "was deleted"
+    if found.st_size != end.size:
+        return f"was cut off or added to, from {end.size} to {found.st_size} bytes,"
+    try:
+        named = end.path.lstat()
+    except FileNotFoundError:
+        return "was moved away"
+    return "" if os.path.samestat(found, named) else "was replaced"
 
 
 def _write_all(fd: int, data: bytes) -> None:

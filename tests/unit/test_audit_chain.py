@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,92 @@ def test_nothing_is_written_after_what_is_damaged(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(Damaged, match="missing"):
         write(tmp_path, 1)
+
+
+@pytest.mark.parametrize("content", [None, b""], ids=["deleted", "emptied"])
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_records_without_a_head_are_damage(tmp_path: Path, content: bytes | None, keep: int) -> None:
+    """Not a new start: else the end could be cut off together with the head."""
+    write(tmp_path, 3)
+    path = files(tmp_path)[-1][1]
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
+    left = path.read_bytes()
+    (tmp_path / HEAD).unlink()
+    if content is not None:
+        (tmp_path / HEAD).write_bytes(content)
+    with pytest.raises(Damaged, match="head is missing"):
+        write(tmp_path, 1)
+    assert path.read_bytes() == left
+    assert any(sentence.startswith("head: is missing") for sentence in sentences(tmp_path))
+
+
+@pytest.mark.parametrize("left", [[], [HEAD], [HEAD, "audit-0000000000000001.jsonl"]], ids=str)
+def test_a_beginning_that_was_cut_off_is_a_new_start(tmp_path: Path, left: list[str]) -> None:
+    """By a power cut, before there was any record."""
+    for name in left:
+        (tmp_path / name).touch()
+    write(tmp_path, 2)
+    assert sentences(tmp_path) == []
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def _add(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\n")
+
+
+def _replace(path: Path) -> None:
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+
+
+def _replace_linked(path: Path) -> None:
+    os.link(path, path.with_suffix(".kept"))
+    _replace(path)
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (_cut, "was cut off or added to"),
+        (_add, "was cut off or added to"),
+        (_replace, "was deleted"),
+        (lambda path: path.rename(path.with_suffix(".away")), "was moved away"),
+        (_replace_linked, "was replaced"),
+        (Path.unlink, "was deleted"),
+    ],
+)
+def test_what_is_done_to_the_file_while_it_is_written_is_noticed(
+    tmp_path: Path, done: Callable[[Path], object], said: str
+) -> None:
+    audit = AuditFile(tmp_path, 64 * 1024, 0)
+    with closing(audit):
+        audit.append([record(0), record(1)])
+        path = files(tmp_path)[-1][1]
+        done(path)
+        left = path.read_bytes() if path.exists() else b""
+        with pytest.raises(Damaged, match=said) as caught:
+            audit.append([record(2)])
+        assert str(path) in str(caught.value)
+        assert (path.read_bytes() if path.exists() else b"") == left
+
+
+def test_a_problem_names_its_place(pristine: Path) -> None:
+    """The file and the line after which something is missing, not only that it is."""
+    directory = copy(pristine)
+    *_, (first, path) = files(directory)
+    kept = path.read_bytes().splitlines(keepends=True)[:2]
+    path.write_bytes(b"".join(kept))
+    assert sentences(directory) == [
+        f"{path.name}:2: records {first + 2} to {RECORDS} are missing after it: it was cut off"
+    ]
+    path.unlink()
+    (found,) = sentences(directory)
+    assert found.startswith(f"{files(directory)[-1][1].name}:")
 
 
 def test_a_head_that_is_behind_is_no_damage(tmp_path: Path) -> None:
