@@ -26,9 +26,11 @@ FILE_BYTES_MAX: Final = limits.MIB
 
 _NAME: Final = "^[a-z][a-z0-9-]{0,62}$"
 _MODE: Final = "^0?[0-7]{3}$"
+_URL_FOLDER: Final = "^https://[^?#@]+/$"
 
 AbsolutePath = Annotated[str, Meta(pattern="^/")]
 OptionalPath = Annotated[str, Meta(pattern="^(/|$)")]
+UrlFolder = Annotated[str, Meta(pattern=_URL_FOLDER)]
 Name = Annotated[str, Meta(pattern=_NAME)]
 Mode = Annotated[str, Meta(pattern=_MODE)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -230,8 +232,32 @@ class History(Table, frozen=True):
     ] = 100_000
 
 
+class Fetch(Table, frozen=True):
+    """Images that the host fetches by itself (FetchImage), from HTTPS servers that are allowed: see `docs/firmware.md`.
+
+    The unit lets no packet out until a drop-in opens it to these servers and to the resolver of names.
+    """
+
+    allow: Annotated[
+        tuple[UrlFolder, ...],
+        Meta(
+            description="URLs of folders, as `https://images.example.org/firmware/`: an image must lie under one of "
+            "them, also where a server redirects to. Empty: nothing is fetched."
+        ),
+    ] = ()
+    ca: Annotated[
+        OptionalPath, Meta(description="Certificates that servers' must be signed by, PEM; empty for the system's.")
+    ] = ""
+    timeout_s: Annotated[int, Meta(ge=1, le=86_400, description="Time that one fetch may take in all.")] = 3600
+    stall_timeout_s: Annotated[
+        int, Meta(ge=1, le=600, description="Time that a server may send nothing, or take to be connected.")
+    ] = 30
+
+
 class Firmware(Table, frozen=True):
     """Firmware of drives."""
+
+    fetch: Fetch = Fetch()
 
     rules: Annotated[
         OptionalPath, Meta(description="File of steps, quirks and known images beside those that ship.")
@@ -383,6 +409,7 @@ _WORDS: Final = {
     "`str` matching regex '^/'": "an absolute path",
     "`str` matching regex '^(/|$)'": "an absolute path, or nothing",
     f"`str` matching regex '{_NAME}'": "a name of lower-case letters, digits and hyphens",
+    f"`str` matching regex '{_URL_FOLDER}'": "an https:// URL that ends with a slash",
     f"`str` matching regex '{_MODE}'": "an octal mode such as 0660",
 }
 

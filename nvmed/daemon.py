@@ -24,6 +24,8 @@ from nvmed.devices.sampler import Sampler
 from nvmed.events.sources import EventSources
 from nvmed.firmware import images
 from nvmed.firmware import recovery as reconcile
+from nvmed.firmware.fetch import Fetcher
+from nvmed.firmware.fetch import check as check_fetch
 from nvmed.firmware.resets import Resets
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware
@@ -82,7 +84,7 @@ async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[S
     tls_credentials = [ListenerCredentials(listener) for listener in configured.listen.tls]
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(state_directory.locked(Path(configured.state_dir)))
-        components = await make_components(host, configured, policy)
+        components = await make_components(host, configured, policy, source)
         await _enter(stack, components)
         if configured.metrics.address:
             await stack.enter_async_context(components.sampler.running())
@@ -95,7 +97,7 @@ async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[S
         yield Served(configured, source, components, tls_credentials, tuple(addresses))
 
 
-async def make_components(host: Host, configured: Config, policy: Policy) -> Components:
+async def make_components(host: Host, configured: Config, policy: Policy, source: str) -> Components:
     """Make what the services stand on; nothing runs yet, except that telemetry a crash left extended is put back."""
     state_dir = Path(configured.state_dir)
     inventory = Inventory(host, Names(state_dir / FILE_NAME))
@@ -132,6 +134,7 @@ async def make_components(host: Host, configured: Config, policy: Policy) -> Com
         digests=digests,
         spool=spool,
         firmware=Firmware(drives, operations, spool, RulesFiles(_path(configured.firmware.rules))),
+        fetcher=Fetcher(spool, configured.firmware.fetch, source),
         resets=Resets(drives),
         passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
         drives=drives,
@@ -176,6 +179,7 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
     stack.callback(on.inventory.close)
     stack.callback(on.keys.close)
     stack.callback(on.firmware.close)
+    stack.callback(on.fetcher.close)
     stack.callback(on.passthrus.close)
     stack.push_async_callback(on.extended_telemetry.settle)
     await stack.enter_async_context(on.spool.serving())
@@ -238,6 +242,7 @@ def check(configured: Config, source: str) -> None:
         group_id(unix)
     if configured.firmware.rules:
         RulesFiles(Path(configured.firmware.rules)).current()
+    check_fetch(configured.firmware.fetch, source)
     PassthruRules(_path(configured.policy.passthru_rules)).current()
     key_files.check(key_sources(configured))
 

@@ -75,6 +75,10 @@ SPOOL_BYTES_PER_PRINCIPAL_MAX: Final = SPOOL_BYTES_MAX // 2
 UPLOAD_IDLE_S: Final = 300
 """An upload that nobody goes on with gives way after this, if others need its room; a call that sends nothing ends."""
 
+URL_CHARACTERS_MAX: Final = 2048
+FETCHES_MAX: Final = 2
+"""Images that are fetched at the same time."""
+
 PUBLISHED: Final = {
     "message_bytes_max": ANSWER_BYTES_MAX,
     "request_bytes_max": REQUEST_BYTES_MAX,
@@ -113,5 +117,6 @@ PUBLISHED: Final = {
     "upload_ttl_s": UPLOAD_TTL_S,
     "upload_idle_s": UPLOAD_IDLE_S,
     "spool_bytes_per_principal_max": SPOOL_BYTES_PER_PRINCIPAL_MAX,
+    "fetches_max": FETCHES_MAX,
 }
 """What a client may want to know, by the name that GetServerInfo gives it."""

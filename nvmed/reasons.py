@@ -296,6 +296,21 @@ class Reason(Enum):
         "The image does not fit into the spool's quota or file system.",
         "DeleteImage and AbortUpload free space.",
     )
+    FETCH_NOT_ALLOWED = (
+        PermissionDenied,
+        "The daemon's configuration does not allow to fetch from that URL, or from anywhere.",
+        "Use a URL that `firmware.fetch.allow` covers, also after redirects, or extend it on the host.",
+    )
+    FETCH_REFUSED = (
+        FailedPrecondition,
+        "The image's server refuses the image, or is not who it should be.",
+        "The message has its answer: repair URL, certificate or server, and ask again.",
+    )
+    FETCH_FAILED = (
+        Unavailable,
+        "The image's server could not be reached, or broke off or was too slow too often.",
+        "Ask again with a new request_id: what was committed is kept, and it goes on from there.",
+    )
     GATE_FAILED = (
         FailedPrecondition,
         "A precondition does not hold, so nothing was changed.",

@@ -38,6 +38,7 @@ FILES: Final = {
     "systemd/sysusers.conf": "usr/lib/sysusers.d/nvmed.conf",
     "systemd/tmpfiles.conf": "usr/lib/tmpfiles.d/nvmed.conf",
     "systemd/nvmed.toml": "etc/nvmed/nvmed.toml",
+    "systemd/dropins/fetch.conf": "usr/share/doc/nvmed/examples/fetch.conf",
     "systemd/dropins/notify-reload.conf": "usr/share/doc/nvmed/examples/notify-reload.conf",
     "packaging/debian/copyright": "usr/share/doc/nvmed/copyright",
     "packaging/debian/lintian-overrides": "usr/share/lintian/overrides/nvmed",

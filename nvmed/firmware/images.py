@@ -7,12 +7,14 @@ from typing import Final
 
 from nvmed.errors import NotFound
 from nvmed.firmware.spool import Spool
+from nvmed.firmware.spool_files import Image
 from nvmed.operations.manager import Interrupted, Reconcile, Verdict
 from nvmed.operations.records import State
 from nvmed.operations.running import Result, Running
 
 DELETE: Final = "nvmed.v1.FirmwareService/DeleteImage"
 ABORT: Final = "nvmed.v1.FirmwareService/AbortUpload"
+FETCH: Final = "nvmed.v1.FirmwareService/FetchImage"
 
 
 async def delete_image(running: Running, spool: Spool, sha256: str) -> Result:
@@ -32,7 +34,7 @@ async def abort_upload(running: Running, spool: Spool, upload: str) -> Result:
 
 
 def reconcilers(spool: Spool) -> Mapping[str, Reconcile]:
-    """How each kind is reconciled: what was to be deleted is still there or it is not."""
+    """How each kind is reconciled: what was to be deleted, or fetched, is there or it is not."""
 
     async def look(interrupted: Interrupted) -> Verdict:
         kind, _, name = interrupted.record.target.partition("/")
@@ -42,4 +44,15 @@ def reconcilers(spool: Spool) -> Mapping[str, Reconcile]:
             return Verdict(State.SUCCEEDED, result={"name": interrupted.record.target})
         return Verdict(State.SAFE_TO_RETRY, f"{interrupted.record.target} is still there")
 
-    return {DELETE: look, ABORT: look}
+    async def fetched(interrupted: Interrupted) -> Verdict:
+        image = spool.find_image(interrupted.record.target.removeprefix("images/"))
+        if image is None:
+            return Verdict(State.SAFE_TO_RETRY, "the image was not complete; what is on disk is kept and gone on from")
+        return Verdict(State.SUCCEEDED, result=fetch_result(image, image.size_bytes))
+
+    return {DELETE: look, ABORT: look, FETCH: fetched}
+
+
+def fetch_result(image: Image, fetched_bytes: int) -> Result:
+    """What FetchImage answers."""
+    return {"image": f"images/{image.sha256}", "size_bytes": image.size_bytes, "fetched_bytes": fetched_bytes}

@@ -76,6 +76,11 @@ class Writer:
         """Bytes that are on disk."""
         return self._file.committed_bytes
 
+    @property
+    def received_bytes(self) -> int:
+        """Bytes that were written: where the next chunk begins."""
+        return self._file.received_bytes
+
     async def write(self, offset: int, crc32: int, data: bytes | memoryview) -> bool:
         """Take the next chunk, and return whether more is committed than before.
 

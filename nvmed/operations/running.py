@@ -7,12 +7,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nvmed.errors import NvmedError
 from nvmed.operations import failure
 from nvmed.operations.records import Record
 from nvmed.reasons import Reason, error
+
+T = TypeVar("T")
 
 Result = Mapping[str, Any]
 """What an operation gives: its response message in protobuf's JSON (bytes as base64), by the fields' own names."""
@@ -59,6 +61,7 @@ class Running:
         self.is_uncertain = False
         self._keeper = keeper
         self._stop: Reason | None = None
+        self._interrupt: Callable[[], object] | None = None
         self._is_final = False
 
     @asynccontextmanager
@@ -112,6 +115,21 @@ class Running:
             operation=self.record.id,
         )
 
+    async def until_stopped(self, work: Awaitable[T]) -> T:
+        """What `work` gives; if the operation should stop meanwhile, `work` is cancelled and `checkpoint` raises.
+
+        For waiting on somebody who may never answer, where no drive is touched.
+        """
+        task = asyncio.ensure_future(work)
+        self._interrupt = task.cancel
+        try:
+            return await task
+        except asyncio.CancelledError:
+            self.checkpoint()
+            raise
+        finally:
+            self._interrupt = None
+
     def no_return(self) -> None:
         """From here on nothing stops it: half of it done would be worse than all of it."""
         self.checkpoint()
@@ -130,6 +148,9 @@ class Running:
     def request_stop(self, why: Reason) -> None:
         """Ask to stop at the next checkpoint, for OPERATION_CANCELLED or OPERATION_INTERRUPTED; there may be none."""
         self._stop = self._stop or why
+        if self._interrupt is not None and self.should_stop:
+            self._interrupt()
+            self._interrupt = None
 
     async def _settle(self, number: int, outcome: Mapping[str, Any]) -> None:
         try:

@@ -156,12 +156,18 @@ async def _uploaded(inventory: Inventory, request: Any, named: Named) -> Touched
     return [(name, name)]
 
 
+async def _fetched(inventory: Inventory, request: Any, named: Named) -> Touched:
+    name = f"images/{request.sha256.hex()}"
+    return [(name, name)]
+
+
 _TOUCHED: Final[Mapping[Also, Callable[[Inventory, Any, Named], Awaitable[Touched]]]] = {
     Also.CONTROLLER_IDS: _by_identifier,
     Also.NAMESPACE: _leading_to,
     Also.SUBSYSTEM: _same_subsystem,
     Also.IMAGE: _image,
     Also.UPLOADED: _uploaded,
+    Also.FETCHED: _fetched,
     Also.CONNECTIONS: _connected,
 }
 

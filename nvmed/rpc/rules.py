@@ -46,6 +46,13 @@ _IMAGE_BYTES: Final = number(4, limits.IMAGE_BYTES_MAX, multiple_of=4)
 _OVERRIDES: Final = items(choice(operations_pb2.Gate), len(operations_pb2.Gate.values()))
 _SLOT: Final = number(1, 7)
 _REVISION: Final = text(8)
+_SHA256: Final = Rule(lambda value: "" if len(value) == 32 else f"has {len(value)} bytes; SHA-256 has 32", True)
+_IMAGE_FACTS: Final = {
+    "firmware_revision": _REVISION,
+    "model_number": text(40),
+    "labels": items(_LABEL, limits.IMAGE_LABELS_MAX),
+}
+"""What is said of an image beside its bytes."""
 _MUTATION: Final = {"request_id": _REQUEST_ID, "validate_only": anything()}
 """The fields of every request that changes something."""
 
@@ -127,14 +134,19 @@ _BY_MESSAGE: Final[dict[str, Mapping[str, Rule]]] = {
     "Chunk": {"offset": anything(), "crc32": anything(), "data": data(limits.CHUNK_BYTES_MAX)},
     "UploadImageRequest": {"header": nested(), "chunk": nested(), "finish": nested()},
     "UploadHeader": {
-        "sha256": Rule(lambda value: "" if len(value) == 32 else f"has {len(value)} bytes; SHA-256 has 32", True),
+        "sha256": _SHA256,
         "size_bytes": _IMAGE_BYTES,
-        "firmware_revision": _REVISION,
-        "model_number": text(40),
-        "labels": items(_LABEL, limits.IMAGE_LABELS_MAX),
+        **_IMAGE_FACTS,
         **_MUTATION,
     },
     "UploadFinish": {},
+    "FetchImageRequest": {
+        "url": text(limits.URL_CHARACTERS_MAX, required=True),
+        "sha256": _SHA256,
+        "size_bytes": _IMAGE_BYTES,
+        **_IMAGE_FACTS,
+        **_MUTATION,
+    },
     "GetUploadRequest": {"name": _UPLOAD_NAME},
     "AbortUploadRequest": {"name": _UPLOAD_NAME, **_MUTATION},
     "ListImagesRequest": _PAGE,

@@ -41,6 +41,8 @@ class Also(Enum):
     IMAGE = ("image",)
     UPLOADED = ("header.sha256",)
     """The image that the bytes will be."""
+    FETCHED = ("sha256",)
+    """The image that will be fetched."""
     CONNECTIONS = ("host_nqn", "subsystem_nqn")
     """The controllers that these two are connected by."""
 
@@ -84,6 +86,7 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
             "inventory.reset", "name", Audit.CHANGE, also=(Also.SUBSYSTEM,)
         ),
         "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload", audit=Audit.CHANGE, also=(Also.UPLOADED,)),
+        "/nvmed.v1.FirmwareService/FetchImage": Rule("firmware.fetch", audit=Audit.CHANGE, also=(Also.FETCHED,)),
         "/nvmed.v1.FirmwareService/GetUpload": Rule("firmware.upload", "name"),
         "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/ListImages": Rule("firmware.read"),
@@ -229,6 +232,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "firmware": _VIEWER
         | {
             "firmware.upload",
+            "firmware.fetch",
             "firmware.download",
             "firmware.stage",
             "firmware.activate",

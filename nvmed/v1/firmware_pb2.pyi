@@ -160,6 +160,43 @@ class UploadProgress(_message.Message):
     committed_bytes: int
     def __init__(self, committed_bytes: _Optional[int] = ...) -> None: ...
 
+class FetchImageRequest(_message.Message):
+    __slots__ = ("url", "sha256", "size_bytes", "firmware_revision", "model_number", "labels", "validate_only", "request_id")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    URL_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    sha256: bytes
+    size_bytes: int
+    firmware_revision: str
+    model_number: str
+    labels: _containers.ScalarMap[str, str]
+    validate_only: bool
+    request_id: str
+    def __init__(self, url: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., firmware_revision: _Optional[str] = ..., model_number: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class FetchImageResponse(_message.Message):
+    __slots__ = ("image", "size_bytes", "fetched_bytes")
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FETCHED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    image: str
+    size_bytes: int
+    fetched_bytes: int
+    def __init__(self, image: _Optional[str] = ..., size_bytes: _Optional[int] = ..., fetched_bytes: _Optional[int] = ...) -> None: ...
+
 class GetUploadRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class FirmwareServiceStub:
                 request_serializer=nvmed_dot_v1_dot_firmware__pb2.UploadImageRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_firmware__pb2.UploadImageResponse.FromString,
                 _registered_method=True)
+        self.FetchImage = channel.unary_unary(
+                '/nvmed.v1.FirmwareService/FetchImage',
+                request_serializer=nvmed_dot_v1_dot_firmware__pb2.FetchImageRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.GetUpload = channel.unary_unary(
                 '/nvmed.v1.FirmwareService/GetUpload',
                 request_serializer=nvmed_dot_v1_dot_firmware__pb2.GetUploadRequest.SerializeToString,
@@ -122,6 +127,17 @@ class FirmwareServiceServicer:
         chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
         Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
         for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchImage(self, request, context):
+        """Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+        response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+
+        So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+        goes on from there. An image that is there already is not fetched again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,6 +248,11 @@ def add_FirmwareServiceServicer_to_server(servicer, server):
                     request_deserializer=nvmed_dot_v1_dot_firmware__pb2.UploadImageRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_firmware__pb2.UploadImageResponse.SerializeToString,
             ),
+            'FetchImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.FetchImage,
+                    request_deserializer=nvmed_dot_v1_dot_firmware__pb2.FetchImageRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
             'GetUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUpload,
                     request_deserializer=nvmed_dot_v1_dot_firmware__pb2.GetUploadRequest.FromString,
@@ -325,6 +346,33 @@ class FirmwareService:
             '/nvmed.v1.FirmwareService/UploadImage',
             nvmed_dot_v1_dot_firmware__pb2.UploadImageRequest.SerializeToString,
             nvmed_dot_v1_dot_firmware__pb2.UploadImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.FirmwareService/FetchImage',
+            nvmed_dot_v1_dot_firmware__pb2.FetchImageRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

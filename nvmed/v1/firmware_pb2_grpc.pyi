@@ -47,6 +47,13 @@ class FirmwareServiceStub:
     Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
     for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
     """
+    FetchImage: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.FetchImageRequest, _operations_pb2.Operation]
+    """Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+    response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+
+    So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+    goes on from there. An image that is there already is not fetched again.
+    """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
     AbortUpload: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.AbortUploadRequest, _firmware_pb2.AbortUploadResponse]
@@ -107,6 +114,13 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
     Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
     for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
+    """
+    FetchImage: _aio.UnaryUnaryMultiCallable[_firmware_pb2.FetchImageRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+    response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+
+    So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+    goes on from there. An image that is there already is not fetched again.
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]  # type: ignore[assignment]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
@@ -171,6 +185,19 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         chunks go on from there, also after the daemon was restarted. An image that is there already is answered at once.
         Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
         for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
+        """
+
+    @_abc_1.abstractmethod
+    def FetchImage(
+        self,
+        request: _firmware_pb2.FetchImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+        response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+
+        So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+        goes on from there. An image that is there already is not fetched again.
         """
 
     @_abc_1.abstractmethod

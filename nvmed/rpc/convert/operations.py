@@ -24,6 +24,7 @@ from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operat
 OPERATIONS: Final = "operations/"
 
 RESPONSES: Final[Mapping[str, type[Message]]] = {
+    "nvmed.v1.FirmwareService/FetchImage": firmware_pb2.FetchImageResponse,
     "nvmed.v1.FirmwareService/StageFirmware": firmware_pb2.StageFirmwareResponse,
     "nvmed.v1.FirmwareService/ActivateFirmware": firmware_pb2.ActivateFirmwareResponse,
     "nvmed.v1.FirmwareService/RollbackFirmware": firmware_pb2.ActivateFirmwareResponse,
@@ -38,7 +39,9 @@ RESPONSES: Final[Mapping[str, type[Message]]] = {
 }
 """The response of every method that returns an Operation; a test holds that none is missing."""
 
-_PASSING: Final = frozenset(reason.name for reason in (*CONTENTION, Reason.NVME_BUSY, Reason.AUDIT_UNAVAILABLE))
+_PASSING: Final = frozenset(
+    reason.name for reason in (*CONTENTION, Reason.NVME_BUSY, Reason.AUDIT_UNAVAILABLE, Reason.FETCH_FAILED)
+)
 """Reasons of failed operations that changed nothing and may be asked for again as they are.
 
 Not those of a command that may have been executed, and not NVME_FAILED: what a drive that failed internally makes of

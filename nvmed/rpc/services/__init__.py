@@ -11,6 +11,7 @@ from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import Lane
 from nvmed.devices.sampler import Sampler
 from nvmed.events.sources import EventSources
+from nvmed.firmware.fetch import Fetcher
 from nvmed.firmware.resets import Resets
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware
@@ -53,6 +54,7 @@ class Components:
     digests: RequestDigests
     spool: Spool
     firmware: Firmware
+    fetcher: Fetcher
     resets: Resets
     drives: Drives
     sampler: Sampler
@@ -88,7 +90,7 @@ SERVICES: Final[tuple[tuple[Add, Make], ...]] = (
     (add_KeyServiceServicer_to_server, lambda on: KeyService(on.keys, on.operations, on.digests)),
     (
         add_FirmwareServiceServicer_to_server,
-        lambda on: FirmwareService(on.inventory, on.operations, on.spool, on.firmware),
+        lambda on: FirmwareService(on.inventory, on.operations, on.spool, on.firmware, on.fetcher),
     ),
     (add_operations_to_server, lambda on: OperationsService(on.operations)),
     (add_PassthruServiceServicer_to_server, lambda on: PassthruService(on.passthrus, on.digests)),

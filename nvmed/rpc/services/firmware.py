@@ -11,6 +11,7 @@ from google.longrunning import operations_pb2 as longrunning
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import CONTROLLERS, Inventory
 from nvmed.firmware.activation import KINDS, Activation, Activations, Mode
+from nvmed.firmware.fetch import Fetcher
 from nvmed.firmware.recovery import RESET_CONTROLLER
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware, Preconditions, Staging, require_one_per_subsystem, revision_of
@@ -43,11 +44,14 @@ COLUMNS: Final = Columns(
 class FirmwareService(ImageMethods, firmware_pb2_grpc.FirmwareServiceServicer):
     """Firmware of drives, and the images for it."""
 
-    def __init__(self, inventory: Inventory, operations: Manager, spool: Spool, firmware: Firmware) -> None:
+    def __init__(
+        self, inventory: Inventory, operations: Manager, spool: Spool, firmware: Firmware, fetcher: Fetcher
+    ) -> None:
         self._inventory = inventory
         self._operations = operations
         self._spool = spool
         self._firmware = firmware
+        self._fetcher = fetcher
         self._activations = Activations(firmware)
 
     async def StageFirmware(self, request: pb.StageFirmwareRequest, context: Any) -> longrunning.Operation:

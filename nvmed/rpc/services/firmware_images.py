@@ -8,6 +8,7 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
+from google.longrunning import operations_pb2 as longrunning
 from isal import isal_zlib
 
 from nvmed import limits
@@ -15,6 +16,7 @@ from nvmed.devices.inventory import Inventory
 from nvmed.errors import NvmedError
 from nvmed.firmware import images
 from nvmed.firmware import stream as firmware_stream
+from nvmed.firmware.fetch import Fetcher, Wanted
 from nvmed.firmware.spool import Spool, Writer
 from nvmed.firmware.spool_files import Image, Upload
 from nvmed.firmware.staging import Firmware
@@ -25,6 +27,7 @@ from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert.fitted import fitted, timestamp
 from nvmed.rpc.listing import page
+from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.read_ahead import read_ahead
 from nvmed.rpc.wire import ReceivedChunk
@@ -36,24 +39,19 @@ UPLOADS: Final = "uploads/"
 
 
 class ImageMethods:
-    """The methods; a part of the servicer, which has a spool, an inventory, firmware operations and a manager."""
+    """The methods; a part of the servicer, which has what is declared here."""
 
     _spool: Spool
     _inventory: Inventory
     _firmware: Firmware
+    _fetcher: Fetcher
     _operations: Manager
 
     async def UploadImage(
         self, requests: AsyncIterator[firmware_pb2.UploadImageRequest], context: Any
     ) -> AsyncGenerator[firmware_pb2.UploadImageResponse, None]:
         header = await _header(requests)
-        wanted = Image(
-            sha256=header.sha256.hex(),
-            size_bytes=header.size_bytes,
-            firmware_revision=header.firmware_revision,
-            model_number=header.model_number,
-            labels=dict(header.labels),
-        )
+        wanted = _described(header)
         principal = current_call.get().principal.name
         if (present := self._spool.find_image(wanted.sha256)) is not None:
             yield firmware_pb2.UploadImageResponse(image=self._image(present))
@@ -77,6 +75,19 @@ class ImageMethods:
             else:
                 await writer.commit()
                 yield _progress(writer.committed_bytes)
+
+    async def FetchImage(self, request: firmware_pb2.FetchImageRequest, context: Any) -> longrunning.Operation:
+        if (known := await replayed(self._operations, request)) is not None:
+            return known
+        wanted = Wanted(self._fetcher.locate(request.url), _described(request), current_call.get().principal.name)
+        return await begin(
+            self._operations,
+            request,
+            IMAGES + wanted.image.sha256,
+            partial(self._fetcher.check, wanted),
+            partial(self._fetcher.fetch, wanted=wanted),
+            url=wanted.location.shown,
+        )
 
     async def GetUpload(self, request: firmware_pb2.GetUploadRequest, context: Any) -> firmware_pb2.Upload:
         return self._upload(self._spool.upload(request.name.removeprefix(UPLOADS)))
@@ -167,6 +178,17 @@ class ImageMethods:
             create_time=timestamp(upload.image.created_ms),
             expire_time=timestamp(self._spool.expires_ms(upload)),
         )
+
+
+def _described(message: firmware_pb2.UploadHeader | firmware_pb2.FetchImageRequest) -> Image:
+    """The image that a request announces."""
+    return Image(
+        sha256=message.sha256.hex(),
+        size_bytes=message.size_bytes,
+        firmware_revision=message.firmware_revision,
+        model_number=message.model_number,
+        labels=dict(message.labels),
+    )
 
 
 async def _header(requests: AsyncIterator[Any]) -> Any:

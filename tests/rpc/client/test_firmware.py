@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from nvmed.config import Fetch, Firmware
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.firmware_image import build_image
 from tests.rpc.client.command_line import nvmedctl, run, shown
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.namespace_calls import sent
+from tests.support.image_server import ImageServer, serves
 
 pytestmark = pytest.mark.timeout(120)
 """Each command is a process of its own, and a machine may have much to do besides."""
@@ -85,3 +87,19 @@ async def test_resets(drives: Daemon) -> None:
     assert code == 0
     code, done, _ = await nvmedctl(drives, "operations", "wait", begun["name"])
     assert (code, done["response"]["subsystem"]) == (0, name)
+
+
+async def test_an_image_is_fetched(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    async with ImageServer(tmp_path / "server").serving() as server:
+        server.answers["/fw.bin"] = serves(IMAGE)
+        allowed = Fetch(allow=(server.root,), ca=server.ca)
+        daemon = await start_daemon(firmware=Firmware(fetch=allowed))
+        asked = ("firmware", "fetch", f"{server.root}fw.bin", "--sha256", SHA256, "--size", str(len(IMAGE)))
+        assert await shown(daemon, *asked, "--dry-run") == f"images/{SHA256} may be fetched\n"
+        done = await shown(daemon, *asked, "--revision", "2.0.0")
+        assert done == f"images/{SHA256}: {len(IMAGE)} of {len(IMAGE)} bytes fetched (8.0 KiB)\n"
+        assert await shown(daemon, *asked) == f"images/{SHA256} is there already\n"
+        code, _, told = await run(daemon, *asked[:3], "--sha256", "abc", "--size", "4")
+        assert (code, "64 hexadecimal digits" in told) == (2, True)
+        code, _, told = await run(daemon, *asked[:2], "https://elsewhere.example/fw.bin", *asked[3:])
+        assert (code != 0, "FETCH_NOT_ALLOWED" in told) == (True, True)

@@ -99,6 +99,12 @@ CASES: Final = [
         "host",
     ),
     Case(
+        "FirmwareService/FetchImage",
+        firmware_pb2.FetchImageRequest(url="https://example.org/a", sha256=SHA256, size_bytes=4096, validate_only=True),
+        {"host", IMAGE},
+        "host",
+    ),
+    Case(
         "InventoryService/ResetSubsystem",
         inventory_pb2.ResetSubsystemRequest(name=SUBSYSTEM, acknowledge_disruption=True, validate_only=True),
         {*BOTH, SUBSYSTEM},

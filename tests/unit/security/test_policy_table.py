@@ -27,6 +27,7 @@ VALUES: Final = {
         ("size_bytes", "firmware_revision", "model_number", "key", "value", "slot", "slot_revision"),
         "what firmware is or where in its drive it goes; a drive without it refuses",
     ),
+    "url": "where an image is; the host's configuration says from where one may be fetched",
     **dict.fromkeys(("offset", "crc32", "data", "offset_bytes", "transfer_bytes"), "bytes, and where they belong"),
     **dict.fromkeys(
         ("chunk_bytes", "window", "max_transfer_bytes", "max_concurrency", "length_bytes", "entries_max", "events_max"),

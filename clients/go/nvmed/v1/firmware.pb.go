@@ -865,6 +865,180 @@ func (x *UploadProgress) GetCommittedBytes() uint64 {
 	return 0
 }
 
+// Request of FetchImage.
+type FetchImageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `https://images.example.org[:port]/path`, at most 2048 characters, without credentials or fragment; it and whatever it
+	// redirects to must be allowed by the host's configuration. A query is used and never shown, logged or journalled.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Required. SHA-256 of the image, 32 bytes: IMAGE_REJECTED if what arrives has another.
+	Sha256 []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Required. Size of the image; nothing beyond it is read.
+	SizeBytes uint64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Firmware revision in it, at most 8 characters. Lets gates and staging know what they install; may be empty.
+	FirmwareRevision string `protobuf:"bytes,4,opt,name=firmware_revision,json=firmwareRevision,proto3" json:"firmware_revision,omitempty"`
+	// Model number that it is for, at most 40 characters; then only such drives are staged. May be empty.
+	ModelNumber string `protobuf:"bytes,5,opt,name=model_number,json=modelNumber,proto3" json:"model_number,omitempty"`
+	// Notes of one's own, at most 16.
+	Labels map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151).
+	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchImageRequest) Reset() {
+	*x = FetchImageRequest{}
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchImageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchImageRequest) ProtoMessage() {}
+
+func (x *FetchImageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchImageRequest.ProtoReflect.Descriptor instead.
+func (*FetchImageRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FetchImageRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *FetchImageRequest) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *FetchImageRequest) GetFirmwareRevision() string {
+	if x != nil {
+		return x.FirmwareRevision
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetModelNumber() string {
+	if x != nil {
+		return x.ModelNumber
+	}
+	return ""
+}
+
+func (x *FetchImageRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *FetchImageRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *FetchImageRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Result of FetchImage.
+type FetchImageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `images/{sha256}`.
+	Image string `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	// Size.
+	SizeBytes uint64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Bytes that were fetched for it now: 0 if it was there already, fewer than all if an earlier request began it.
+	FetchedBytes  uint64 `protobuf:"varint,3,opt,name=fetched_bytes,json=fetchedBytes,proto3" json:"fetched_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchImageResponse) Reset() {
+	*x = FetchImageResponse{}
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchImageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchImageResponse) ProtoMessage() {}
+
+func (x *FetchImageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchImageResponse.ProtoReflect.Descriptor instead.
+func (*FetchImageResponse) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FetchImageResponse) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *FetchImageResponse) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *FetchImageResponse) GetFetchedBytes() uint64 {
+	if x != nil {
+		return x.FetchedBytes
+	}
+	return 0
+}
+
 // Request of GetUpload.
 type GetUploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -876,7 +1050,7 @@ type GetUploadRequest struct {
 
 func (x *GetUploadRequest) Reset() {
 	*x = GetUploadRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[8]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +1062,7 @@ func (x *GetUploadRequest) String() string {
 func (*GetUploadRequest) ProtoMessage() {}
 
 func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[8]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +1075,7 @@ func (x *GetUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUploadRequest.ProtoReflect.Descriptor instead.
 func (*GetUploadRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{8}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetUploadRequest) GetName() string {
@@ -927,7 +1101,7 @@ type AbortUploadRequest struct {
 
 func (x *AbortUploadRequest) Reset() {
 	*x = AbortUploadRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[9]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1113,7 @@ func (x *AbortUploadRequest) String() string {
 func (*AbortUploadRequest) ProtoMessage() {}
 
 func (x *AbortUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[9]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1126,7 @@ func (x *AbortUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUploadRequest.ProtoReflect.Descriptor instead.
 func (*AbortUploadRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{9}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AbortUploadRequest) GetName() string {
@@ -987,7 +1161,7 @@ type AbortUploadResponse struct {
 
 func (x *AbortUploadResponse) Reset() {
 	*x = AbortUploadResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[10]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1173,7 @@ func (x *AbortUploadResponse) String() string {
 func (*AbortUploadResponse) ProtoMessage() {}
 
 func (x *AbortUploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[10]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1186,7 @@ func (x *AbortUploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUploadResponse.ProtoReflect.Descriptor instead.
 func (*AbortUploadResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{10}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AbortUploadResponse) GetName() string {
@@ -1037,7 +1211,7 @@ type ListImagesRequest struct {
 
 func (x *ListImagesRequest) Reset() {
 	*x = ListImagesRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1223,7 @@ func (x *ListImagesRequest) String() string {
 func (*ListImagesRequest) ProtoMessage() {}
 
 func (x *ListImagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1236,7 @@ func (x *ListImagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListImagesRequest.ProtoReflect.Descriptor instead.
 func (*ListImagesRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{11}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListImagesRequest) GetPageSize() int32 {
@@ -1099,7 +1273,7 @@ type ListImagesResponse struct {
 
 func (x *ListImagesResponse) Reset() {
 	*x = ListImagesResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1285,7 @@ func (x *ListImagesResponse) String() string {
 func (*ListImagesResponse) ProtoMessage() {}
 
 func (x *ListImagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1298,7 @@ func (x *ListImagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListImagesResponse.ProtoReflect.Descriptor instead.
 func (*ListImagesResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{12}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListImagesResponse) GetImages() []*Image {
@@ -1152,7 +1326,7 @@ type GetImageRequest struct {
 
 func (x *GetImageRequest) Reset() {
 	*x = GetImageRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1338,7 @@ func (x *GetImageRequest) String() string {
 func (*GetImageRequest) ProtoMessage() {}
 
 func (x *GetImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1351,7 @@ func (x *GetImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetImageRequest.ProtoReflect.Descriptor instead.
 func (*GetImageRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{13}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetImageRequest) GetName() string {
@@ -1203,7 +1377,7 @@ type DeleteImageRequest struct {
 
 func (x *DeleteImageRequest) Reset() {
 	*x = DeleteImageRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1389,7 @@ func (x *DeleteImageRequest) String() string {
 func (*DeleteImageRequest) ProtoMessage() {}
 
 func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1402,7 @@ func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageRequest.ProtoReflect.Descriptor instead.
 func (*DeleteImageRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{14}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeleteImageRequest) GetName() string {
@@ -1263,7 +1437,7 @@ type DeleteImageResponse struct {
 
 func (x *DeleteImageResponse) Reset() {
 	*x = DeleteImageResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1449,7 @@ func (x *DeleteImageResponse) String() string {
 func (*DeleteImageResponse) ProtoMessage() {}
 
 func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1462,7 @@ func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageResponse.ProtoReflect.Descriptor instead.
 func (*DeleteImageResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{15}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteImageResponse) GetName() string {
@@ -1314,7 +1488,7 @@ type DownloadFirmwareRequest struct {
 
 func (x *DownloadFirmwareRequest) Reset() {
 	*x = DownloadFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1500,7 @@ func (x *DownloadFirmwareRequest) String() string {
 func (*DownloadFirmwareRequest) ProtoMessage() {}
 
 func (x *DownloadFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1513,7 @@ func (x *DownloadFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*DownloadFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{16}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DownloadFirmwareRequest) GetPart() isDownloadFirmwareRequest_Part {
@@ -1410,7 +1584,7 @@ type DownloadHeader struct {
 
 func (x *DownloadHeader) Reset() {
 	*x = DownloadHeader{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1596,7 @@ func (x *DownloadHeader) String() string {
 func (*DownloadHeader) ProtoMessage() {}
 
 func (x *DownloadHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1609,7 @@ func (x *DownloadHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadHeader.ProtoReflect.Descriptor instead.
 func (*DownloadHeader) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{17}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DownloadHeader) GetController() string {
@@ -1513,7 +1687,7 @@ type DownloadFirmwareResponse struct {
 
 func (x *DownloadFirmwareResponse) Reset() {
 	*x = DownloadFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1699,7 @@ func (x *DownloadFirmwareResponse) String() string {
 func (*DownloadFirmwareResponse) ProtoMessage() {}
 
 func (x *DownloadFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1712,7 @@ func (x *DownloadFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*DownloadFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{18}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DownloadFirmwareResponse) GetController() string {
@@ -1589,7 +1763,7 @@ type FirmwarePreconditions struct {
 
 func (x *FirmwarePreconditions) Reset() {
 	*x = FirmwarePreconditions{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1775,7 @@ func (x *FirmwarePreconditions) String() string {
 func (*FirmwarePreconditions) ProtoMessage() {}
 
 func (x *FirmwarePreconditions) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1788,7 @@ func (x *FirmwarePreconditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwarePreconditions.ProtoReflect.Descriptor instead.
 func (*FirmwarePreconditions) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{19}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FirmwarePreconditions) GetModelNumber() string {
@@ -1661,7 +1835,7 @@ type StageFirmwareRequest struct {
 
 func (x *StageFirmwareRequest) Reset() {
 	*x = StageFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1847,7 @@ func (x *StageFirmwareRequest) String() string {
 func (*StageFirmwareRequest) ProtoMessage() {}
 
 func (x *StageFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1860,7 @@ func (x *StageFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*StageFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{20}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StageFirmwareRequest) GetControllers() []string {
@@ -1765,7 +1939,7 @@ type StageFirmwareResponse struct {
 
 func (x *StageFirmwareResponse) Reset() {
 	*x = StageFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1951,7 @@ func (x *StageFirmwareResponse) String() string {
 func (*StageFirmwareResponse) ProtoMessage() {}
 
 func (x *StageFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1964,7 @@ func (x *StageFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*StageFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{21}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StageFirmwareResponse) GetDrives() []*StageFirmwareResponse_Drive {
@@ -1836,7 +2010,7 @@ type ActivateFirmwareRequest struct {
 
 func (x *ActivateFirmwareRequest) Reset() {
 	*x = ActivateFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +2022,7 @@ func (x *ActivateFirmwareRequest) String() string {
 func (*ActivateFirmwareRequest) ProtoMessage() {}
 
 func (x *ActivateFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +2035,7 @@ func (x *ActivateFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*ActivateFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{22}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ActivateFirmwareRequest) GetController() string {
@@ -1952,7 +2126,7 @@ type ActivateFirmwareResponse struct {
 
 func (x *ActivateFirmwareResponse) Reset() {
 	*x = ActivateFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2138,7 @@ func (x *ActivateFirmwareResponse) String() string {
 func (*ActivateFirmwareResponse) ProtoMessage() {}
 
 func (x *ActivateFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2151,7 @@ func (x *ActivateFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*ActivateFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ActivateFirmwareResponse) GetController() string {
@@ -2055,7 +2229,7 @@ type VerifyFirmwareRequest struct {
 
 func (x *VerifyFirmwareRequest) Reset() {
 	*x = VerifyFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +2241,7 @@ func (x *VerifyFirmwareRequest) String() string {
 func (*VerifyFirmwareRequest) ProtoMessage() {}
 
 func (x *VerifyFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2254,7 @@ func (x *VerifyFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*VerifyFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{24}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *VerifyFirmwareRequest) GetController() string {
@@ -2135,7 +2309,7 @@ type VerifyFirmwareResponse struct {
 
 func (x *VerifyFirmwareResponse) Reset() {
 	*x = VerifyFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2147,7 +2321,7 @@ func (x *VerifyFirmwareResponse) String() string {
 func (*VerifyFirmwareResponse) ProtoMessage() {}
 
 func (x *VerifyFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2160,7 +2334,7 @@ func (x *VerifyFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*VerifyFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{25}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *VerifyFirmwareResponse) GetController() string {
@@ -2218,7 +2392,7 @@ type RollbackFirmwareRequest struct {
 
 func (x *RollbackFirmwareRequest) Reset() {
 	*x = RollbackFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2404,7 @@ func (x *RollbackFirmwareRequest) String() string {
 func (*RollbackFirmwareRequest) ProtoMessage() {}
 
 func (x *RollbackFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2417,7 @@ func (x *RollbackFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*RollbackFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{26}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RollbackFirmwareRequest) GetController() string {
@@ -2313,7 +2487,7 @@ type GetFirmwareSlotsRequest struct {
 
 func (x *GetFirmwareSlotsRequest) Reset() {
 	*x = GetFirmwareSlotsRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2499,7 @@ func (x *GetFirmwareSlotsRequest) String() string {
 func (*GetFirmwareSlotsRequest) ProtoMessage() {}
 
 func (x *GetFirmwareSlotsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2512,7 @@ func (x *GetFirmwareSlotsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFirmwareSlotsRequest.ProtoReflect.Descriptor instead.
 func (*GetFirmwareSlotsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{27}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetFirmwareSlotsRequest) GetController() string {
@@ -2377,7 +2551,7 @@ type FirmwareSlots struct {
 
 func (x *FirmwareSlots) Reset() {
 	*x = FirmwareSlots{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2389,7 +2563,7 @@ func (x *FirmwareSlots) String() string {
 func (*FirmwareSlots) ProtoMessage() {}
 
 func (x *FirmwareSlots) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2402,7 +2576,7 @@ func (x *FirmwareSlots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareSlots.ProtoReflect.Descriptor instead.
 func (*FirmwareSlots) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{28}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FirmwareSlots) GetController() string {
@@ -2492,7 +2666,7 @@ type ListFirmwareHistoryRequest struct {
 
 func (x *ListFirmwareHistoryRequest) Reset() {
 	*x = ListFirmwareHistoryRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2678,7 @@ func (x *ListFirmwareHistoryRequest) String() string {
 func (*ListFirmwareHistoryRequest) ProtoMessage() {}
 
 func (x *ListFirmwareHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2691,7 @@ func (x *ListFirmwareHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFirmwareHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListFirmwareHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{29}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListFirmwareHistoryRequest) GetParent() string {
@@ -2561,7 +2735,7 @@ type ListFirmwareHistoryResponse struct {
 
 func (x *ListFirmwareHistoryResponse) Reset() {
 	*x = ListFirmwareHistoryResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2747,7 @@ func (x *ListFirmwareHistoryResponse) String() string {
 func (*ListFirmwareHistoryResponse) ProtoMessage() {}
 
 func (x *ListFirmwareHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2760,7 @@ func (x *ListFirmwareHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFirmwareHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ListFirmwareHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListFirmwareHistoryResponse) GetRecords() []*FirmwareRecord {
@@ -2646,7 +2820,7 @@ type FirmwareRecord struct {
 
 func (x *FirmwareRecord) Reset() {
 	*x = FirmwareRecord{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +2832,7 @@ func (x *FirmwareRecord) String() string {
 func (*FirmwareRecord) ProtoMessage() {}
 
 func (x *FirmwareRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +2845,7 @@ func (x *FirmwareRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareRecord.ProtoReflect.Descriptor instead.
 func (*FirmwareRecord) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{31}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FirmwareRecord) GetOperation() string {
@@ -2819,7 +2993,7 @@ type StageFirmwareResponse_Drive struct {
 
 func (x *StageFirmwareResponse_Drive) Reset() {
 	*x = StageFirmwareResponse_Drive{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[34]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +3005,7 @@ func (x *StageFirmwareResponse_Drive) String() string {
 func (*StageFirmwareResponse_Drive) ProtoMessage() {}
 
 func (x *StageFirmwareResponse_Drive) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[34]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2844,7 +3018,7 @@ func (x *StageFirmwareResponse_Drive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareResponse_Drive.ProtoReflect.Descriptor instead.
 func (*StageFirmwareResponse_Drive) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{21, 0}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *StageFirmwareResponse_Drive) GetController() string {
@@ -2922,7 +3096,7 @@ type FirmwareSlots_Slot struct {
 
 func (x *FirmwareSlots_Slot) Reset() {
 	*x = FirmwareSlots_Slot{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[35]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2934,7 +3108,7 @@ func (x *FirmwareSlots_Slot) String() string {
 func (*FirmwareSlots_Slot) ProtoMessage() {}
 
 func (x *FirmwareSlots_Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[35]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2947,7 +3121,7 @@ func (x *FirmwareSlots_Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareSlots_Slot.ProtoReflect.Descriptor instead.
 func (*FirmwareSlots_Slot) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{28, 0}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30, 0}
 }
 
 func (x *FirmwareSlots_Slot) GetSlot() uint32 {
@@ -3044,7 +3218,26 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x0fcommitted_bytes\x18\x02 \x01(\x04R\x0ecommittedBytes\x12&\n" +
 	"\x0fchunk_bytes_max\x18\x03 \x01(\rR\rchunkBytesMax\"9\n" +
 	"\x0eUploadProgress\x12'\n" +
-	"\x0fcommitted_bytes\x18\x01 \x01(\x04R\x0ecommittedBytes\"&\n" +
+	"\x0fcommitted_bytes\x18\x01 \x01(\x04R\x0ecommittedBytes\"\xec\x02\n" +
+	"\x11FetchImageRequest\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12+\n" +
+	"\x11firmware_revision\x18\x04 \x01(\tR\x10firmwareRevision\x12!\n" +
+	"\fmodel_number\x18\x05 \x01(\tR\vmodelNumber\x12?\n" +
+	"\x06labels\x18\x06 \x03(\v2'.nvmed.v1.FetchImageRequest.LabelsEntryR\x06labels\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\b \x01(\tR\trequestId\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
+	"\x12FetchImageResponse\x12\x14\n" +
+	"\x05image\x18\x01 \x01(\tR\x05image\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12#\n" +
+	"\rfetched_bytes\x18\x03 \x01(\x04R\ffetchedBytes\"&\n" +
 	"\x10GetUploadRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"l\n" +
 	"\x12AbortUploadRequest\x12\x12\n" +
@@ -3253,9 +3446,11 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x1aFIRMWARE_OUTCOME_ACTIVATED\x10\x02\x12\"\n" +
 	"\x1eFIRMWARE_OUTCOME_PENDING_RESET\x10\x03\x12$\n" +
 	" FIRMWARE_OUTCOME_ALREADY_CURRENT\x10\x04\x12\x1f\n" +
-	"\x1bFIRMWARE_OUTCOME_UNVERIFIED\x10\x052\x94\b\n" +
+	"\x1bFIRMWARE_OUTCOME_UNVERIFIED\x10\x052\xde\b\n" +
 	"\x0fFirmwareService\x12N\n" +
-	"\vUploadImage\x12\x1c.nvmed.v1.UploadImageRequest\x1a\x1d.nvmed.v1.UploadImageResponse(\x010\x01\x129\n" +
+	"\vUploadImage\x12\x1c.nvmed.v1.UploadImageRequest\x1a\x1d.nvmed.v1.UploadImageResponse(\x010\x01\x12H\n" +
+	"\n" +
+	"FetchImage\x12\x1b.nvmed.v1.FetchImageRequest\x1a\x1d.google.longrunning.Operation\x129\n" +
 	"\tGetUpload\x12\x1a.nvmed.v1.GetUploadRequest\x1a\x10.nvmed.v1.Upload\x12J\n" +
 	"\vAbortUpload\x12\x1c.nvmed.v1.AbortUploadRequest\x1a\x1d.nvmed.v1.AbortUploadResponse\x12G\n" +
 	"\n" +
@@ -3284,7 +3479,7 @@ func file_nvmed_v1_firmware_proto_rawDescGZIP() []byte {
 }
 
 var file_nvmed_v1_firmware_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_nvmed_v1_firmware_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_nvmed_v1_firmware_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_nvmed_v1_firmware_proto_goTypes = []any{
 	(ActivationMode)(0),                 // 0: nvmed.v1.ActivationMode
 	(RequiredReset)(0),                  // 1: nvmed.v1.RequiredReset
@@ -3297,112 +3492,118 @@ var file_nvmed_v1_firmware_proto_goTypes = []any{
 	(*UploadImageResponse)(nil),         // 8: nvmed.v1.UploadImageResponse
 	(*UploadReady)(nil),                 // 9: nvmed.v1.UploadReady
 	(*UploadProgress)(nil),              // 10: nvmed.v1.UploadProgress
-	(*GetUploadRequest)(nil),            // 11: nvmed.v1.GetUploadRequest
-	(*AbortUploadRequest)(nil),          // 12: nvmed.v1.AbortUploadRequest
-	(*AbortUploadResponse)(nil),         // 13: nvmed.v1.AbortUploadResponse
-	(*ListImagesRequest)(nil),           // 14: nvmed.v1.ListImagesRequest
-	(*ListImagesResponse)(nil),          // 15: nvmed.v1.ListImagesResponse
-	(*GetImageRequest)(nil),             // 16: nvmed.v1.GetImageRequest
-	(*DeleteImageRequest)(nil),          // 17: nvmed.v1.DeleteImageRequest
-	(*DeleteImageResponse)(nil),         // 18: nvmed.v1.DeleteImageResponse
-	(*DownloadFirmwareRequest)(nil),     // 19: nvmed.v1.DownloadFirmwareRequest
-	(*DownloadHeader)(nil),              // 20: nvmed.v1.DownloadHeader
-	(*DownloadFirmwareResponse)(nil),    // 21: nvmed.v1.DownloadFirmwareResponse
-	(*FirmwarePreconditions)(nil),       // 22: nvmed.v1.FirmwarePreconditions
-	(*StageFirmwareRequest)(nil),        // 23: nvmed.v1.StageFirmwareRequest
-	(*StageFirmwareResponse)(nil),       // 24: nvmed.v1.StageFirmwareResponse
-	(*ActivateFirmwareRequest)(nil),     // 25: nvmed.v1.ActivateFirmwareRequest
-	(*ActivateFirmwareResponse)(nil),    // 26: nvmed.v1.ActivateFirmwareResponse
-	(*VerifyFirmwareRequest)(nil),       // 27: nvmed.v1.VerifyFirmwareRequest
-	(*VerifyFirmwareResponse)(nil),      // 28: nvmed.v1.VerifyFirmwareResponse
-	(*RollbackFirmwareRequest)(nil),     // 29: nvmed.v1.RollbackFirmwareRequest
-	(*GetFirmwareSlotsRequest)(nil),     // 30: nvmed.v1.GetFirmwareSlotsRequest
-	(*FirmwareSlots)(nil),               // 31: nvmed.v1.FirmwareSlots
-	(*ListFirmwareHistoryRequest)(nil),  // 32: nvmed.v1.ListFirmwareHistoryRequest
-	(*ListFirmwareHistoryResponse)(nil), // 33: nvmed.v1.ListFirmwareHistoryResponse
-	(*FirmwareRecord)(nil),              // 34: nvmed.v1.FirmwareRecord
-	nil,                                 // 35: nvmed.v1.Image.LabelsEntry
-	nil,                                 // 36: nvmed.v1.UploadHeader.LabelsEntry
-	(*StageFirmwareResponse_Drive)(nil), // 37: nvmed.v1.StageFirmwareResponse.Drive
-	(*FirmwareSlots_Slot)(nil),          // 38: nvmed.v1.FirmwareSlots.Slot
-	(*timestamppb.Timestamp)(nil),       // 39: google.protobuf.Timestamp
-	(*Chunk)(nil),                       // 40: nvmed.v1.Chunk
-	(Gate)(0),                           // 41: nvmed.v1.Gate
-	(*GateResult)(nil),                  // 42: nvmed.v1.GateResult
-	(OperationMetadata_State)(0),        // 43: nvmed.v1.OperationMetadata.State
-	(*longrunningpb.Operation)(nil),     // 44: google.longrunning.Operation
+	(*FetchImageRequest)(nil),           // 11: nvmed.v1.FetchImageRequest
+	(*FetchImageResponse)(nil),          // 12: nvmed.v1.FetchImageResponse
+	(*GetUploadRequest)(nil),            // 13: nvmed.v1.GetUploadRequest
+	(*AbortUploadRequest)(nil),          // 14: nvmed.v1.AbortUploadRequest
+	(*AbortUploadResponse)(nil),         // 15: nvmed.v1.AbortUploadResponse
+	(*ListImagesRequest)(nil),           // 16: nvmed.v1.ListImagesRequest
+	(*ListImagesResponse)(nil),          // 17: nvmed.v1.ListImagesResponse
+	(*GetImageRequest)(nil),             // 18: nvmed.v1.GetImageRequest
+	(*DeleteImageRequest)(nil),          // 19: nvmed.v1.DeleteImageRequest
+	(*DeleteImageResponse)(nil),         // 20: nvmed.v1.DeleteImageResponse
+	(*DownloadFirmwareRequest)(nil),     // 21: nvmed.v1.DownloadFirmwareRequest
+	(*DownloadHeader)(nil),              // 22: nvmed.v1.DownloadHeader
+	(*DownloadFirmwareResponse)(nil),    // 23: nvmed.v1.DownloadFirmwareResponse
+	(*FirmwarePreconditions)(nil),       // 24: nvmed.v1.FirmwarePreconditions
+	(*StageFirmwareRequest)(nil),        // 25: nvmed.v1.StageFirmwareRequest
+	(*StageFirmwareResponse)(nil),       // 26: nvmed.v1.StageFirmwareResponse
+	(*ActivateFirmwareRequest)(nil),     // 27: nvmed.v1.ActivateFirmwareRequest
+	(*ActivateFirmwareResponse)(nil),    // 28: nvmed.v1.ActivateFirmwareResponse
+	(*VerifyFirmwareRequest)(nil),       // 29: nvmed.v1.VerifyFirmwareRequest
+	(*VerifyFirmwareResponse)(nil),      // 30: nvmed.v1.VerifyFirmwareResponse
+	(*RollbackFirmwareRequest)(nil),     // 31: nvmed.v1.RollbackFirmwareRequest
+	(*GetFirmwareSlotsRequest)(nil),     // 32: nvmed.v1.GetFirmwareSlotsRequest
+	(*FirmwareSlots)(nil),               // 33: nvmed.v1.FirmwareSlots
+	(*ListFirmwareHistoryRequest)(nil),  // 34: nvmed.v1.ListFirmwareHistoryRequest
+	(*ListFirmwareHistoryResponse)(nil), // 35: nvmed.v1.ListFirmwareHistoryResponse
+	(*FirmwareRecord)(nil),              // 36: nvmed.v1.FirmwareRecord
+	nil,                                 // 37: nvmed.v1.Image.LabelsEntry
+	nil,                                 // 38: nvmed.v1.UploadHeader.LabelsEntry
+	nil,                                 // 39: nvmed.v1.FetchImageRequest.LabelsEntry
+	(*StageFirmwareResponse_Drive)(nil), // 40: nvmed.v1.StageFirmwareResponse.Drive
+	(*FirmwareSlots_Slot)(nil),          // 41: nvmed.v1.FirmwareSlots.Slot
+	(*timestamppb.Timestamp)(nil),       // 42: google.protobuf.Timestamp
+	(*Chunk)(nil),                       // 43: nvmed.v1.Chunk
+	(Gate)(0),                           // 44: nvmed.v1.Gate
+	(*GateResult)(nil),                  // 45: nvmed.v1.GateResult
+	(OperationMetadata_State)(0),        // 46: nvmed.v1.OperationMetadata.State
+	(*longrunningpb.Operation)(nil),     // 47: google.longrunning.Operation
 }
 var file_nvmed_v1_firmware_proto_depIdxs = []int32{
-	39, // 0: nvmed.v1.Image.create_time:type_name -> google.protobuf.Timestamp
-	39, // 1: nvmed.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
-	35, // 2: nvmed.v1.Image.labels:type_name -> nvmed.v1.Image.LabelsEntry
-	39, // 3: nvmed.v1.Upload.create_time:type_name -> google.protobuf.Timestamp
-	39, // 4: nvmed.v1.Upload.expire_time:type_name -> google.protobuf.Timestamp
+	42, // 0: nvmed.v1.Image.create_time:type_name -> google.protobuf.Timestamp
+	42, // 1: nvmed.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
+	37, // 2: nvmed.v1.Image.labels:type_name -> nvmed.v1.Image.LabelsEntry
+	42, // 3: nvmed.v1.Upload.create_time:type_name -> google.protobuf.Timestamp
+	42, // 4: nvmed.v1.Upload.expire_time:type_name -> google.protobuf.Timestamp
 	6,  // 5: nvmed.v1.UploadImageRequest.header:type_name -> nvmed.v1.UploadHeader
-	40, // 6: nvmed.v1.UploadImageRequest.chunk:type_name -> nvmed.v1.Chunk
+	43, // 6: nvmed.v1.UploadImageRequest.chunk:type_name -> nvmed.v1.Chunk
 	7,  // 7: nvmed.v1.UploadImageRequest.finish:type_name -> nvmed.v1.UploadFinish
-	36, // 8: nvmed.v1.UploadHeader.labels:type_name -> nvmed.v1.UploadHeader.LabelsEntry
+	38, // 8: nvmed.v1.UploadHeader.labels:type_name -> nvmed.v1.UploadHeader.LabelsEntry
 	9,  // 9: nvmed.v1.UploadImageResponse.ready:type_name -> nvmed.v1.UploadReady
 	10, // 10: nvmed.v1.UploadImageResponse.progress:type_name -> nvmed.v1.UploadProgress
 	3,  // 11: nvmed.v1.UploadImageResponse.image:type_name -> nvmed.v1.Image
-	3,  // 12: nvmed.v1.ListImagesResponse.images:type_name -> nvmed.v1.Image
-	20, // 13: nvmed.v1.DownloadFirmwareRequest.header:type_name -> nvmed.v1.DownloadHeader
-	40, // 14: nvmed.v1.DownloadFirmwareRequest.chunk:type_name -> nvmed.v1.Chunk
-	41, // 15: nvmed.v1.DownloadHeader.override_gates:type_name -> nvmed.v1.Gate
-	22, // 16: nvmed.v1.StageFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	41, // 17: nvmed.v1.StageFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	37, // 18: nvmed.v1.StageFirmwareResponse.drives:type_name -> nvmed.v1.StageFirmwareResponse.Drive
-	42, // 19: nvmed.v1.StageFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
-	0,  // 20: nvmed.v1.ActivateFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
-	22, // 21: nvmed.v1.ActivateFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	41, // 22: nvmed.v1.ActivateFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	2,  // 23: nvmed.v1.ActivateFirmwareResponse.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 24: nvmed.v1.ActivateFirmwareResponse.required_reset:type_name -> nvmed.v1.RequiredReset
-	42, // 25: nvmed.v1.ActivateFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
-	0,  // 26: nvmed.v1.RollbackFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
-	22, // 27: nvmed.v1.RollbackFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	41, // 28: nvmed.v1.RollbackFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	38, // 29: nvmed.v1.FirmwareSlots.slots:type_name -> nvmed.v1.FirmwareSlots.Slot
-	34, // 30: nvmed.v1.ListFirmwareHistoryResponse.records:type_name -> nvmed.v1.FirmwareRecord
-	43, // 31: nvmed.v1.FirmwareRecord.state:type_name -> nvmed.v1.OperationMetadata.State
-	39, // 32: nvmed.v1.FirmwareRecord.create_time:type_name -> google.protobuf.Timestamp
-	39, // 33: nvmed.v1.FirmwareRecord.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 34: nvmed.v1.FirmwareRecord.activation_mode:type_name -> nvmed.v1.ActivationMode
-	2,  // 35: nvmed.v1.FirmwareRecord.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 36: nvmed.v1.FirmwareRecord.required_reset:type_name -> nvmed.v1.RequiredReset
-	2,  // 37: nvmed.v1.StageFirmwareResponse.Drive.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 38: nvmed.v1.StageFirmwareResponse.Drive.required_reset:type_name -> nvmed.v1.RequiredReset
-	5,  // 39: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
-	11, // 40: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
-	12, // 41: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
-	14, // 42: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
-	16, // 43: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
-	17, // 44: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
-	19, // 45: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
-	23, // 46: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
-	25, // 47: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
-	27, // 48: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
-	29, // 49: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
-	30, // 50: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
-	32, // 51: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
-	8,  // 52: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
-	4,  // 53: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
-	13, // 54: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
-	15, // 55: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
-	3,  // 56: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
-	18, // 57: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
-	21, // 58: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
-	44, // 59: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
-	44, // 60: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
-	44, // 61: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
-	44, // 62: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
-	31, // 63: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
-	33, // 64: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
-	52, // [52:65] is the sub-list for method output_type
-	39, // [39:52] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	39, // 12: nvmed.v1.FetchImageRequest.labels:type_name -> nvmed.v1.FetchImageRequest.LabelsEntry
+	3,  // 13: nvmed.v1.ListImagesResponse.images:type_name -> nvmed.v1.Image
+	22, // 14: nvmed.v1.DownloadFirmwareRequest.header:type_name -> nvmed.v1.DownloadHeader
+	43, // 15: nvmed.v1.DownloadFirmwareRequest.chunk:type_name -> nvmed.v1.Chunk
+	44, // 16: nvmed.v1.DownloadHeader.override_gates:type_name -> nvmed.v1.Gate
+	24, // 17: nvmed.v1.StageFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	44, // 18: nvmed.v1.StageFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	40, // 19: nvmed.v1.StageFirmwareResponse.drives:type_name -> nvmed.v1.StageFirmwareResponse.Drive
+	45, // 20: nvmed.v1.StageFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
+	0,  // 21: nvmed.v1.ActivateFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
+	24, // 22: nvmed.v1.ActivateFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	44, // 23: nvmed.v1.ActivateFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	2,  // 24: nvmed.v1.ActivateFirmwareResponse.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 25: nvmed.v1.ActivateFirmwareResponse.required_reset:type_name -> nvmed.v1.RequiredReset
+	45, // 26: nvmed.v1.ActivateFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
+	0,  // 27: nvmed.v1.RollbackFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
+	24, // 28: nvmed.v1.RollbackFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	44, // 29: nvmed.v1.RollbackFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	41, // 30: nvmed.v1.FirmwareSlots.slots:type_name -> nvmed.v1.FirmwareSlots.Slot
+	36, // 31: nvmed.v1.ListFirmwareHistoryResponse.records:type_name -> nvmed.v1.FirmwareRecord
+	46, // 32: nvmed.v1.FirmwareRecord.state:type_name -> nvmed.v1.OperationMetadata.State
+	42, // 33: nvmed.v1.FirmwareRecord.create_time:type_name -> google.protobuf.Timestamp
+	42, // 34: nvmed.v1.FirmwareRecord.update_time:type_name -> google.protobuf.Timestamp
+	0,  // 35: nvmed.v1.FirmwareRecord.activation_mode:type_name -> nvmed.v1.ActivationMode
+	2,  // 36: nvmed.v1.FirmwareRecord.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 37: nvmed.v1.FirmwareRecord.required_reset:type_name -> nvmed.v1.RequiredReset
+	2,  // 38: nvmed.v1.StageFirmwareResponse.Drive.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 39: nvmed.v1.StageFirmwareResponse.Drive.required_reset:type_name -> nvmed.v1.RequiredReset
+	5,  // 40: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
+	11, // 41: nvmed.v1.FirmwareService.FetchImage:input_type -> nvmed.v1.FetchImageRequest
+	13, // 42: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
+	14, // 43: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
+	16, // 44: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
+	18, // 45: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
+	19, // 46: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
+	21, // 47: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
+	25, // 48: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
+	27, // 49: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
+	29, // 50: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
+	31, // 51: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
+	32, // 52: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
+	34, // 53: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
+	8,  // 54: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
+	47, // 55: nvmed.v1.FirmwareService.FetchImage:output_type -> google.longrunning.Operation
+	4,  // 56: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
+	15, // 57: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
+	17, // 58: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
+	3,  // 59: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
+	20, // 60: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
+	23, // 61: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
+	47, // 62: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
+	47, // 63: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
+	47, // 64: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
+	47, // 65: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
+	33, // 66: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
+	35, // 67: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
+	54, // [54:68] is the sub-list for method output_type
+	40, // [40:54] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_firmware_proto_init() }
@@ -3422,19 +3623,19 @@ func file_nvmed_v1_firmware_proto_init() {
 		(*UploadImageResponse_Progress)(nil),
 		(*UploadImageResponse_Image)(nil),
 	}
-	file_nvmed_v1_firmware_proto_msgTypes[16].OneofWrappers = []any{
+	file_nvmed_v1_firmware_proto_msgTypes[18].OneofWrappers = []any{
 		(*DownloadFirmwareRequest_Header)(nil),
 		(*DownloadFirmwareRequest_Chunk)(nil),
 	}
-	file_nvmed_v1_firmware_proto_msgTypes[20].OneofWrappers = []any{}
-	file_nvmed_v1_firmware_proto_msgTypes[26].OneofWrappers = []any{}
+	file_nvmed_v1_firmware_proto_msgTypes[22].OneofWrappers = []any{}
+	file_nvmed_v1_firmware_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_firmware_proto_rawDesc), len(file_nvmed_v1_firmware_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

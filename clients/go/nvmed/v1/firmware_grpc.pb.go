@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	FirmwareService_UploadImage_FullMethodName         = "/nvmed.v1.FirmwareService/UploadImage"
+	FirmwareService_FetchImage_FullMethodName          = "/nvmed.v1.FirmwareService/FetchImage"
 	FirmwareService_GetUpload_FullMethodName           = "/nvmed.v1.FirmwareService/GetUpload"
 	FirmwareService_AbortUpload_FullMethodName         = "/nvmed.v1.FirmwareService/AbortUpload"
 	FirmwareService_ListImages_FullMethodName          = "/nvmed.v1.FirmwareService/ListImages"
@@ -54,6 +55,12 @@ type FirmwareServiceClient interface {
 	// Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
 	// for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
 	UploadImage(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse], error)
+	// Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+	// response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+	//
+	// So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+	// goes on from there. An image that is there already is not fetched again.
+	FetchImage(ctx context.Context, in *FetchImageRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error)
 	// Gives an upload up and frees its space.
@@ -113,6 +120,16 @@ func (c *firmwareServiceClient) UploadImage(ctx context.Context, opts ...grpc.Ca
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FirmwareService_UploadImageClient = grpc.BidiStreamingClient[UploadImageRequest, UploadImageResponse]
+
+func (c *firmwareServiceClient) FetchImage(ctx context.Context, in *FetchImageRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(longrunningpb.Operation)
+	err := c.cc.Invoke(ctx, FirmwareService_FetchImage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *firmwareServiceClient) GetUpload(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -254,6 +271,12 @@ type FirmwareServiceServer interface {
 	// Room is taken by what arrives, not by what is announced: SPOOL_FULL may come in the middle. A call that sends nothing
 	// for `upload_idle_s` (GetServerInfo) ends with CALL_TIMEOUT.
 	UploadImage(grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]) error
+	// Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+	// response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+	//
+	// So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+	// goes on from there. An image that is there already is not fetched again.
+	FetchImage(context.Context, *FetchImageRequest) (*longrunningpb.Operation, error)
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(context.Context, *GetUploadRequest) (*Upload, error)
 	// Gives an upload up and frees its space.
@@ -303,6 +326,9 @@ type UnimplementedFirmwareServiceServer struct{}
 
 func (UnimplementedFirmwareServiceServer) UploadImage(grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadImage not implemented")
+}
+func (UnimplementedFirmwareServiceServer) FetchImage(context.Context, *FetchImageRequest) (*longrunningpb.Operation, error) {
+	return nil, status.Error(codes.Unimplemented, "method FetchImage not implemented")
 }
 func (UnimplementedFirmwareServiceServer) GetUpload(context.Context, *GetUploadRequest) (*Upload, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetUpload not implemented")
@@ -367,6 +393,24 @@ func _FirmwareService_UploadImage_Handler(srv interface{}, stream grpc.ServerStr
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FirmwareService_UploadImageServer = grpc.BidiStreamingServer[UploadImageRequest, UploadImageResponse]
+
+func _FirmwareService_FetchImage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FetchImageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FirmwareServiceServer).FetchImage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FirmwareService_FetchImage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FirmwareServiceServer).FetchImage(ctx, req.(*FetchImageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _FirmwareService_GetUpload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetUploadRequest)
@@ -580,6 +624,10 @@ var FirmwareService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "nvmed.v1.FirmwareService",
 	HandlerType: (*FirmwareServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "FetchImage",
+			Handler:    _FirmwareService_FetchImage_Handler,
+		},
 		{
 			MethodName: "GetUpload",
 			Handler:    _FirmwareService_GetUpload_Handler,

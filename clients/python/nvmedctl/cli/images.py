@@ -1,16 +1,17 @@
-"""nvmedctl firmware upload, images, show-image, delete-image, download: the bytes of firmware."""
+"""nvmedctl firmware upload, fetch, images, show-image, delete-image, download: the bytes of firmware."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.firmware import GATES, firmware
-from nvmedctl.cli.parameters import controller_argument, filter_option
+from nvmedctl.cli.firmware import GATES, firmware, run
+from nvmedctl.cli.parameters import controller_argument, filter_option, options
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.short_names import image_name
 from nvmedctl.cli.tables import Column, Columns
@@ -25,6 +26,7 @@ COLUMNS: Columns[pb.firmware.Image] = (
     Column("NAME", lambda i: i.name, wide=True),
     Column("LABELS", lambda i: ", ".join(f"{key}={i.labels[key]}" for key in sorted(i.labels)), wide=True),
 )
+SHA256_BYTES = 32
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -35,14 +37,31 @@ def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
     return dict(value.split("=", 1) for value in values)
 
 
+def _digest(_ctx: click.Context, _parameter: click.Parameter, value: str) -> bytes:
+    try:
+        digest = bytes.fromhex(value)
+    except ValueError:
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise click.BadParameter(f"{value!r} is not 64 hexadecimal digits.")
+    return digest
+
+
+facts_options = options(
+    click.option("--revision", default="", help="Firmware revision in the image: staging then checks that it arrived."),
+    click.option("--model", default="", help="Model number it is for: then only such drives are staged."),
+    click.option(
+        "--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="A note of one's own."
+    ),
+)
+"""What is said of an image beside its bytes."""
+
 image_argument = click.argument("image")
 
 
 @command(firmware, "upload")
 @click.argument("file", type=FILE)
-@click.option("--revision", default="", help="Firmware revision in the image: staging then checks that it arrived.")
-@click.option("--model", default="", help="Model number it is for: then only such drives are staged.")
-@click.option("--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="A note of one's own.")
+@facts_options
 async def upload(session: Session, file: Path, revision: str, model: str, labels: dict[str, str]) -> None:
     """Upload a firmware image into the host's spool.
 
@@ -61,6 +80,52 @@ async def upload(session: Session, file: Path, revision: str, model: str, labels
             progress=report,
         )
     session.show(done.image, lambda: _sentence(done))
+
+
+@command(firmware, "fetch")
+@click.argument("url")
+@click.option("--sha256", required=True, metavar="HEX", callback=_digest, help="SHA-256 that the image must have.")
+@click.option("--size", "size_bytes", required=True, type=click.IntRange(4), metavar="BYTES", help="Size of the image.")
+@facts_options
+@click.option("--dry-run", is_flag=True, help="Check everything that can be without connecting, change nothing.")
+@click.option("--request-id", default="", metavar="UUID", help="Repeated with the same one, it is done once.")
+@click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself.")
+async def fetch(session: Session, url: str, sha256: bytes, size_bytes: int, **more: Any) -> None:
+    """Have the host fetch an image from an HTTPS server that its configuration allows.
+
+    What arrived before a connection broke is kept and gone on from. An image that is there is not fetched again.
+
+    JSON: nvmed.v1.FetchImageResponse; with --no-wait google.longrunning.Operation.
+    """
+    request = pb.firmware.FetchImageRequest(
+        url=url,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        firmware_revision=more["revision"],
+        model_number=more["model"],
+        labels=more["labels"],
+        validate_only=more["dry_run"],
+        request_id=more["request_id"],
+    )
+    view = _would_be if more["dry_run"] else _fetched
+    await run(
+        session,
+        session.client.firmware.FetchImage,
+        request,
+        pb.firmware.FetchImageResponse,
+        more["no_wait"],
+        view,
+    )
+
+
+def _would_be(answer: pb.firmware.FetchImageResponse) -> str:
+    return f"{answer.image} may be fetched"
+
+
+def _fetched(answer: pb.firmware.FetchImageResponse) -> str:
+    if not answer.fetched_bytes:
+        return f"{answer.image} is there already"
+    return f"{answer.image}: {answer.fetched_bytes} of {answer.size_bytes} bytes fetched ({size(answer.size_bytes)})"
 
 
 def _sentence(done: nvmedctl.Uploaded) -> str:

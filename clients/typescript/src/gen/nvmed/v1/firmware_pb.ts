@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/firmware.proto.
  */
 export const file_nvmed_v1_firmware: GenFile = /*@__PURE__*/
-  fileDesc("Chdudm1lZC92MS9maXJtd2FyZS5wcm90bxIIbnZtZWQudjEiqAIKBUltYWdlEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmaXJtd2FyZV9yZXZpc2lvbhgGIAEoCRIUCgxtb2RlbF9udW1iZXIYByABKAkSKwoGbGFiZWxzGAggAygLMhsubnZtZWQudjEuSW1hZ2UuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK1AQoGVXBsb2FkEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSFwoPY29tbWl0dGVkX2J5dGVzGAQgASgEEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAikgEKElVwbG9hZEltYWdlUmVxdWVzdBIoCgZoZWFkZXIYASABKAsyFi5udm1lZC52MS5VcGxvYWRIZWFkZXJIABIgCgVjaHVuaxgCIAEoCzIPLm52bWVkLnYxLkNodW5rSAASKAoGZmluaXNoGAMgASgLMhYubnZtZWQudjEuVXBsb2FkRmluaXNoSABCBgoEcGFydCLxAQoMVXBsb2FkSGVhZGVyEg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgEEhkKEWZpcm13YXJlX3JldmlzaW9uGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRIyCgZsYWJlbHMYBSADKAsyIi5udm1lZC52MS5VcGxvYWRIZWFkZXIuTGFiZWxzRW50cnkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBISCgpyZXF1ZXN0X2lkGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDgoMVXBsb2FkRmluaXNoIpUBChNVcGxvYWRJbWFnZVJlc3BvbnNlEiYKBXJlYWR5GAEgASgLMhUubnZtZWQudjEuVXBsb2FkUmVhZHlIABIsCghwcm9ncmVzcxgCIAEoCzIYLm52bWVkLnYxLlVwbG9hZFByb2dyZXNzSAASIAoFaW1hZ2UYAyABKAsyDy5udm1lZC52MS5JbWFnZUgAQgYKBHBhcnQiTwoLVXBsb2FkUmVhZHkSDgoGdXBsb2FkGAEgASgJEhcKD2NvbW1pdHRlZF9ieXRlcxgCIAEoBBIXCg9jaHVua19ieXRlc19tYXgYAyABKA0iKQoOVXBsb2FkUHJvZ3Jlc3MSFwoPY29tbWl0dGVkX2J5dGVzGAEgASgEIiAKEEdldFVwbG9hZFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJNChJBYm9ydFVwbG9hZFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEhIKCnJlcXVlc3RfaWQYAyABKAkiIwoTQWJvcnRVcGxvYWRSZXNwb25zZRIMCgRuYW1lGAEgASgJIkoKEUxpc3RJbWFnZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCSJOChJMaXN0SW1hZ2VzUmVzcG9uc2USHwoGaW1hZ2VzGAEgAygLMg8ubnZtZWQudjEuSW1hZ2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIh8KD0dldEltYWdlUmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KEkRlbGV0ZUltYWdlUmVxdWVzdBIMCgRuYW1lGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSEgoKcmVxdWVzdF9pZBgDIAEoCSIjChNEZWxldGVJbWFnZVJlc3BvbnNlEgwKBG5hbWUYASABKAkibwoXRG93bmxvYWRGaXJtd2FyZVJlcXVlc3QSKgoGaGVhZGVyGAEgASgLMhgubnZtZWQudjEuRG93bmxvYWRIZWFkZXJIABIgCgVjaHVuaxgCIAEoCzIPLm52bWVkLnYxLkNodW5rSABCBgoEcGFydCLRAQoORG93bmxvYWRIZWFkZXISEgoKY29udHJvbGxlchgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhQKDG9mZnNldF9ieXRlcxgDIAEoBBIWCg50cmFuc2Zlcl9ieXRlcxgEIAEoDRIWCg5pZ25vcmVfb3ZlcmxhcBgFIAEoCBImCg5vdmVycmlkZV9nYXRlcxgGIAMoDjIOLm52bWVkLnYxLkdhdGUSFQoNdmFsaWRhdGVfb25seRgHIAEoCBISCgpyZXF1ZXN0X2lkGAggASgJInwKGERvd25sb2FkRmlybXdhcmVSZXNwb25zZRISCgpjb250cm9sbGVyGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQSFgoOdHJhbnNmZXJfYnl0ZXMYAyABKA0SEAoIY29tbWFuZHMYBCABKA0SDgoGc2hhMjU2GAUgASgMIkgKFUZpcm13YXJlUHJlY29uZGl0aW9ucxIUCgxtb2RlbF9udW1iZXIYASABKAkSGQoRZmlybXdhcmVfcmV2aXNpb24YAiABKAkilQIKFFN0YWdlRmlybXdhcmVSZXF1ZXN0EhMKC2NvbnRyb2xsZXJzGAEgAygJEg0KBWltYWdlGAIgASgJEhEKBHNsb3QYAyABKA1IAIgBARIZChFmaXJtd2FyZV9yZXZpc2lvbhgEIAEoCRI2Cg1wcmVjb25kaXRpb25zGAUgASgLMh8ubnZtZWQudjEuRmlybXdhcmVQcmVjb25kaXRpb25zEiYKDm92ZXJyaWRlX2dhdGVzGAYgAygOMg4ubnZtZWQudjEuR2F0ZRIXCg9tYXhfY29uY3VycmVuY3kYByABKA0SFQoNdmFsaWRhdGVfb25seRgIIAEoCBISCgpyZXF1ZXN0X2lkGAkgASgJQgcKBV9zbG90ItkCChVTdGFnZUZpcm13YXJlUmVzcG9uc2USNQoGZHJpdmVzGAEgAygLMiUubnZtZWQudjEuU3RhZ2VGaXJtd2FyZVJlc3BvbnNlLkRyaXZlEiMKBWdhdGVzGAIgAygLMhQubnZtZWQudjEuR2F0ZVJlc3VsdBrjAQoFRHJpdmUSEgoKY29udHJvbGxlchgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSKgoHb3V0Y29tZRgDIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIMCgRzbG90GAQgASgNEhUKDXNsb3RfcmV2aXNpb24YBSABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgGIAEoCRIvCg5yZXF1aXJlZF9yZXNldBgHIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSFwoPc3RhZ2VkX3JldmlzaW9uGAggASgJIrACChdBY3RpdmF0ZUZpcm13YXJlUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEgwKBHNsb3QYAiABKA0SMQoPYWN0aXZhdGlvbl9tb2RlGAMgASgOMhgubnZtZWQudjEuQWN0aXZhdGlvbk1vZGUSFQoNc2xvdF9yZXZpc2lvbhgEIAEoCRI2Cg1wcmVjb25kaXRpb25zGAUgASgLMh8ubnZtZWQudjEuRmlybXdhcmVQcmVjb25kaXRpb25zEiYKDm92ZXJyaWRlX2dhdGVzGAYgAygOMg4ubnZtZWQudjEuR2F0ZRIeChZhY2tub3dsZWRnZV9kaXNydXB0aW9uGAcgASgIEhUKDXZhbGlkYXRlX29ubHkYCCABKAgSEgoKcmVxdWVzdF9pZBgJIAEoCSKKAgoYQWN0aXZhdGVGaXJtd2FyZVJlc3BvbnNlEhIKCmNvbnRyb2xsZXIYASABKAkSKgoHb3V0Y29tZRgCIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIvCg5yZXF1aXJlZF9yZXNldBgDIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSDAoEc2xvdBgEIAEoDRIVCg1zbG90X3JldmlzaW9uGAUgASgJEhkKEXByZXZpb3VzX3JldmlzaW9uGAYgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YByABKAkSIwoFZ2F0ZXMYCCADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0In8KFVZlcmlmeUZpcm13YXJlUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEhkKEWZpcm13YXJlX3JldmlzaW9uGAIgASgJEgwKBHNsb3QYAyABKA0SFQoNdmFsaWRhdGVfb25seRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJInQKFlZlcmlmeUZpcm13YXJlUmVzcG9uc2USEgoKY29udHJvbGxlchgBIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAIgASgJEhMKC2FjdGl2ZV9zbG90GAMgASgNEhcKD2tlcm5lbF9yZXZpc2lvbhgEIAEoCSKnAgoXUm9sbGJhY2tGaXJtd2FyZVJlcXVlc3QSEgoKY29udHJvbGxlchgBIAEoCRIRCgRzbG90GAIgASgNSACIAQESMQoPYWN0aXZhdGlvbl9tb2RlGAMgASgOMhgubnZtZWQudjEuQWN0aXZhdGlvbk1vZGUSNgoNcHJlY29uZGl0aW9ucxgEIAEoCzIfLm52bWVkLnYxLkZpcm13YXJlUHJlY29uZGl0aW9ucxImCg5vdmVycmlkZV9nYXRlcxgFIAMoDjIOLm52bWVkLnYxLkdhdGUSHgoWYWNrbm93bGVkZ2VfZGlzcnVwdGlvbhgGIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAcgASgIEhIKCnJlcXVlc3RfaWQYCCABKAlCBwoFX3Nsb3QiLQoXR2V0RmlybXdhcmVTbG90c1JlcXVlc3QSEgoKY29udHJvbGxlchgBIAEoCSKGAwoNRmlybXdhcmVTbG90cxISCgpjb250cm9sbGVyGAEgASgJEisKBXNsb3RzGAIgAygLMhwubnZtZWQudjEuRmlybXdhcmVTbG90cy5TbG90EhgKEHJ1bm5pbmdfcmV2aXNpb24YAyABKAkSFwoPa2VybmVsX3JldmlzaW9uGAQgASgJEh8KF2FjdGl2YXRlc193aXRob3V0X3Jlc2V0GAUgASgIEhoKEmFjdGl2YXRpb25fdGltZV9tcxgGIAEoDRIZChFncmFudWxhcml0eV9ieXRlcxgHIAEoDRIcChRncmFudWxhcml0eV9yZXBvcnRlZBgIIAEoCBIaChJtYXhfdHJhbnNmZXJfYnl0ZXMYCSABKA0SFwoPc2xvdHNfbm90X3Nob3duGAogASgIGlYKBFNsb3QSDAoEc2xvdBgBIAEoDRIQCghyZXZpc2lvbhgCIAEoCRIQCgh3cml0YWJsZRgDIAEoCBIOCgZhY3RpdmUYBCABKAgSDAoEbmV4dBgFIAEoCCJjChpMaXN0RmlybXdhcmVIaXN0b3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJImEKG0xpc3RGaXJtd2FyZUhpc3RvcnlSZXNwb25zZRIpCgdyZWNvcmRzGAEgAygLMhgubnZtZWQudjEuRmlybXdhcmVSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpgECg5GaXJtd2FyZVJlY29yZBIRCglvcGVyYXRpb24YASABKAkSEgoKY29udHJvbGxlchgCIAEoCRIOCgZtZXRob2QYAyABKAkSEQoJcHJpbmNpcGFsGAQgASgJEjAKBXN0YXRlGAUgASgOMiEubnZtZWQudjEuT3BlcmF0aW9uTWV0YWRhdGEuU3RhdGUSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVpbWFnZRgIIAEoCRIMCgRzbG90GAkgASgNEjEKD2FjdGl2YXRpb25fbW9kZRgKIAEoDjIYLm52bWVkLnYxLkFjdGl2YXRpb25Nb2RlEioKB291dGNvbWUYCyABKA4yGS5udm1lZC52MS5GaXJtd2FyZU91dGNvbWUSLwoOcmVxdWlyZWRfcmVzZXQYDCABKA4yFy5udm1lZC52MS5SZXF1aXJlZFJlc2V0EhkKEXByZXZpb3VzX3JldmlzaW9uGA0gASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YDiABKAkSFQoNc2xvdF9yZXZpc2lvbhgPIAEoCRIWCg5mYWlsdXJlX3JlYXNvbhgQIAEoCRIXCg9mYWlsdXJlX21lc3NhZ2UYESABKAkqvgEKDkFjdGl2YXRpb25Nb2RlEh8KG0FDVElWQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEiEKHUFDVElWQVRJT05fTU9ERV9PTl9ORVhUX1JFU0VUEAESJAogQUNUSVZBVElPTl9NT0RFX0NPTlRST0xMRVJfUkVTRVQQAhIjCh9BQ1RJVkFUSU9OX01PREVfU1VCU1lTVEVNX1JFU0VUEAMSHQoZQUNUSVZBVElPTl9NT0RFX0lNTUVESUFURRAEKo0BCg1SZXF1aXJlZFJlc2V0Eh4KGlJFUVVJUkVEX1JFU0VUX1VOU1BFQ0lGSUVEEAASHQoZUkVRVUlSRURfUkVTRVRfQ09OVFJPTExFUhABEhwKGFJFUVVJUkVEX1JFU0VUX1NVQlNZU1RFTRACEh8KG1JFUVVJUkVEX1JFU0VUX0NPTlZFTlRJT05BTBADKtsBCg9GaXJtd2FyZU91dGNvbWUSIAocRklSTVdBUkVfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF0ZJUk1XQVJFX09VVENPTUVfU1RBR0VEEAESHgoaRklSTVdBUkVfT1VUQ09NRV9BQ1RJVkFURUQQAhIiCh5GSVJNV0FSRV9PVVRDT01FX1BFTkRJTkdfUkVTRVQQAxIkCiBGSVJNV0FSRV9PVVRDT01FX0FMUkVBRFlfQ1VSUkVOVBAEEh8KG0ZJUk1XQVJFX09VVENPTUVfVU5WRVJJRklFRBAFMpQICg9GaXJtd2FyZVNlcnZpY2USTgoLVXBsb2FkSW1hZ2USHC5udm1lZC52MS5VcGxvYWRJbWFnZVJlcXVlc3QaHS5udm1lZC52MS5VcGxvYWRJbWFnZVJlc3BvbnNlKAEwARI5CglHZXRVcGxvYWQSGi5udm1lZC52MS5HZXRVcGxvYWRSZXF1ZXN0GhAubnZtZWQudjEuVXBsb2FkEkoKC0Fib3J0VXBsb2FkEhwubnZtZWQudjEuQWJvcnRVcGxvYWRSZXF1ZXN0Gh0ubnZtZWQudjEuQWJvcnRVcGxvYWRSZXNwb25zZRJHCgpMaXN0SW1hZ2VzEhsubnZtZWQudjEuTGlzdEltYWdlc1JlcXVlc3QaHC5udm1lZC52MS5MaXN0SW1hZ2VzUmVzcG9uc2USNgoIR2V0SW1hZ2USGS5udm1lZC52MS5HZXRJbWFnZVJlcXVlc3QaDy5udm1lZC52MS5JbWFnZRJKCgtEZWxldGVJbWFnZRIcLm52bWVkLnYxLkRlbGV0ZUltYWdlUmVxdWVzdBodLm52bWVkLnYxLkRlbGV0ZUltYWdlUmVzcG9uc2USWwoQRG93bmxvYWRGaXJtd2FyZRIhLm52bWVkLnYxLkRvd25sb2FkRmlybXdhcmVSZXF1ZXN0GiIubnZtZWQudjEuRG93bmxvYWRGaXJtd2FyZVJlc3BvbnNlKAESTgoNU3RhZ2VGaXJtd2FyZRIeLm52bWVkLnYxLlN0YWdlRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJUChBBY3RpdmF0ZUZpcm13YXJlEiEubnZtZWQudjEuQWN0aXZhdGVGaXJtd2FyZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uElAKDlZlcmlmeUZpcm13YXJlEh8ubnZtZWQudjEuVmVyaWZ5RmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJUChBSb2xsYmFja0Zpcm13YXJlEiEubnZtZWQudjEuUm9sbGJhY2tGaXJtd2FyZVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uEk4KEEdldEZpcm13YXJlU2xvdHMSIS5udm1lZC52MS5HZXRGaXJtd2FyZVNsb3RzUmVxdWVzdBoXLm52bWVkLnYxLkZpcm13YXJlU2xvdHMSYgoTTGlzdEZpcm13YXJlSGlzdG9yeRIkLm52bWVkLnYxLkxpc3RGaXJtd2FyZUhpc3RvcnlSZXF1ZXN0GiUubnZtZWQudjEuTGlzdEZpcm13YXJlSGlzdG9yeVJlc3BvbnNlQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z", [file_google_longrunning_operations, file_google_protobuf_timestamp, file_nvmed_v1_common, file_nvmed_v1_operations]);
+  fileDesc("Chdudm1lZC92MS9maXJtd2FyZS5wcm90bxIIbnZtZWQudjEiqAIKBUltYWdlEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmaXJtd2FyZV9yZXZpc2lvbhgGIAEoCRIUCgxtb2RlbF9udW1iZXIYByABKAkSKwoGbGFiZWxzGAggAygLMhsubnZtZWQudjEuSW1hZ2UuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK1AQoGVXBsb2FkEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSFwoPY29tbWl0dGVkX2J5dGVzGAQgASgEEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAikgEKElVwbG9hZEltYWdlUmVxdWVzdBIoCgZoZWFkZXIYASABKAsyFi5udm1lZC52MS5VcGxvYWRIZWFkZXJIABIgCgVjaHVuaxgCIAEoCzIPLm52bWVkLnYxLkNodW5rSAASKAoGZmluaXNoGAMgASgLMhYubnZtZWQudjEuVXBsb2FkRmluaXNoSABCBgoEcGFydCLxAQoMVXBsb2FkSGVhZGVyEg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgEEhkKEWZpcm13YXJlX3JldmlzaW9uGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRIyCgZsYWJlbHMYBSADKAsyIi5udm1lZC52MS5VcGxvYWRIZWFkZXIuTGFiZWxzRW50cnkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBISCgpyZXF1ZXN0X2lkGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDgoMVXBsb2FkRmluaXNoIpUBChNVcGxvYWRJbWFnZVJlc3BvbnNlEiYKBXJlYWR5GAEgASgLMhUubnZtZWQudjEuVXBsb2FkUmVhZHlIABIsCghwcm9ncmVzcxgCIAEoCzIYLm52bWVkLnYxLlVwbG9hZFByb2dyZXNzSAASIAoFaW1hZ2UYAyABKAsyDy5udm1lZC52MS5JbWFnZUgAQgYKBHBhcnQiTwoLVXBsb2FkUmVhZHkSDgoGdXBsb2FkGAEgASgJEhcKD2NvbW1pdHRlZF9ieXRlcxgCIAEoBBIXCg9jaHVua19ieXRlc19tYXgYAyABKA0iKQoOVXBsb2FkUHJvZ3Jlc3MSFwoPY29tbWl0dGVkX2J5dGVzGAEgASgEIogCChFGZXRjaEltYWdlUmVxdWVzdBILCgN1cmwYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSGQoRZmlybXdhcmVfcmV2aXNpb24YBCABKAkSFAoMbW9kZWxfbnVtYmVyGAUgASgJEjcKBmxhYmVscxgGIAMoCzInLm52bWVkLnYxLkZldGNoSW1hZ2VSZXF1ZXN0LkxhYmVsc0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSEgoKcmVxdWVzdF9pZBgIIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIk4KEkZldGNoSW1hZ2VSZXNwb25zZRINCgVpbWFnZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhUKDWZldGNoZWRfYnl0ZXMYAyABKAQiIAoQR2V0VXBsb2FkUmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KEkFib3J0VXBsb2FkUmVxdWVzdBIMCgRuYW1lGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSEgoKcmVxdWVzdF9pZBgDIAEoCSIjChNBYm9ydFVwbG9hZFJlc3BvbnNlEgwKBG5hbWUYASABKAkiSgoRTGlzdEltYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIk4KEkxpc3RJbWFnZXNSZXNwb25zZRIfCgZpbWFnZXMYASADKAsyDy5udm1lZC52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiHwoPR2V0SW1hZ2VSZXF1ZXN0EgwKBG5hbWUYASABKAkiTQoSRGVsZXRlSW1hZ2VSZXF1ZXN0EgwKBG5hbWUYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBISCgpyZXF1ZXN0X2lkGAMgASgJIiMKE0RlbGV0ZUltYWdlUmVzcG9uc2USDAoEbmFtZRgBIAEoCSJvChdEb3dubG9hZEZpcm13YXJlUmVxdWVzdBIqCgZoZWFkZXIYASABKAsyGC5udm1lZC52MS5Eb3dubG9hZEhlYWRlckgAEiAKBWNodW5rGAIgASgLMg8ubnZtZWQudjEuQ2h1bmtIAEIGCgRwYXJ0ItEBCg5Eb3dubG9hZEhlYWRlchISCgpjb250cm9sbGVyGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQSFAoMb2Zmc2V0X2J5dGVzGAMgASgEEhYKDnRyYW5zZmVyX2J5dGVzGAQgASgNEhYKDmlnbm9yZV9vdmVybGFwGAUgASgIEiYKDm92ZXJyaWRlX2dhdGVzGAYgAygOMg4ubnZtZWQudjEuR2F0ZRIVCg12YWxpZGF0ZV9vbmx5GAcgASgIEhIKCnJlcXVlc3RfaWQYCCABKAkifAoYRG93bmxvYWRGaXJtd2FyZVJlc3BvbnNlEhIKCmNvbnRyb2xsZXIYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBBIWCg50cmFuc2Zlcl9ieXRlcxgDIAEoDRIQCghjb21tYW5kcxgEIAEoDRIOCgZzaGEyNTYYBSABKAwiSAoVRmlybXdhcmVQcmVjb25kaXRpb25zEhQKDG1vZGVsX251bWJlchgBIAEoCRIZChFmaXJtd2FyZV9yZXZpc2lvbhgCIAEoCSKVAgoUU3RhZ2VGaXJtd2FyZVJlcXVlc3QSEwoLY29udHJvbGxlcnMYASADKAkSDQoFaW1hZ2UYAiABKAkSEQoEc2xvdBgDIAEoDUgAiAEBEhkKEWZpcm13YXJlX3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEhcKD21heF9jb25jdXJyZW5jeRgHIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEhIKCnJlcXVlc3RfaWQYCSABKAlCBwoFX3Nsb3Qi2QIKFVN0YWdlRmlybXdhcmVSZXNwb25zZRI1CgZkcml2ZXMYASADKAsyJS5udm1lZC52MS5TdGFnZUZpcm13YXJlUmVzcG9uc2UuRHJpdmUSIwoFZ2F0ZXMYAiADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0GuMBCgVEcml2ZRISCgpjb250cm9sbGVyGAEgASgJEhEKCW9wZXJhdGlvbhgCIAEoCRIqCgdvdXRjb21lGAMgASgOMhkubnZtZWQudjEuRmlybXdhcmVPdXRjb21lEgwKBHNsb3QYBCABKA0SFQoNc2xvdF9yZXZpc2lvbhgFIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAYgASgJEi8KDnJlcXVpcmVkX3Jlc2V0GAcgASgOMhcubnZtZWQudjEuUmVxdWlyZWRSZXNldBIXCg9zdGFnZWRfcmV2aXNpb24YCCABKAkisAIKF0FjdGl2YXRlRmlybXdhcmVSZXF1ZXN0EhIKCmNvbnRyb2xsZXIYASABKAkSDAoEc2xvdBgCIAEoDRIxCg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZRIVCg1zbG90X3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEh4KFmFja25vd2xlZGdlX2Rpc3J1cHRpb24YByABKAgSFQoNdmFsaWRhdGVfb25seRgIIAEoCBISCgpyZXF1ZXN0X2lkGAkgASgJIooCChhBY3RpdmF0ZUZpcm13YXJlUmVzcG9uc2USEgoKY29udHJvbGxlchgBIAEoCRIqCgdvdXRjb21lGAIgASgOMhkubnZtZWQudjEuRmlybXdhcmVPdXRjb21lEi8KDnJlcXVpcmVkX3Jlc2V0GAMgASgOMhcubnZtZWQudjEuUmVxdWlyZWRSZXNldBIMCgRzbG90GAQgASgNEhUKDXNsb3RfcmV2aXNpb24YBSABKAkSGQoRcHJldmlvdXNfcmV2aXNpb24YBiABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgHIAEoCRIjCgVnYXRlcxgIIAMoCzIULm52bWVkLnYxLkdhdGVSZXN1bHQifwoVVmVyaWZ5RmlybXdhcmVSZXF1ZXN0EhIKCmNvbnRyb2xsZXIYASABKAkSGQoRZmlybXdhcmVfcmV2aXNpb24YAiABKAkSDAoEc2xvdBgDIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCnJlcXVlc3RfaWQYBSABKAkidAoWVmVyaWZ5RmlybXdhcmVSZXNwb25zZRISCgpjb250cm9sbGVyGAEgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YAiABKAkSEwoLYWN0aXZlX3Nsb3QYAyABKA0SFwoPa2VybmVsX3JldmlzaW9uGAQgASgJIqcCChdSb2xsYmFja0Zpcm13YXJlUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEhEKBHNsb3QYAiABKA1IAIgBARIxCg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZRI2Cg1wcmVjb25kaXRpb25zGAQgASgLMh8ubnZtZWQudjEuRmlybXdhcmVQcmVjb25kaXRpb25zEiYKDm92ZXJyaWRlX2dhdGVzGAUgAygOMg4ubnZtZWQudjEuR2F0ZRIeChZhY2tub3dsZWRnZV9kaXNydXB0aW9uGAYgASgIEhUKDXZhbGlkYXRlX29ubHkYByABKAgSEgoKcmVxdWVzdF9pZBgIIAEoCUIHCgVfc2xvdCItChdHZXRGaXJtd2FyZVNsb3RzUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJIoYDCg1GaXJtd2FyZVNsb3RzEhIKCmNvbnRyb2xsZXIYASABKAkSKwoFc2xvdHMYAiADKAsyHC5udm1lZC52MS5GaXJtd2FyZVNsb3RzLlNsb3QSGAoQcnVubmluZ19yZXZpc2lvbhgDIAEoCRIXCg9rZXJuZWxfcmV2aXNpb24YBCABKAkSHwoXYWN0aXZhdGVzX3dpdGhvdXRfcmVzZXQYBSABKAgSGgoSYWN0aXZhdGlvbl90aW1lX21zGAYgASgNEhkKEWdyYW51bGFyaXR5X2J5dGVzGAcgASgNEhwKFGdyYW51bGFyaXR5X3JlcG9ydGVkGAggASgIEhoKEm1heF90cmFuc2Zlcl9ieXRlcxgJIAEoDRIXCg9zbG90c19ub3Rfc2hvd24YCiABKAgaVgoEU2xvdBIMCgRzbG90GAEgASgNEhAKCHJldmlzaW9uGAIgASgJEhAKCHdyaXRhYmxlGAMgASgIEg4KBmFjdGl2ZRgEIAEoCBIMCgRuZXh0GAUgASgIImMKGkxpc3RGaXJtd2FyZUhpc3RvcnlSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIOCgZmaWx0ZXIYBCABKAkiYQobTGlzdEZpcm13YXJlSGlzdG9yeVJlc3BvbnNlEikKB3JlY29yZHMYASADKAsyGC5udm1lZC52MS5GaXJtd2FyZVJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimAQKDkZpcm13YXJlUmVjb3JkEhEKCW9wZXJhdGlvbhgBIAEoCRISCgpjb250cm9sbGVyGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSMAoFc3RhdGUYBSABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWltYWdlGAggASgJEgwKBHNsb3QYCSABKA0SMQoPYWN0aXZhdGlvbl9tb2RlGAogASgOMhgubnZtZWQudjEuQWN0aXZhdGlvbk1vZGUSKgoHb3V0Y29tZRgLIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIvCg5yZXF1aXJlZF9yZXNldBgMIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSGQoRcHJldmlvdXNfcmV2aXNpb24YDSABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgOIAEoCRIVCg1zbG90X3JldmlzaW9uGA8gASgJEhYKDmZhaWx1cmVfcmVhc29uGBAgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgRIAEoCSq+AQoOQWN0aXZhdGlvbk1vZGUSHwobQUNUSVZBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASIQodQUNUSVZBVElPTl9NT0RFX09OX05FWFRfUkVTRVQQARIkCiBBQ1RJVkFUSU9OX01PREVfQ09OVFJPTExFUl9SRVNFVBACEiMKH0FDVElWQVRJT05fTU9ERV9TVUJTWVNURU1fUkVTRVQQAxIdChlBQ1RJVkFUSU9OX01PREVfSU1NRURJQVRFEAQqjQEKDVJlcXVpcmVkUmVzZXQSHgoaUkVRVUlSRURfUkVTRVRfVU5TUEVDSUZJRUQQABIdChlSRVFVSVJFRF9SRVNFVF9DT05UUk9MTEVSEAESHAoYUkVRVUlSRURfUkVTRVRfU1VCU1lTVEVNEAISHwobUkVRVUlSRURfUkVTRVRfQ09OVkVOVElPTkFMEAMq2wEKD0Zpcm13YXJlT3V0Y29tZRIgChxGSVJNV0FSRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXRklSTVdBUkVfT1VUQ09NRV9TVEFHRUQQARIeChpGSVJNV0FSRV9PVVRDT01FX0FDVElWQVRFRBACEiIKHkZJUk1XQVJFX09VVENPTUVfUEVORElOR19SRVNFVBADEiQKIEZJUk1XQVJFX09VVENPTUVfQUxSRUFEWV9DVVJSRU5UEAQSHwobRklSTVdBUkVfT1VUQ09NRV9VTlZFUklGSUVEEAUy3ggKD0Zpcm13YXJlU2VydmljZRJOCgtVcGxvYWRJbWFnZRIcLm52bWVkLnYxLlVwbG9hZEltYWdlUmVxdWVzdBodLm52bWVkLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UoATABEkgKCkZldGNoSW1hZ2USGy5udm1lZC52MS5GZXRjaEltYWdlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SOQoJR2V0VXBsb2FkEhoubnZtZWQudjEuR2V0VXBsb2FkUmVxdWVzdBoQLm52bWVkLnYxLlVwbG9hZBJKCgtBYm9ydFVwbG9hZBIcLm52bWVkLnYxLkFib3J0VXBsb2FkUmVxdWVzdBodLm52bWVkLnYxLkFib3J0VXBsb2FkUmVzcG9uc2USRwoKTGlzdEltYWdlcxIbLm52bWVkLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GhwubnZtZWQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEjYKCEdldEltYWdlEhkubnZtZWQudjEuR2V0SW1hZ2VSZXF1ZXN0Gg8ubnZtZWQudjEuSW1hZ2USSgoLRGVsZXRlSW1hZ2USHC5udm1lZC52MS5EZWxldGVJbWFnZVJlcXVlc3QaHS5udm1lZC52MS5EZWxldGVJbWFnZVJlc3BvbnNlElsKEERvd25sb2FkRmlybXdhcmUSIS5udm1lZC52MS5Eb3dubG9hZEZpcm13YXJlUmVxdWVzdBoiLm52bWVkLnYxLkRvd25sb2FkRmlybXdhcmVSZXNwb25zZSgBEk4KDVN0YWdlRmlybXdhcmUSHi5udm1lZC52MS5TdGFnZUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SVAoQQWN0aXZhdGVGaXJtd2FyZRIhLm52bWVkLnYxLkFjdGl2YXRlRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJQCg5WZXJpZnlGaXJtd2FyZRIfLm52bWVkLnYxLlZlcmlmeUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SVAoQUm9sbGJhY2tGaXJtd2FyZRIhLm52bWVkLnYxLlJvbGxiYWNrRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJOChBHZXRGaXJtd2FyZVNsb3RzEiEubnZtZWQudjEuR2V0RmlybXdhcmVTbG90c1JlcXVlc3QaFy5udm1lZC52MS5GaXJtd2FyZVNsb3RzEmIKE0xpc3RGaXJtd2FyZUhpc3RvcnkSJC5udm1lZC52MS5MaXN0RmlybXdhcmVIaXN0b3J5UmVxdWVzdBolLm52bWVkLnYxLkxpc3RGaXJtd2FyZUhpc3RvcnlSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_longrunning_operations, file_google_protobuf_timestamp, file_nvmed_v1_common, file_nvmed_v1_operations]);
 
 /**
  * An image in the spool.
@@ -373,6 +373,112 @@ export const UploadProgressSchema: GenMessage<UploadProgress> = /*@__PURE__*/
   messageDesc(file_nvmed_v1_firmware, 7);
 
 /**
+ * Request of FetchImage.
+ *
+ * @generated from message nvmed.v1.FetchImageRequest
+ */
+export type FetchImageRequest = Message<"nvmed.v1.FetchImageRequest"> & {
+  /**
+   * Required. `https://images.example.org[:port]/path`, at most 2048 characters, without credentials or fragment; it and whatever it
+   * redirects to must be allowed by the host's configuration. A query is used and never shown, logged or journalled.
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+
+  /**
+   * Required. SHA-256 of the image, 32 bytes: IMAGE_REJECTED if what arrives has another.
+   *
+   * @generated from field: bytes sha256 = 2;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Required. Size of the image; nothing beyond it is read.
+   *
+   * @generated from field: uint64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Firmware revision in it, at most 8 characters. Lets gates and staging know what they install; may be empty.
+   *
+   * @generated from field: string firmware_revision = 4;
+   */
+  firmwareRevision: string;
+
+  /**
+   * Model number that it is for, at most 40 characters; then only such drives are staged. May be empty.
+   *
+   * @generated from field: string model_number = 5;
+   */
+  modelNumber: string;
+
+  /**
+   * Notes of one's own, at most 16.
+   *
+   * @generated from field: map<string, string> labels = 6;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151).
+   *
+   * @generated from field: bool validate_only = 7;
+   */
+  validateOnly: boolean;
+
+  /**
+   * UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
+   *
+   * @generated from field: string request_id = 8;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message nvmed.v1.FetchImageRequest.
+ * Use `create(FetchImageRequestSchema)` to create a new message.
+ */
+export const FetchImageRequestSchema: GenMessage<FetchImageRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_firmware, 8);
+
+/**
+ * Result of FetchImage.
+ *
+ * @generated from message nvmed.v1.FetchImageResponse
+ */
+export type FetchImageResponse = Message<"nvmed.v1.FetchImageResponse"> & {
+  /**
+   * `images/{sha256}`.
+   *
+   * @generated from field: string image = 1;
+   */
+  image: string;
+
+  /**
+   * Size.
+   *
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Bytes that were fetched for it now: 0 if it was there already, fewer than all if an earlier request began it.
+   *
+   * @generated from field: uint64 fetched_bytes = 3;
+   */
+  fetchedBytes: bigint;
+};
+
+/**
+ * Describes the message nvmed.v1.FetchImageResponse.
+ * Use `create(FetchImageResponseSchema)` to create a new message.
+ */
+export const FetchImageResponseSchema: GenMessage<FetchImageResponse> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_firmware, 9);
+
+/**
  * Request of GetUpload.
  *
  * @generated from message nvmed.v1.GetUploadRequest
@@ -391,7 +497,7 @@ export type GetUploadRequest = Message<"nvmed.v1.GetUploadRequest"> & {
  * Use `create(GetUploadRequestSchema)` to create a new message.
  */
 export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 8);
+  messageDesc(file_nvmed_v1_firmware, 10);
 
 /**
  * Request of AbortUpload.
@@ -427,7 +533,7 @@ export type AbortUploadRequest = Message<"nvmed.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 9);
+  messageDesc(file_nvmed_v1_firmware, 11);
 
 /**
  * Answer of AbortUpload.
@@ -448,7 +554,7 @@ export type AbortUploadResponse = Message<"nvmed.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 10);
+  messageDesc(file_nvmed_v1_firmware, 12);
 
 /**
  * Request of ListImages.
@@ -483,7 +589,7 @@ export type ListImagesRequest = Message<"nvmed.v1.ListImagesRequest"> & {
  * Use `create(ListImagesRequestSchema)` to create a new message.
  */
 export const ListImagesRequestSchema: GenMessage<ListImagesRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 11);
+  messageDesc(file_nvmed_v1_firmware, 13);
 
 /**
  * Answer of ListImages.
@@ -511,7 +617,7 @@ export type ListImagesResponse = Message<"nvmed.v1.ListImagesResponse"> & {
  * Use `create(ListImagesResponseSchema)` to create a new message.
  */
 export const ListImagesResponseSchema: GenMessage<ListImagesResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 12);
+  messageDesc(file_nvmed_v1_firmware, 14);
 
 /**
  * Request of GetImage.
@@ -532,7 +638,7 @@ export type GetImageRequest = Message<"nvmed.v1.GetImageRequest"> & {
  * Use `create(GetImageRequestSchema)` to create a new message.
  */
 export const GetImageRequestSchema: GenMessage<GetImageRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 13);
+  messageDesc(file_nvmed_v1_firmware, 15);
 
 /**
  * Request of DeleteImage.
@@ -568,7 +674,7 @@ export type DeleteImageRequest = Message<"nvmed.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 14);
+  messageDesc(file_nvmed_v1_firmware, 16);
 
 /**
  * Answer of DeleteImage.
@@ -589,7 +695,7 @@ export type DeleteImageResponse = Message<"nvmed.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 15);
+  messageDesc(file_nvmed_v1_firmware, 17);
 
 /**
  * A message of a download straight to a drive.
@@ -626,7 +732,7 @@ export type DownloadFirmwareRequest = Message<"nvmed.v1.DownloadFirmwareRequest"
  * Use `create(DownloadFirmwareRequestSchema)` to create a new message.
  */
 export const DownloadFirmwareRequestSchema: GenMessage<DownloadFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 16);
+  messageDesc(file_nvmed_v1_firmware, 18);
 
 /**
  * What will be downloaded to which drive.
@@ -696,7 +802,7 @@ export type DownloadHeader = Message<"nvmed.v1.DownloadHeader"> & {
  * Use `create(DownloadHeaderSchema)` to create a new message.
  */
 export const DownloadHeaderSchema: GenMessage<DownloadHeader> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 17);
+  messageDesc(file_nvmed_v1_firmware, 19);
 
 /**
  * Answer of DownloadFirmware.
@@ -745,7 +851,7 @@ export type DownloadFirmwareResponse = Message<"nvmed.v1.DownloadFirmwareRespons
  * Use `create(DownloadFirmwareResponseSchema)` to create a new message.
  */
 export const DownloadFirmwareResponseSchema: GenMessage<DownloadFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 18);
+  messageDesc(file_nvmed_v1_firmware, 20);
 
 /**
  * What must hold of a drive, beside what nvmed always asks for.
@@ -773,7 +879,7 @@ export type FirmwarePreconditions = Message<"nvmed.v1.FirmwarePreconditions"> & 
  * Use `create(FirmwarePreconditionsSchema)` to create a new message.
  */
 export const FirmwarePreconditionsSchema: GenMessage<FirmwarePreconditions> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 19);
+  messageDesc(file_nvmed_v1_firmware, 21);
 
 /**
  * Request of StageFirmware.
@@ -853,7 +959,7 @@ export type StageFirmwareRequest = Message<"nvmed.v1.StageFirmwareRequest"> & {
  * Use `create(StageFirmwareRequestSchema)` to create a new message.
  */
 export const StageFirmwareRequestSchema: GenMessage<StageFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 20);
+  messageDesc(file_nvmed_v1_firmware, 22);
 
 /**
  * Result of StageFirmware.
@@ -881,7 +987,7 @@ export type StageFirmwareResponse = Message<"nvmed.v1.StageFirmwareResponse"> & 
  * Use `create(StageFirmwareResponseSchema)` to create a new message.
  */
 export const StageFirmwareResponseSchema: GenMessage<StageFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 21);
+  messageDesc(file_nvmed_v1_firmware, 23);
 
 /**
  * One drive.
@@ -952,7 +1058,7 @@ export type StageFirmwareResponse_Drive = Message<"nvmed.v1.StageFirmwareRespons
  * Use `create(StageFirmwareResponse_DriveSchema)` to create a new message.
  */
 export const StageFirmwareResponse_DriveSchema: GenMessage<StageFirmwareResponse_Drive> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 21, 0);
+  messageDesc(file_nvmed_v1_firmware, 23, 0);
 
 /**
  * Request of ActivateFirmware.
@@ -1031,7 +1137,7 @@ export type ActivateFirmwareRequest = Message<"nvmed.v1.ActivateFirmwareRequest"
  * Use `create(ActivateFirmwareRequestSchema)` to create a new message.
  */
 export const ActivateFirmwareRequestSchema: GenMessage<ActivateFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 22);
+  messageDesc(file_nvmed_v1_firmware, 24);
 
 /**
  * Result of ActivateFirmware and RollbackFirmware.
@@ -1101,7 +1207,7 @@ export type ActivateFirmwareResponse = Message<"nvmed.v1.ActivateFirmwareRespons
  * Use `create(ActivateFirmwareResponseSchema)` to create a new message.
  */
 export const ActivateFirmwareResponseSchema: GenMessage<ActivateFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 23);
+  messageDesc(file_nvmed_v1_firmware, 25);
 
 /**
  * Request of VerifyFirmware.
@@ -1150,7 +1256,7 @@ export type VerifyFirmwareRequest = Message<"nvmed.v1.VerifyFirmwareRequest"> & 
  * Use `create(VerifyFirmwareRequestSchema)` to create a new message.
  */
 export const VerifyFirmwareRequestSchema: GenMessage<VerifyFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 24);
+  messageDesc(file_nvmed_v1_firmware, 26);
 
 /**
  * Result of VerifyFirmware.
@@ -1192,7 +1298,7 @@ export type VerifyFirmwareResponse = Message<"nvmed.v1.VerifyFirmwareResponse"> 
  * Use `create(VerifyFirmwareResponseSchema)` to create a new message.
  */
 export const VerifyFirmwareResponseSchema: GenMessage<VerifyFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 25);
+  messageDesc(file_nvmed_v1_firmware, 27);
 
 /**
  * Request of RollbackFirmware.
@@ -1264,7 +1370,7 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
  * Use `create(RollbackFirmwareRequestSchema)` to create a new message.
  */
 export const RollbackFirmwareRequestSchema: GenMessage<RollbackFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 26);
+  messageDesc(file_nvmed_v1_firmware, 28);
 
 /**
  * Request of GetFirmwareSlots.
@@ -1285,7 +1391,7 @@ export type GetFirmwareSlotsRequest = Message<"nvmed.v1.GetFirmwareSlotsRequest"
  * Use `create(GetFirmwareSlotsRequestSchema)` to create a new message.
  */
 export const GetFirmwareSlotsRequestSchema: GenMessage<GetFirmwareSlotsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 27);
+  messageDesc(file_nvmed_v1_firmware, 29);
 
 /**
  * The firmware slots of a controller.
@@ -1369,7 +1475,7 @@ export type FirmwareSlots = Message<"nvmed.v1.FirmwareSlots"> & {
  * Use `create(FirmwareSlotsSchema)` to create a new message.
  */
 export const FirmwareSlotsSchema: GenMessage<FirmwareSlots> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 28);
+  messageDesc(file_nvmed_v1_firmware, 30);
 
 /**
  * One slot.
@@ -1418,7 +1524,7 @@ export type FirmwareSlots_Slot = Message<"nvmed.v1.FirmwareSlots.Slot"> & {
  * Use `create(FirmwareSlots_SlotSchema)` to create a new message.
  */
 export const FirmwareSlots_SlotSchema: GenMessage<FirmwareSlots_Slot> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 28, 0);
+  messageDesc(file_nvmed_v1_firmware, 30, 0);
 
 /**
  * Request of ListFirmwareHistory.
@@ -1460,7 +1566,7 @@ export type ListFirmwareHistoryRequest = Message<"nvmed.v1.ListFirmwareHistoryRe
  * Use `create(ListFirmwareHistoryRequestSchema)` to create a new message.
  */
 export const ListFirmwareHistoryRequestSchema: GenMessage<ListFirmwareHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 29);
+  messageDesc(file_nvmed_v1_firmware, 31);
 
 /**
  * Answer of ListFirmwareHistory.
@@ -1488,7 +1594,7 @@ export type ListFirmwareHistoryResponse = Message<"nvmed.v1.ListFirmwareHistoryR
  * Use `create(ListFirmwareHistoryResponseSchema)` to create a new message.
  */
 export const ListFirmwareHistoryResponseSchema: GenMessage<ListFirmwareHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 30);
+  messageDesc(file_nvmed_v1_firmware, 32);
 
 /**
  * What was done to the firmware of one controller.
@@ -1621,7 +1727,7 @@ export type FirmwareRecord = Message<"nvmed.v1.FirmwareRecord"> & {
  * Use `create(FirmwareRecordSchema)` to create a new message.
  */
 export const FirmwareRecordSchema: GenMessage<FirmwareRecord> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 31);
+  messageDesc(file_nvmed_v1_firmware, 33);
 
 /**
  * How firmware becomes active.
@@ -1793,6 +1899,20 @@ export const FirmwareService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof UploadImageRequestSchema;
     output: typeof UploadImageResponseSchema;
+  },
+  /**
+   * Has the host fetch an image into its spool from an HTTPS server that its configuration allows. The operation's
+   * response is a FetchImageResponse; off unless configured (`firmware.fetch`).
+   *
+   * So that many hosts need not be pushed to. What arrived is kept as an upload's is: the next request for the same image
+   * goes on from there. An image that is there already is not fetched again.
+   *
+   * @generated from rpc nvmed.v1.FirmwareService.FetchImage
+   */
+  fetchImage: {
+    methodKind: "unary";
+    input: typeof FetchImageRequestSchema;
+    output: typeof OperationSchema;
   },
   /**
    * Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
