@@ -51,11 +51,11 @@ NAMESPACE_FIELDS: Final[Fields] = {
 }
 """The same of Namespace."""
 
-ANOTHER_CONTROLLER: Final = frozenset({"device_node"})
-"""Fields that the kernel changes only by letting a controller go and come again."""
+ANOTHER_CONTROLLER: Final[Fields] = {"device_node": attrgetter("node.node"), "instance": attrgetter("node.instance")}
+"""What the kernel changes only by letting a controller go and come again."""
 
-ANOTHER_NAMESPACE: Final = frozenset({"uuid", "nguid", "eui64"})
-"""Fields that no namespace changes: another one has its number now."""
+ANOTHER_NAMESPACE: Final[Fields] = {key: NAMESPACE_FIELDS[key] for key in ("uuid", "nguid", "eui64")}
+"""What no namespace changes: another one has its number now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _compare(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     fields: Fields,
-    another: frozenset[str],
+    another: Fields,
     went: Collection[str],
 ) -> _Compared:
     found = _Compared()
@@ -142,7 +142,7 @@ def _compare(
             (found.come if old is None else found.gone).append(new or old)
             continue
         differ = tuple(key for key, value in fields.items() if value(old) != value(new))
-        if old.node.node in went or not another.isdisjoint(differ):
+        if old.node.node in went or any(value(old) != value(new) for value in another.values()):
             found.gone.append(old)
             found.come.append(new)
         elif differ:

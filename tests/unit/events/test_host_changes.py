@@ -72,6 +72,12 @@ def test_events_make_of_one_view_the_next(before: View, after: View, went: set[s
     assert applied(before, list(changes(before, after, went))) == after
 
 
+def test_a_controller_that_went_and_came_between_two_scans_did_both() -> None:
+    before, after = (view(controller("controllers/a-1", instance=f"boot:{number}")) for number in (1, 2))
+    kinds = [event.kind for event in changes(before, after, ())]
+    assert kinds == [Kind.CONTROLLER_REMOVED, Kind.CONTROLLER_ADDED]
+
+
 @given(now=VIEWS)
 def test_a_snapshot_makes_it_of_nothing_and_nothing_more_happens(now: View) -> None:
     assert applied(View(), list(now.events())) == now
