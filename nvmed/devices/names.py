@@ -109,9 +109,9 @@ class Names:
     """
 
     def __init__(self, path: Path | None = None, *, names_max: int = limits.NAMES_MAX) -> None:
-        self._file = NamesFile(path)
+        self._file = NamesFile(path) if path else None
         self._names_max = names_max
-        self._entries = {entry.name: entry for entry in self._file.read()}
+        self._entries = {entry.name: entry for entry in (self._file.read() if self._file else ())}
         self._of: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for entry in self._entries.values():
             self._of[entry.identity].append(entry.name)
@@ -121,7 +121,8 @@ class Names:
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     def assign(self, nodes: Sequence[ControllerNode]) -> tuple[Named, ...]:
         """Everyone's name, in the order of `nodes`, which are all there are now. Blocks: writes what is new."""
@@ -230,11 +231,13 @@ class Names:
                 self._put(replace(self._entries[name], seen_ms=now))
         self._present = present
         self._forget()
-        self._file.flush()
+        if self._file:
+            self._file.flush()
 
     def _put(self, entry: Entry) -> None:
         self._entries[entry.name] = entry
-        self._file.put(entry)
+        if self._file:
+            self._file.put(entry)
 
     def _forget(self) -> None:
         """Let go of those that were away longest, if there are too many."""
@@ -247,7 +250,8 @@ class Names:
             self._of[entry.identity].remove(entry.name)
             if not self._of[entry.identity]:
                 del self._of[entry.identity]
-            self._file.forget(entry.name)
+            if self._file:
+                self._file.forget(entry.name)
 
 
 def _returned(free: Sequence[Entry], nodes: Mapping[int, ControllerNode], *, are_all: bool) -> dict[int, str]:
@@ -281,13 +285,12 @@ def _boot(instance: str) -> str:
 class NamesFile:
     """Where entries are kept: SQLite, each change there after kill -9 and after power loss once `flush` is done."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: dict[str, Entry | None] = {}
+        self._is_failing = False
         try:
-            self._db = sqlite3.connect(
-                ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
-            )
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as exc:
             raise self._unusable(str(exc)) from exc
         try:
@@ -336,8 +339,11 @@ class NamesFile:
                 for name, entry in self._waiting.items():
                     self._write(name, entry)
         except sqlite3.Error as exc:
-            log.warning("names_not_written", path=str(self._path), error=str(exc))
+            if not self._is_failing:  # once, and not at each look at the host
+                log.warning("names_not_written", path=str(self._path), error=str(exc))
+            self._is_failing = True
             return
+        self._is_failing = False
         self._waiting.clear()
 
     def _write(self, name: str, entry: Entry | None) -> None:

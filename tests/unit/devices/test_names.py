@@ -229,6 +229,7 @@ def test_what_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:
     book = Names(path)
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
+    assert book._file is not None
     book._file._db.execute("PRAGMA busy_timeout = 1")
     assert names(book.assign([plugged(1)])) == ["s-1-1"]
     blocker.execute("COMMIT")
