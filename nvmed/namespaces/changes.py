@@ -16,6 +16,7 @@ from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.lane import NOT_STARTED
 from nvmed.errors import NvmedError
+from nvmed.namespaces.settings import Layout, check_creation, check_layout, require_made
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.namespace import AttachmentSelect, NamespaceSettings
@@ -190,6 +191,7 @@ class Namespaces:
             async with running.step("create", size_blocks=settings.nsze, allocated=list(before)) as outcome:
                 completion = await submit(running, session, command, data)
                 outcome["nsid"] = nsid = completion.result & 0xFFFF_FFFF
+            await _compare(session, nsid, settings)
         return _creation_result(wanted, settings, common, nsid)
 
     async def _plan_creation(
@@ -213,6 +215,8 @@ class Namespaces:
             flbas=commands.flbas_of(index, extended_metadata=wanted.extended_metadata),
         )
         commands.create(settings)  # says what does not fit before anything is asked of the drive's capacity
+        check_layout(Layout(index, wanted.extended_metadata, settings.dps, protection_first=False), common)
+        check_creation(settings, common, state.identity)
         identity = state.identity
         if identity.tnvmcap and settings.ncap * block > identity.unvmcap:
             raise error(
@@ -257,6 +261,17 @@ class Namespaces:
         family = await self._family.by_id(wanted.device)
         reports = _reports(sorted(attached), attached, family, wanted.nsid, views)
         return {"controller": wanted.device.resource_name, "nsid": wanted.nsid, "reports": reports}
+
+
+async def _compare(session: Session, nsid: int, settings: NamespaceSettings) -> None:
+    """Raise NVME_DATA_INVALID if a new namespace is not as asked; a drive that does not tell of it is believed."""
+    try:
+        made = await namespaces.read_allocated(session, nsid)
+    except NvmedError as exc:
+        if exc.nvme is None:
+            raise
+        return
+    require_made(nsid, settings, made)
 
 
 async def submit(running: Running, session: Session, command: Command, data: bytes = b"") -> Completion:

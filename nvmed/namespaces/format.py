@@ -10,6 +10,7 @@ from typing import Any, Final
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
 from nvmed.namespaces.changes import SubsystemControllers, refuse_in_use, submit
+from nvmed.namespaces.settings import Layout, check_layout, described, require_formatted
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.layout import bit, bits
@@ -52,6 +53,7 @@ class _Plan:
     """What to send, and which namespaces it is about."""
 
     settings: Format
+    layout: Layout
     nsids: tuple[int, ...]
     block_bytes: int
 
@@ -96,15 +98,18 @@ class Formats:
             commands.require_nsid(wanted.nsid)
         nsids = await self._affected(session, wanted, state.identity.fna)
         first, _ = await namespaces.read_active(session, nsids[0])
-        if wanted.format_index is None and wanted.block_bytes is None:
-            extended = wanted.settings.extended_metadata or bit(first.flbas, 4)
-            settings = replace(wanted.settings, lba_format=first.format_index, extended_metadata=extended)
-        else:
-            index = namespaces.choose_format(first, index=wanted.format_index, size_bytes=wanted.block_bytes)
-            settings = replace(wanted.settings, lba_format=index)
+        layout = await _layout(session, wanted, nsids, first)
+        check_layout(layout, first)
+        settings = replace(
+            wanted.settings,
+            lba_format=layout.format_index,
+            extended_metadata=layout.extended_metadata,
+            protection=layout.protection,
+            protection_first=layout.protection_first,
+        )
         lost = nsids if wanted.nsid is not None else await _all_nsids(session)
         refuse_in_use(state, await self._family.nodes(wanted.device, lost))
-        return _Plan(settings, nsids, namespaces.block_bytes(first.lbaf[settings.lba_format]))
+        return _Plan(settings, layout, nsids, namespaces.block_bytes(first.lbaf[settings.lba_format]))
 
     async def _affected(self, session: Session, wanted: Formatting, fna: int) -> tuple[int, ...]:
         """The namespaces that the format is about, ascending; INVALID_FIELD if they are more than the request says."""
@@ -138,6 +143,30 @@ class Formats:
         return HostView.SHOWN if len(shown) == len(family) else HostView.NOT_SHOWN
 
 
+async def _layout(session: Session, wanted: Formatting, nsids: Collection[int], first: IdentifyNamespace) -> Layout:
+    """What the namespaces are to have: what the request names, else what they have.
+
+    Raises INVALID_FIELD if they have different ones, for a command gives them all the same.
+    """
+    asked = wanted.settings
+    if wanted.format_index is not None or wanted.block_bytes is not None:
+        index = namespaces.choose_format(first, index=wanted.format_index, size_bytes=wanted.block_bytes)
+        return Layout(index, asked.extended_metadata, int(asked.protection), asked.protection_first)
+    found = {nsid: Layout.of((await namespaces.read_active(session, nsid))[0]) for nsid in nsids}
+    if len(set(found.values())) > 1:
+        shown = "; ".join(f"namespace {nsid}: {described(layout)}" for nsid, layout in [*found.items()][:8])
+        raise invalid_field(
+            "lba_format", f"is required: the namespaces do not have the same, and each would get it ({shown})"
+        )
+    kept = Layout.of(first)
+    return Layout(
+        kept.format_index,
+        asked.extended_metadata or kept.extended_metadata,
+        int(asked.protection) or kept.protection,
+        asked.protection_first or kept.protection_first,
+    )
+
+
 async def _all_nsids(session: Session) -> tuple[int, ...]:
     """Every namespace of the subsystem: with FNA bit 0 or 1, those of other controllers are formatted as well."""
     is_managed = (await session.device.capabilities(session)).has(namespaces.MANAGEMENT)
@@ -163,13 +192,7 @@ async def _verify(session: Session, plan: _Plan, timeout_ms: int) -> None:
                     nsid=nsid,
                 )
             await asyncio.sleep(PROGRESS_POLL_S)
-        if data.format_index != plan.settings.lba_format:
-            raise error(
-                Reason.NVME_DATA_INVALID,
-                f"namespace {nsid} has format {data.format_index} after it was formatted to "
-                f"{plan.settings.lba_format}; look at the drive",
-                nsid=nsid,
-            )
+        require_formatted(nsid, plan.layout, data)
 
 
 def remaining_percent(namespace: IdentifyNamespace) -> int | None:

@@ -27,6 +27,7 @@ from nvmed.rpc.convert import persistent_events as convert_persistent_events
 from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.rpc.convert.operations import response
 from nvmed.rpc.mutation import journalled, mutation
+from nvmed.rpc.targets import find_target
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CLEAR_LOG
 from nvmed.v1 import log_pb2, log_pb2_grpc
@@ -45,7 +46,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
     async def GetAnaLogSize(self, request: log_pb2.GetAnaLogSizeRequest, context: Any) -> log_pb2.AnaLogSize:
         name = ""
         if request.WhichOneof("source") == "controller":
-            device = await self._find(request.controller)
+            device = await self._find(request)
             name, identity = device.resource_name, await logs_changing.read_identity(device)
         elif request.WhichOneof("source") == "identify_controller":
             identity = IdentifyController.parse(request.identify_controller)
@@ -63,18 +64,18 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         )
 
     async def GetAnaLog(self, request: log_pb2.GetAnaLogRequest, context: Any) -> log_pb2.AnaLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         clear = self._clearing(request, device)
         read = await logs_changing.read_ana(device, groups_only=request.groups_only, clear=clear)
         return convert_logs.ana(device, read, include_raw=request.include_raw)
 
     async def GetLbaStatusLog(self, request: log_pb2.GetLbaStatusLogRequest, context: Any) -> log_pb2.LbaStatusLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs_changing.read_lba_status(device, self._clearing(request, device))
         return convert_logs.lba_status(device, read, include_raw=request.include_raw)
 
     async def GetSmartLog(self, request: log_pb2.GetSmartLogRequest, context: Any) -> log_pb2.SmartLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         nsid = request.nsid if request.HasField("nsid") else None
         read = await logs.read_smart(device, nsid, self._clearing(request, device))
         return convert_logs.smart(device, nsid, read, include_raw=request.include_raw)
@@ -82,22 +83,22 @@ class LogService(log_pb2_grpc.LogServiceServicer):
     async def ListErrorLogEntries(
         self, request: log_pb2.ListErrorLogEntriesRequest, context: Any
     ) -> log_pb2.ListErrorLogEntriesResponse:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_errors(device, request.entries_max, self._clearing(request, device))
         return convert_logs.errors(device, read, include_raw=request.include_raw)
 
     async def GetEffectsLog(self, request: log_pb2.GetEffectsLogRequest, context: Any) -> log_pb2.EffectsLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_effects(device, request.command_set)
         return convert_logs.effects(device, read, include_raw=request.include_raw)
 
     async def GetSelfTestLog(self, request: log_pb2.GetSelfTestLogRequest, context: Any) -> log_pb2.SelfTestLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_self_tests(device)
         return convert_logs.self_tests(device, read, include_raw=request.include_raw)
 
     async def StartSelfTest(self, request: log_pb2.StartSelfTestRequest, context: Any) -> log_pb2.StartSelfTestResponse:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         code, nsid = SelfTestCode(request.test), request.nsid if request.HasField("nsid") else NSID_ALL
         wanted = mutation(request, device.resource_name)
 
@@ -119,14 +120,14 @@ class LogService(log_pb2_grpc.LogServiceServicer):
     async def GetSanitizeStatus(
         self, request: log_pb2.GetSanitizeStatusRequest, context: Any
     ) -> log_pb2.SanitizeStatus:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_sanitize_status(device, self._clearing(request, device))
         return convert_logs.sanitize(device, read, include_raw=request.include_raw)
 
     async def GetPersistentEventLog(
         self, request: log_pb2.GetPersistentEventLogRequest, context: Any
     ) -> log_pb2.PersistentEventLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         take_over = None
         if request.take_over_context:
             current_call.get().require(CLEAR_LOG)
@@ -137,12 +138,12 @@ class LogService(log_pb2_grpc.LogServiceServicer):
     async def GetSupportedLogPages(
         self, request: log_pb2.GetSupportedLogPagesRequest, context: Any
     ) -> log_pb2.SupportedLogPages:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_supported_pages(device)
         return convert_logs.supported_pages(device, read, include_raw=request.include_raw)
 
     async def GetOcpSmartLog(self, request: log_pb2.GetOcpSmartLogRequest, context: Any) -> log_pb2.OcpSmartLog:
-        device = await self._find(request.controller)
+        device = await self._find(request)
         read = await logs.read_ocp_smart(device, request.uuid_index if request.HasField("uuid_index") else None)
         return convert_logs.ocp_smart(device, read, include_raw=request.include_raw)
 
@@ -153,7 +154,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         logs_raw.refuse_impossible(page)
         if logs_raw.has_side_effects(page):
             current_call.get().require(CLEAR_LOG)
-        device = await self._find(request.controller)
+        device = await self._find(request)
         chunk_bytes = request.chunk_bytes or limits.CHUNK_BYTES_DEFAULT
         wanted = RawRequest(
             page=page,
@@ -175,8 +176,8 @@ class LogService(log_pb2_grpc.LogServiceServicer):
                 else:
                     yield part
 
-    async def _find(self, controller: str) -> Device:
-        return (await self._inventory.find(controller, "controller")).device
+    async def _find(self, request: Any) -> Device:
+        return (await find_target(self._inventory, request)).device
 
     def _clearing(self, request: Any, device: Device) -> Journalled | None:
         """How the event of the log is cleared, None where it is retained: by default, and by who may not clear it."""

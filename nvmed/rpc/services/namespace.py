@@ -26,6 +26,7 @@ from nvmed.rpc.convert.fitted import omissions
 from nvmed.rpc.convert.operations import response
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
+from nvmed.rpc.targets import find_target, node_nsid
 from nvmed.v1 import namespace_pb2, namespace_pb2_grpc
 
 M = TypeVar("M", bound=Message)
@@ -155,10 +156,9 @@ class NamespaceService(namespace_pb2_grpc.NamespaceServiceServicer):
         target = await self._target(request)
         if request.HasField("nsid"):
             return target.device, require_nsid(request.nsid)
-        for one in target.device.node.namespaces:
-            if target.namespace_node and target.namespace_node in (one.node, one.generic_node):
-                return target.device, one.nsid
+        if number := node_nsid(target):
+            return target.device, number
         raise invalid_field("nsid", "is required unless controller is a namespace's node")
 
     async def _target(self, request: Any) -> Target:
-        return await self._inventory.find(request.controller, "controller")
+        return await find_target(self._inventory, request)

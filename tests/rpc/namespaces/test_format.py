@@ -11,7 +11,7 @@ from nvmed.nvme.namespace import decode_format
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault, Patch
-from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
 from nvmed.v1 import namespace_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon
 from tests.rpc.namespace_calls import PAIR, ended, gates_of, refused, sent, stub, wait
@@ -110,3 +110,22 @@ async def test_a_format_goes_on_until_the_drive_is_done(start_daemon: StartDaemo
     await ended(daemon, await stub(daemon).FormatNamespace(request), pb.FormatNamespaceResponse)
     shown = await stub(daemon).GetNamespaceIdentity(pb.GetNamespaceIdentityRequest(controller="nvme0", nsid=1))
     assert shown.format_remaining_percent == 0
+
+
+TWO = DriveSpec(serial="TWO", namespaces=(NamespaceSpec(size_bytes=16 * MIB), NamespaceSpec(size_bytes=16 * MIB)))
+
+
+async def test_all_keep_their_format_if_it_is_the_same_and_else_it_must_be_named(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(TWO)
+    everything = pb.FormatNamespaceRequest(controller="nvme0", all_namespaces=True, acknowledge_data_loss=True)
+    done = await ended(daemon, await stub(daemon).FormatNamespace(everything), pb.FormatNamespaceResponse)
+    assert (list(done.nsids), done.lba_format) == ([1, 2], 0)
+    second = pb.FormatNamespaceRequest(controller="nvme0", nsid=2, lba_format=1, acknowledge_data_loss=True)
+    await ended(daemon, await stub(daemon).FormatNamespace(second), pb.FormatNamespaceResponse)
+    everything.validate_only = True
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub(daemon).FormatNamespace(everything)
+    assert "lba_format: is required" in (failure.value.details() or "")
+    assert "namespace 1: format 0; namespace 2: format 1" in (failure.value.details() or "")
+    everything.lba_format = 1
+    assert (await stub(daemon).FormatNamespace(everything)).done

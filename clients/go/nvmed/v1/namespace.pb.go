@@ -1802,8 +1802,10 @@ type FormatNamespaceRequest struct {
 	// Namespace identifier; not set with `all_namespaces`, else required.
 	Nsid *uint32 `protobuf:"varint,2,opt,name=nsid,proto3,oneof" json:"nsid,omitempty"`
 	// Formats every namespace that is attached to the controller; the only way where the controller can do no less (FNA).
+	// All get the same format: if none is named and they do not have the same, the request is refused.
 	AllNamespaces bool `protobuf:"varint,3,opt,name=all_namespaces,json=allNamespaces,proto3" json:"all_namespaces,omitempty"`
-	// Which format it is to have; the one that it has if not set.
+	// Which format it is to have. If not set, it keeps the one that it has, with the place of its metadata and its
+	// protection information; where a format is named, these are what the fields below say.
 	//
 	// Types that are valid to be assigned to Format:
 	//

@@ -1042,13 +1042,15 @@ export type FormatNamespaceRequest = Message<"nvmed.v1.FormatNamespaceRequest"> 
 
   /**
    * Formats every namespace that is attached to the controller; the only way where the controller can do no less (FNA).
+   * All get the same format: if none is named and they do not have the same, the request is refused.
    *
    * @generated from field: bool all_namespaces = 3;
    */
   allNamespaces: boolean;
 
   /**
-   * Which format it is to have; the one that it has if not set.
+   * Which format it is to have. If not set, it keeps the one that it has, with the place of its metadata and its
+   * protection information; where a format is named, these are what the fields below say.
    *
    * @generated from oneof nvmed.v1.FormatNamespaceRequest.format
    */
