@@ -128,11 +128,11 @@ def main(context: click.Context, /, log_level: str | None, **options: Any) -> No
 @click.argument("file", type=_FILE, default=Path("/etc/nvmed/nvmed.toml"))
 def check_config(file: Path) -> None:
     """Check a configuration, and every file that it names, without serving: exits with 1 and says what is wrong."""
-    from nvmed import daemon
+    from nvmed import checks
 
     try:
         configured, source = _configured(file, socket=None, insecure_tcp=None)
-        daemon.check(configured, source)
+        checks.check(configured, source)
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
     click.echo(f"{file}: nothing is wrong")

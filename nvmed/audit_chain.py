@@ -22,6 +22,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from nvmed.files import open_binary, read_bytes
+
 HEAD: Final = "head"
 REMOVED: Final = "removed"
 """The event of a record that says which files were deleted, as the configuration asks: through number `through`."""
@@ -145,7 +147,7 @@ def encode_head(position: Position) -> bytes:
 def read_head(directory: Path) -> Position | None:
     """What `head` says, None if there is none or nothing in it; `ValueError` if it is damaged."""
     try:
-        data = (directory / HEAD).read_bytes()
+        data = read_bytes(directory / HEAD)
     except FileNotFoundError:
         return None
     if not data:
@@ -202,7 +204,7 @@ class _Chain:
         verified.files += 1
         self._files.append((first, path.name))
         number = 0
-        with path.open("rb") as file:
+        with open_binary(path) as file:
             for number, line in enumerate(file, 1):
                 where = f"{path.name}:{number}"
                 if not line.endswith(b"\n"):
@@ -283,7 +285,7 @@ def newest_first(directory: Path, before: int = 0) -> Iterator[tuple[Path, bytes
 
 def lines_backwards(path: Path) -> Iterator[bytes]:
     """The lines of a file that have an end, without it, last first."""
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         position = file.seek(0, os.SEEK_END)
         rest = b""
         whole = False  # what is behind the last line's end is no line

@@ -8,9 +8,7 @@ fit) is checked by those. Options of the command line go before the file.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -19,10 +17,11 @@ import msgspec
 from msgspec import Meta
 
 from nvmed import limits
-from nvmed.errors import NvmedError
-from nvmed.reasons import Reason, error
-
-FILE_BYTES_MAX: Final = limits.MIB
+from nvmed.trusted import FILE_BYTES_MAX as FILE_BYTES_MAX
+from nvmed.trusted import invalid as invalid
+from nvmed.trusted import read_trusted as read_trusted
+from nvmed.trusted import toml as toml
+from nvmed.trusted import why as why
 
 _NAME: Final = "^[a-z][a-z0-9-]{0,62}$"
 _MODE: Final = "^0?[0-7]{3}$"
@@ -43,7 +42,12 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class UnixListener(Table, frozen=True):
     """A unix socket. Whoever may open it is its principal: owner, group and mode of the file are the proof."""
 
-    path: Annotated[AbsolutePath, Meta(description="The socket. Its directory must not be writable by others.")]
+    path: Annotated[
+        AbsolutePath,
+        Meta(
+            description="The socket, of at most 107 bytes. No other user may own or write a directory on the way to it."
+        ),
+    ]
     mode: Annotated[Mode, Meta(description="Mode of the socket, in octal.")] = "0600"
     group: Annotated[str, Meta(description="Group of the socket; empty for the daemon's own.")] = ""
     principal: Annotated[Name, Meta(description="Callers are `unix:PRINCIPAL` in bindings, logs and audit.")] = "admin"
@@ -120,7 +124,10 @@ class Policy(Table, frozen=True):
     ] = ()
     passthru_rules: Annotated[
         OptionalPath,
-        Meta(description="File of the rules for passthrough commands; without it there are none."),
+        Meta(
+            description="File of rules for passthrough commands, before those that ship. While it is missing or wrong, "
+            "nothing is passed through."
+        ),
     ] = ""
 
 
@@ -260,7 +267,11 @@ class Firmware(Table, frozen=True):
     fetch: Fetch = Fetch()
 
     rules: Annotated[
-        OptionalPath, Meta(description="File of steps, quirks and known images beside those that ship.")
+        OptionalPath,
+        Meta(
+            description="File of steps, quirks and known images beside those that ship. While it is missing or "
+            "wrong, no firmware is changed."
+        ),
     ] = ""
 
 
@@ -300,9 +311,10 @@ class Events(Table, frozen=True):
 class Config(Table, frozen=True):
     """The whole file."""
 
-    state_dir: Annotated[AbsolutePath, Meta(description="Where the daemon keeps what must survive it.")] = (
-        "/var/lib/nvmed"
-    )
+    state_dir: Annotated[
+        AbsolutePath,
+        Meta(description="Where the daemon keeps what must survive it; no other user may own it or write there."),
+    ] = "/var/lib/nvmed"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="What is logged: this and what is graver.")
     ] = "info"
@@ -331,7 +343,7 @@ def load(path: Path) -> Config:
 def parse(text: str, source: str) -> Config:
     """The configuration that `text` is; `source` names it in errors."""
     try:
-        config = msgspec.convert(tomllib.loads(text), Config)
+        config = msgspec.convert(toml(text), Config)
     except tomllib.TOMLDecodeError as exc:
         raise invalid(source, "", f"is no TOML: {exc}") from None
     except msgspec.ValidationError as exc:
@@ -357,30 +369,7 @@ def replaced(config: Config, source: str, changes: dict[str, Any]) -> Config:
     return changed
 
 
-def read_trusted(path: Path) -> str:
-    """The text of a file that decides what the daemon does: raises CONFIG_INVALID if others may write it."""
-    try:
-        with path.open("rb") as file:
-            found = os.fstat(file.fileno())
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as exc:
-        raise invalid(str(path), "", f"cannot be read: {exc.strerror}") from None
-    if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise invalid(str(path), "", "may be written by others than root; chown root and chmod go-w")
-    if len(data) > FILE_BYTES_MAX:
-        raise invalid(str(path), "", f"is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as exc:
-        raise invalid(str(path), "", f"is not UTF-8 at byte {exc.start}") from None
-
-
-def invalid(source: str, where: str, sentence: str) -> NvmedError:
-    """The error of one wrong place: the file, the path of the field in it, and what is wrong."""
-    place = f"{source}: {where}: " if where else f"{source}: "
-    return error(Reason.CONFIG_INVALID, f"{place}{sentence}", file=source, field=where)
-
-
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 
 
@@ -427,9 +416,44 @@ def _explained(exc: msgspec.ValidationError) -> tuple[str, str]:
     return (found["path"] if found else ""), sentence
 
 
+SOCKET_PATH_BYTES_MAX: Final = 107
+"""Of unix(7)'s sun_path, without its NUL."""
+
+
 def _check(config: Config, source: str) -> None:
     """What the types cannot say."""
-    listen = config.listen
+    _check_texts(msgspec.to_builtins(config), source)
+    _check_listen(config.listen, source)
+    address = config.metrics.address
+    if address.startswith("unix:/"):
+        _check_socket_path(address.removeprefix("unix:"), source, "metrics.address")
+    elif address and not is_loopback(address):
+        raise invalid(
+            source,
+            "metrics.address",
+            f"{address!r} is neither unix:/path nor a loopback ADDRESS:PORT; it has no authentication",
+        )
+
+
+def _check_texts(value: Any, source: str, where: str = "") -> None:
+    """No text of the file has a control character: in a path a NUL ends it, in a log a newline makes two of one."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_texts(key, source, where)
+            _check_texts(inner, source, f"{where}.{key}" if where else key)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _check_texts(inner, source, f"{where}[{index}]")
+    elif isinstance(value, str) and (wrong := _CONTROL.search(value)):
+        raise invalid(source, where, f"has the control character U+{ord(wrong[0]):04X}")
+
+
+def _check_socket_path(path: str, source: str, where: str) -> None:
+    if (size := len(path.encode())) > SOCKET_PATH_BYTES_MAX:
+        raise invalid(source, where, f"has {size} bytes; the path of a socket has at most {SOCKET_PATH_BYTES_MAX}")
+
+
+def _check_listen(listen: Listen, source: str) -> None:
     if not listen.unix and not listen.tls and listen.insecure_loopback is None:
         raise invalid(source, "listen", "nobody could connect; give a unix socket or a TLS address")
     for index, tls in enumerate(listen.tls):
@@ -448,14 +472,8 @@ def _check(config: Config, source: str) -> None:
         if len(set(values)) < len(values):
             raise invalid(source, "listen.unix", f"two sockets have the same {name}")
     for index, unix in enumerate(listen.unix):
+        _check_socket_path(unix.path, source, f"listen.unix[{index}].path")
         if int(unix.mode, 8) & 0o007:
             raise invalid(
                 source, f"listen.unix[{index}].mode", f"{unix.mode} lets everyone on the host in; use a group"
             )
-    address = config.metrics.address
-    if address and not address.startswith("unix:/") and not is_loopback(address):
-        raise invalid(
-            source,
-            "metrics.address",
-            f"{address!r} is neither unix:/path nor a loopback ADDRESS:PORT; it has no authentication",
-        )

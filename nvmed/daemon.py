@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from nvmed import malloc, state_directory
+from nvmed import checks, malloc, state_directory
 from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
@@ -25,12 +25,9 @@ from nvmed.events.sources import EventSources
 from nvmed.firmware import images
 from nvmed.firmware import recovery as reconcile
 from nvmed.firmware.fetch import Fetcher
-from nvmed.firmware.fetch import check as check_fetch
 from nvmed.firmware.resets import Resets
 from nvmed.firmware.spool import Spool
 from nvmed.firmware.staging import Firmware
-from nvmed.keyring import files as key_files
-from nvmed.keyring.files import KeySources
 from nvmed.keyring.keys import Keys
 from nvmed.keyring.paths import Fabrics
 from nvmed.linux import machine, systemd
@@ -38,18 +35,18 @@ from nvmed.namespaces import recovery as namespace_reconcile
 from nvmed.nvme.host import Host
 from nvmed.operations import journal_file
 from nvmed.operations.journal import Journal
-from nvmed.operations.manager import Manager
+from nvmed.operations.manager import Manager, Reconcile
 from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.retention import Retention
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.exclusion import Exclusion
-from nvmed.preconditions.firmware_rules import RulesFiles
 from nvmed.reload import Reloader, Served, answering
 from nvmed.rpc.admission import AdmissionControl
 from nvmed.rpc.budget import Budget
 from nvmed.rpc.credentials import ListenerCredentials
-from nvmed.rpc.listeners import group_id, loopback_listener, tls_listener, unix_listener
+from nvmed.rpc.governed import Governed
+from nvmed.rpc.listeners import loopback_listener, tls_listener, unix_listener
 from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.metrics_http import metrics_listener
 from nvmed.rpc.operation_audit import OperationAudit
@@ -59,7 +56,6 @@ from nvmed.rpc.services.admin import HostIdentity
 from nvmed.rpc.throttle import Throttle
 from nvmed.security.audit import Audit, auditing
 from nvmed.security.bindings import Policy, make_policy
-from nvmed.security.passthru import PassthruRules
 
 log: Final = structlog.get_logger("nvmed.daemon")
 
@@ -80,6 +76,7 @@ async def opened(host: Host, configured: Config, source: str) -> AsyncIterator[S
 
     The state directory is locked first: until then nothing of another daemon's is read, asked or changed.
     """
+    checks.check_start(configured, source)
     policy = make_policy(configured, source)
     tls_credentials = [ListenerCredentials(listener) for listener in configured.listen.tls]
     async with contextlib.AsyncExitStack() as stack:
@@ -105,23 +102,19 @@ async def make_components(host: Host, configured: Config, policy: Policy, source
     await extended.recover(inventory)
     exclusion = Exclusion()
     drives = Drives(inventory, exclusion, host.usage)
-    keys = Keys.make(
-        inventory, exclusion, make_fabrics(configured), sources=key_sources(configured), state_dir=state_dir
-    )
+    sources = checks.key_sources(configured)
+    keys = Keys.make(inventory, exclusion, make_fabrics(configured), sources=sources, state_dir=state_dir)
     spool = Spool(state_dir / "spool")
     audit = Audit(configured)
     retention = Retention(**msgspec.structs.asdict(configured.history))
     operations = Manager(
         Journal(state_dir / journal_file.NAME, reconcile.HISTORY | namespace_reconcile.HISTORY, retention.answers_max),
-        {
-            **reconcile.reconcilers(drives),
-            **images.reconcilers(spool),
-            **namespace_reconcile.reconcilers(inventory),
-            **keys.reconcilers(),
-        },
+        _reconcilers(drives, spool, keys),
         retention=retention,
         listener=OperationAudit(audit),
     )
+    firmware = Firmware(drives, operations, spool, checks.firmware_rules(configured))
+    passthrus = Passthrus(inventory, operations, exclusion, checks.passthru_rules(configured))
     sampler = Sampler(inventory, configured.metrics.sample_interval_s)
     budget = Budget(configured.limits.bytes_in_flight)
     metrics = Metrics(inventory, operations, sampler, budget)
@@ -133,10 +126,10 @@ async def make_components(host: Host, configured: Config, policy: Policy, source
         keys=keys,
         digests=digests,
         spool=spool,
-        firmware=Firmware(drives, operations, spool, RulesFiles(_path(configured.firmware.rules))),
+        firmware=firmware,
         fetcher=Fetcher(spool, configured.firmware.fetch, source),
         resets=Resets(drives),
-        passthrus=Passthrus(inventory, operations, exclusion, PassthruRules(_path(configured.policy.passthru_rules))),
+        passthrus=passthrus,
         drives=drives,
         events=_make_events(host, configured, inventory, operations, keys),
         sampler=sampler,
@@ -147,6 +140,7 @@ async def make_components(host: Host, configured: Config, policy: Policy, source
         audit_reader=Lane("audit-reader", threads=2),
         identity=_identity(configured, digests),
         simulated=configured.host.simulate > 0,
+        governed=_make_governed(firmware, passthrus, keys),
     )
 
 
@@ -157,6 +151,26 @@ def _identity(configured: Config, digests: RequestDigests) -> HostIdentity:
     found = machine.machine_id()
     host_id = machine.application_id(found) if found else machine.as_uuid(digests.keyed(machine.NVMED.bytes))
     return HostIdentity(str(host_id), machine.host_nqn())
+
+
+def _reconcilers(drives: Drives, spool: Spool, keys: Keys) -> Mapping[str, Reconcile]:
+    """What finds out what became of an operation that was cut off, by its kind."""
+    return {
+        **reconcile.reconcilers(drives),
+        **images.reconcilers(spool),
+        **namespace_reconcile.reconcilers(drives.inventory),
+        **keys.reconcilers(),
+    }
+
+
+def _make_governed(firmware: Firmware, passthrus: Passthrus, keys: Keys) -> Governed:
+    return Governed(
+        {
+            "nvmed.v1.FirmwareService": firmware.check_rules,
+            "nvmed.v1.PassthruService": passthrus.check_rules,
+            "nvmed.v1.KeyService": keys.store.check_files,
+        }
+    )
 
 
 def _make_events(host: Host, configured: Config, inventory: Inventory, operations: Manager, keys: Keys) -> EventSources:
@@ -187,6 +201,7 @@ async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
     await on.operations.recover()
     stack.push_async_callback(on.operations.close)
     await stack.enter_async_context(on.keys.store.serving())
+    await stack.enter_async_context(on.governed.followed())
 
 
 def _listeners(
@@ -200,10 +215,6 @@ def _listeners(
         yield tls_listener(components, tls, credentials)
     if listen.insecure_loopback:
         yield loopback_listener(components, listen.insecure_loopback)
-
-
-def _path(configured: str) -> Path | None:
-    return Path(configured) if configured else None
 
 
 async def run(
@@ -231,25 +242,6 @@ async def run(
             await stop.wait()
             log.info("stopping")
             systemd.stopping()
-
-
-def check(configured: Config, source: str) -> None:
-    """Raise CONFIG_INVALID if `serving` would, or if a file that the configuration names is wrong."""
-    make_policy(configured, source)
-    for listener in configured.listen.tls:
-        ListenerCredentials(listener)
-    for unix in configured.listen.unix:
-        group_id(unix)
-    if configured.firmware.rules:
-        RulesFiles(Path(configured.firmware.rules)).current()
-    check_fetch(configured.firmware.fetch, source)
-    PassthruRules(_path(configured.policy.passthru_rules)).current()
-    key_files.check(key_sources(configured))
-
-
-def key_sources(configured: Config) -> KeySources:
-    """Where the keys are that the configuration wants in the keyring."""
-    return KeySources(_path(configured.keys.directory), systemd.credentials_directory(), configured.keys.credentials)
 
 
 def make_host(configured: Config) -> Host:

@@ -12,7 +12,8 @@ import ctypes
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+
+from nvmed.files import read_bytes
 
 # <malloc.h>
 M_TRIM_THRESHOLD = -1
@@ -85,6 +86,6 @@ async def _give(pause: Callable[[], Awaitable[None]]) -> None:
 def resident_bytes() -> int:
     """What the process has in memory; 0 where nobody tells."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(read_bytes("/proc/self/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

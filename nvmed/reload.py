@@ -15,23 +15,20 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from nvmed import config, logs
+from nvmed import checks, config, logs
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
 from nvmed.linux import systemd
-from nvmed.preconditions.firmware_rules import RulesFiles
 from nvmed.reasons import Reason, error
 from nvmed.rpc.credentials import ListenerCredentials
 from nvmed.rpc.services import Components
 from nvmed.security.audit import Event, Kind
 from nvmed.security.bindings import make_policy
-from nvmed.security.passthru import PassthruRules
 
 TLS_POLL_S: Final = 5.0
 """How often certificates are looked at: their inodes and times, not their content."""
@@ -121,9 +118,10 @@ class Reloader:
             if not _RELOADABLE.fullmatch(path):
                 raise config.invalid(source, path, "has changed, which takes a restart; nothing was reloaded")
         policy = make_policy(new, source)
-        passthru_rules = PassthruRules(_path(new.policy.passthru_rules))
+        checks.check_files(new, source)
+        passthru_rules = checks.passthru_rules(new)
         passthru_rules.current()
-        firmware_rules = RulesFiles(_path(new.firmware.rules))
+        firmware_rules = checks.firmware_rules(new)
         firmware_rules.current()
         certificates = [
             (credentials, credentials.prepare(listener))
@@ -162,10 +160,6 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(inner, f"{path}[{index}]")
     else:
         yield path, value
-
-
-def _path(configured: str) -> Path | None:
-    return Path(configured) if configured else None
 
 
 def _known(exc: Exception) -> NvmedError:

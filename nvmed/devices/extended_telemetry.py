@@ -23,6 +23,7 @@ from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.omission import Omission
 from nvmed.errors import NvmedError
+from nvmed.files import open_descriptor
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId
 from nvmed.nvme.transport import Command
 from nvmed.reasons import Reason, error
@@ -172,7 +173,7 @@ def _not_shown(session: Session, exc: NvmedError) -> NvmedError:
 def _write_durably(path: Path) -> None:
     """An empty file that is there after a power loss."""
     for name, flags in ((path, os.O_WRONLY | os.O_CREAT), (path.parent, os.O_RDONLY)):
-        descriptor = os.open(name, flags | os.O_CLOEXEC, 0o600)
+        descriptor = open_descriptor(name, flags, 0o600)
         try:
             os.fsync(descriptor)
         finally:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
@@ -284,11 +285,15 @@ def check(configured: config.Fetch, source: str) -> tuple[Location, ...]:
 def tls_context(authorities: str, source: str = "configuration") -> ssl.SSLContext:
     """What servers are verified with, TLS 1.2 at least; raises CONFIG_INVALID for a file that has no certificates."""
     try:
-        context = ssl.create_default_context(cafile=authorities or None)
-    except (OSError, ValueError) as exc:
+        context = ssl.create_default_context(cadata=_authorities(authorities))
+    except (OSError, ValueError, NvmedError) as exc:
         raise config.invalid(source, "firmware.fetch.ca", f"{authorities} has no certificates: {exc}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _authorities(path: str) -> str | None:
+    return config.read_trusted(Path(path)) if path else None
 
 
 def _folder(text: str, source: str, field: str) -> Location:

@@ -27,6 +27,7 @@ import structlog
 from nvmed import limits
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
+from nvmed.files import open_binary, open_descriptor
 from nvmed.firmware.spool_files import READ_BYTES, SHA256_HEX, Disk, Folder, Image, Upload, digest_of
 from nvmed.firmware.spool_part import PartFile, spool_error
 from nvmed.firmware.spool_room import Room
@@ -137,7 +138,7 @@ class Pinned:
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Its bytes, a mebibyte at a time."""
         path = self._spool.path_of(self.image)
-        descriptor = await self._spool.in_thread(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        descriptor = await self._spool.in_thread(lambda: open_descriptor(path, os.O_RDONLY | os.O_NOFOLLOW))
         try:
             done = 0
             while block := await self._spool.in_thread(partial(os.pread, descriptor, READ_BYTES, done)):
@@ -151,7 +152,7 @@ class Pinned:
         path = self._spool.path_of(self.image)
 
         def found() -> str:
-            with path.open("rb", buffering=0) as file:
+            with open_binary(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 return str(digest_of(file.fileno(), size).hexdigest())
 

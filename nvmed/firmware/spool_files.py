@@ -20,8 +20,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from nvmed.files import open_binary, open_descriptor
+
 SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UPLOAD_HEX: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_HALF: Final = re.compile(r"(?:[0-9a-f]{64}|[0-9a-f]{32})\.new", re.ASCII)
+"""A sidecar that was not finished."""
 _NAME: Final = re.compile(r"(?:(?P<sha256>[0-9a-f]{64})|(?P<upload>[0-9a-f]{32}))\.(?P<kind>image|part|json)", re.ASCII)
 
 READ_BYTES: Final = 1 << 20
@@ -70,7 +74,7 @@ class Disk:
 
     def create(self, path: Path, flags: int = 0) -> int:
         """Open a file of the spool for writing, made if it is not there."""
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+        return open_descriptor(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, 0o600)
 
     def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
         """Write all of `data` at `offset`."""
@@ -89,7 +93,7 @@ class Disk:
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory would survive a power cut."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -236,12 +240,12 @@ class Folder:
     def scan(self) -> Content:
         """What is there, after removing what an interruption left of no use; what is not nvmed's stays."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        removed = [entry.name for entry in self.path.iterdir() if entry.suffix == ".new"]
+        removed = [entry.name for entry in self.path.iterdir() if _HALF.fullmatch(entry.name) and _is_file(entry)]
         images: list[Image] = []
         uploads: list[Upload] = []
         for entry in sorted(self.path.iterdir()):
             match = _NAME.fullmatch(entry.name)
-            if match is None or not entry.is_file():
+            if match is None or not _is_file(entry):
                 continue
             if match["kind"] != "json":
                 if not self.sidecar(entry.stem).exists():
@@ -288,8 +292,13 @@ def _modified_ms(found: os.stat_result) -> int:
     return min(max(found.st_mtime_ns // 10**6, 0), TIME_MS_MAX)
 
 
+def _is_file(entry: Path) -> bool:
+    """Whether it is a file of its own: nvmed makes no links and no directories there."""
+    return entry.is_file() and not entry.is_symlink()
+
+
 def _read_start(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         return file.read(SIDECAR_BYTES_MAX)
 
 

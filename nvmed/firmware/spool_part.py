@@ -11,6 +11,7 @@ from typing import Final
 from isal import isal_zlib
 
 from nvmed.errors import NvmedError, OsFailure
+from nvmed.files import open_descriptor
 from nvmed.firmware.spool_files import (
     Folder,
     Image,
@@ -54,7 +55,7 @@ class PartFile:
             self._part = folder.disk.create(folder.part(upload.id))
             if fresh:  # behind the file, so that syncing the directory once is enough for both
                 folder.write_sidecar(upload.id, dump_upload(upload))
-            self._sidecar = os.open(folder.sidecar(upload.id), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._sidecar = open_descriptor(folder.sidecar(upload.id), os.O_WRONLY | os.O_NOFOLLOW)
             self.committed_bytes = min(upload.committed_bytes, os.fstat(self._part).st_size)
             os.ftruncate(self._part, self.committed_bytes)
             self._digest = digest_of(self._part, self.committed_bytes)

@@ -106,6 +106,10 @@ class Firmware:
         """Take the rules of other files from now on."""
         self._rules = rules
 
+    async def check_rules(self) -> None:
+        """Raise FIRMWARE_RULES_INVALID if no firmware is changed, as the rules cannot be read."""
+        await self.rules()
+
     async def rules(self) -> Rules:
         """The firmware rules as of now; raises FIRMWARE_RULES_INVALID."""
         return await self._thread.run(self._rules.current)

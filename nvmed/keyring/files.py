@@ -18,6 +18,7 @@ from typing import Final
 from nvmed import limits
 from nvmed.config import invalid
 from nvmed.errors import NvmedError
+from nvmed.files import open_descriptor
 from nvmed.keys.keyfile import KeyFileLine, parse_file
 from nvmed.keys.secret import Secret, wipe
 
@@ -25,7 +26,7 @@ _OTHERS: Final = 0o077
 _OTHERS_OF_CREDENTIALS: Final = 0o027
 """systemd may let a service read its credentials by an ACL, whose mask looks like the group's permissions."""
 
-_OPEN_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 """No links, which could lead to any file; and no waiting for whoever might write to a pipe."""
 
 
@@ -103,7 +104,7 @@ def _read_file(path: Path, directory: int, forbidden: int) -> KeyFile:
 
 @contextmanager
 def _opened(path: Path, directory: int | None, flags: int = 0) -> Iterator[int]:
-    descriptor = os.open(path if directory is None else path.name, _OPEN_FLAGS | flags, dir_fd=directory)
+    descriptor = open_descriptor(path if directory is None else path.name, _OPEN_FLAGS | flags, directory=directory)
     try:
         yield descriptor
     finally:

@@ -23,6 +23,7 @@ from typing import Any, Final
 import structlog
 
 from nvmed.errors import NvmedError
+from nvmed.files import open_descriptor, read_bytes
 from nvmed.keyring import calls
 from nvmed.keyring import files as key_files
 from nvmed.keyring.calls import DEFAULT_KEYRING, KeyringRef
@@ -99,6 +100,12 @@ class KeyStore:
         self._hints = hints
         self._patience_s = patience_s
         self._filled = 0
+        self._problem: NvmedError | None = None
+
+    async def check_files(self) -> None:
+        """Raise the first thing that kept a key of a file out of the keyring when it was last looked."""
+        if self._problem is not None:
+            raise self._problem
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -122,6 +129,7 @@ class KeyStore:
         """Insert every key that belongs into the keyring, if there is one; what became of each, which is logged too."""
         files = await asyncio.to_thread(key_files.read, self._sources)
         refused = _refused(files)
+        self._problem = next((key.problem for key in refused), None)
         for key in refused:
             _tell(key)
         entries = [(file.path, line.number, line.entry) for file in files for line in file.lines if line.entry]
@@ -226,7 +234,7 @@ class Note:
     def read(self, ring: int) -> frozenset[str]:
         """The identities that were put into this keyring; none if the note is of another, or is no note."""
         try:
-            found = json.loads(self._path.read_text())
+            found = json.loads(read_bytes(self._path))
             if (found["boot"], found["keyring"]) == (self._boot(), ring):
                 return frozenset(str(identity) for identity in found["identities"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -239,7 +247,7 @@ class Note:
         temporary = self._path.with_suffix(".new")
         try:
             temporary.unlink(missing_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump(content, file)
                 file.flush()
@@ -252,6 +260,6 @@ class Note:
 
     def _boot(self) -> str:
         try:
-            return self._boot_id.read_text().strip()
+            return read_bytes(self._boot_id).decode("ascii", "replace").strip()
         except OSError:
             return ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from nvmed.errors import NvmedError, OsFailure
+from nvmed.files import open_descriptor, write_existing
 from nvmed.keys.secret import Secret, wipe
 from nvmed.linux.sysfs import read_controller
 from nvmed.nvme.host import DISCOVERY_NQN, ControllerNode, connection_options, require_same
@@ -133,7 +134,7 @@ class LinuxFabrics:
             line = _options(directory, tls_key, ConnectionOptions(), secrets)
         try:
             node = self._connect(line)
-            (self._sysfs_root / "class/nvme" / node / "delete_controller").write_bytes(b"1")
+            write_existing(self._sysfs_root / "class/nvme" / node / "delete_controller", b"1")
         except OSError as exc:
             raise _not_made(exc, str(self._device), controller) from exc
         finally:
@@ -161,7 +162,7 @@ class LinuxFabrics:
                     self._write(controller, attribute, text)
 
     def _connect(self, line: bytearray) -> str:
-        descriptor = os.open(self._device, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = open_descriptor(self._device, os.O_RDWR)
         try:
             os.write(descriptor, line)
             answer = os.read(descriptor, _ATTRIBUTE_BYTES).decode("ascii", "replace")
@@ -176,7 +177,7 @@ class LinuxFabrics:
         path = str(self._directory(controller) / attribute)
         with self._opened(controller) as directory:
             try:
-                descriptor = os.open(attribute, os.O_WRONLY | os.O_CLOEXEC, dir_fd=directory)
+                descriptor = open_descriptor(attribute, os.O_WRONLY, directory=directory)
                 try:
                     os.write(descriptor, value)
                 finally:
@@ -192,7 +193,7 @@ class LinuxFabrics:
         """A descriptor of the controller's directory, once it is known to be that controller's."""
         path = self._directory(controller)
         try:
-            directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as exc:
             raise os_error(exc, "open(sysfs)", str(path), node=controller.node) from exc
         try:
@@ -275,7 +276,7 @@ def _raw(directory: int, name: str) -> bytearray:
     """An attribute, empty if there is none or it cannot be read now."""
     data = bytearray(_ATTRIBUTE_BYTES)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+        descriptor = open_descriptor(name, os.O_RDONLY, directory=directory)
         try:
             del data[os.readv(descriptor, [data]) :]
         finally:

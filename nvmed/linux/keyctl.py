@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from nvmed.errors import NvmedError, OsFailure
+from nvmed.files import open_text
 from nvmed.keys.description import KeyDescription, ProcKey, parse_description, parse_proc_line
 from nvmed.keys.secret import Secret, wipe
 from nvmed.reasons import Reason, error
@@ -289,7 +290,7 @@ def proc_keys(path: Path = PROC_KEYS) -> Iterator[ProcKey]:
     Lines can be forged through a key's name: check what matters with `describe`.
     """
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        with open_text(path, errors="surrogateescape") as lines:
             for line in lines:
                 parsed = parse_proc_line(line)
                 if parsed is not None:

@@ -7,6 +7,8 @@ import uuid
 from pathlib import Path
 from typing import Final
 
+from nvmed.files import read_bytes
+
 MACHINE_ID_BYTES: Final = 16
 NVMED: Final = uuid.UUID("c3b9a7e0-5d1f-4b0e-9a43-6f1d2e8b7c54")
 """nvmed's application id. Never another: inventories know hosts by what is made of it."""
@@ -15,7 +17,7 @@ NVMED: Final = uuid.UUID("c3b9a7e0-5d1f-4b0e-9a43-6f1d2e8b7c54")
 def machine_id(etc: Path = Path("/etc")) -> bytes | None:
     """The machine id; None where there is none, as in a container, or before the first boot is over."""
     try:
-        found = bytes.fromhex((etc / "machine-id").read_text("ascii").strip())
+        found = bytes.fromhex(read_bytes(etc / "machine-id").decode("ascii").strip())
     except (OSError, ValueError):
         return None
     return found if len(found) == MACHINE_ID_BYTES and any(found) else None
@@ -24,7 +26,7 @@ def machine_id(etc: Path = Path("/etc")) -> bytes | None:
 def host_nqn(etc: Path = Path("/etc")) -> str:
     """The first line of nvme/hostnqn, "" if there is none."""
     try:
-        lines = (etc / "nvme/hostnqn").read_text("utf-8", "replace").splitlines()
+        lines = read_bytes(etc / "nvme/hostnqn").decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return lines[0].strip() if lines else ""

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from nvmed.files import open_descriptor, read_bytes
 from nvmed.linux.ioctl import LinuxTransport
 from nvmed.linux.uevent import LinuxEvents
 from nvmed.linux.usage import is_shown, usage
@@ -87,7 +88,7 @@ class LinuxHost:
                 "node", f"{name!r} is no node of a controller or namespace; give nvme0, nvme0n1 or ng0n1"
             )
         path = self._dev_root / name
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_descriptor(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             self._check(fd, controller, name)
         except BaseException:
@@ -188,7 +189,7 @@ def read_controller(
 def _boot() -> str:
     """Which boot of the kernel this is: within one, kernfs gives each directory a number that no later one gets."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return read_bytes("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
     except OSError:
         return ""
 
@@ -249,7 +250,7 @@ def _subsystems(root: Path) -> dict[str, str]:
 def _directory(path: Path) -> Iterator[int]:
     """A descriptor of the directory. It stays that of the device it was opened for, even if the kernel gives the name
     to another one meanwhile: attributes of two drives are never mixed."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield fd
     finally:
@@ -271,7 +272,7 @@ def _utf8(data: bytes) -> str:
 def _read(directory: int, name: str, as_text: Callable[[bytes], str] = _utf8) -> str:
     """An attribute stripped of padding, "" if it is missing, unreadable, unknown yet, or of a device that is going."""
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+        fd = open_descriptor(name, os.O_RDONLY, directory=directory)
     except OSError:
         return ""
     try:

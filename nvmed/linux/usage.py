@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nvmed.files import open_descriptor, read_bytes
 from nvmed.nvme.host import NODE_NAME, Usage, Use, UseKind
 from nvmed.reasons import invalid_field
 
@@ -163,7 +164,7 @@ def is_shown(sysfs: Path, node: str) -> bool:
 
 def _is_claimed(path: Path) -> bool:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_descriptor(path, os.O_RDONLY | os.O_EXCL | os.O_NOFOLLOW)
     except OSError as exc:
         if exc.errno == errno.EBUSY:
             return True
@@ -182,6 +183,6 @@ def _entries(directory: Path) -> list[Path]:
 def _read(path: Path) -> bytes:
     """A file's contents, nothing if it is missing or may not be read: it only explains."""
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError:
         return b""

@@ -6,7 +6,6 @@ SQLite with a write-ahead log: one connection writes, others read beside it with
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from nvmed.files import make_private
 from nvmed.operations.records import record_of, step_of
 from nvmed.reasons import Reason, error
 
@@ -71,14 +71,10 @@ def open_for_writing(path: Path, history: Collection[str]) -> sqlite3.Connection
     `history` are the kinds that are a drive's history. Raises JOURNAL_DAMAGED, STATE_NOT_WRITABLE.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)  # SQLite gives its other files the mode of this one
-        finally:
-            os.close(descriptor)
+        make_private(path)  # SQLite gives its other files the mode of this one
     except OSError as exc:
         raise error(
-            Reason.STATE_NOT_WRITABLE, f"the journal {path} cannot be opened: {exc.strerror}", path=path
+            Reason.STATE_NOT_WRITABLE, f"the journal {path} cannot be opened: {exc.strerror or exc}", path=path
         ) from exc
     connection: sqlite3.Connection | None = None
     try:

@@ -111,6 +111,10 @@ class Passthrus:
             )
         return PassthruTarget(path.device, namespace.name, node, path.node.nsid)
 
+    async def check_rules(self) -> None:
+        """Raise PASSTHRU_RULES_INVALID if nothing is passed through, as the rules cannot be read."""
+        await self._reader.run(self._rules.current)
+
     async def judge(self, passthru: Passthru, target: PassthruTarget, principal: Principal) -> Verdict:
         """What the rules say, as their file is now; raises PASSTHRU_RULES_INVALID."""
         rules = await self._reader.run(self._rules.current)

@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from nvmed.files import open_descriptor, read_bytes
 from nvmed.keys.secret import Secret
 from nvmed.reasons import Reason, error
 
@@ -48,7 +49,7 @@ class RequestDigests:
 def _load(path: Path) -> bytes | None:
     """The key, None where there is none or what is there is none."""
     try:
-        found = path.read_bytes()
+        found = read_bytes(path)
     except FileNotFoundError:
         return None
     if len(found) == KEY_BYTES:
@@ -66,7 +67,7 @@ def _make(path: Path) -> bytes:
     fresh = os.urandom(KEY_BYTES)
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(fresh)
         file.flush()

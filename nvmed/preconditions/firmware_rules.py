@@ -1,14 +1,13 @@
 """Rules about firmware as data: steps between revisions, quirks of models, known images. Read anew when they change.
 
-Two files of the same form are read: `firmware-rules.toml` beside this module, and an operator's own, which need not be
-there. A file that is wrong is refused as a whole, and nothing is staged or activated until it is right: rules that are
-silently left out would let through what they forbid.
+Two files of the same form are read: `firmware-rules.toml` beside this module, and an operator's own. One that is
+wrong, or named and not there, is refused as a whole, and nothing is staged or activated until it is right: rules that
+are silently left out would let through what they forbid.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
+from nvmed import config, files
+from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 
 SHIPPED: Final = Path(__file__).with_name("firmware-rules.toml")
@@ -126,7 +127,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Seen:
     """A file as it was read: by its inode, size and time of change, so that a change is noticed."""
 
-    stamp: tuple[int, int, int]
+    stamp: files.Stamp
     rules: Rules
 
 
@@ -139,36 +140,35 @@ class RulesFiles:
 
     def current(self) -> Rules:
         """The rules of both files; raises FIRMWARE_RULES_INVALID."""
-        rules = self._read(SHIPPED, must_exist=True)
-        return rules if self._own is None else rules + self._read(self._own, must_exist=False)
+        rules = self._read(SHIPPED, files.read_regular)
+        return rules if self._own is None else rules + self._read(self._own, _read_trusted)
 
-    def _read(self, path: Path, *, must_exist: bool) -> Rules:
+    def _read(self, path: Path, read: Callable[[Path, int], bytes]) -> Rules:
         try:
-            status = path.stat()
-            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            stamp = files.stamp(path)
             seen = self._seen.get(path)
             if seen is None or seen.stamp != stamp:
-                with path.open("rb") as file:
-                    seen = self._seen[path] = _Seen(stamp, parse(file.read(FILE_BYTES_MAX + 1)))
-        except FileNotFoundError:
-            if must_exist:
-                raise
+                seen = self._seen[path] = _Seen(stamp, parse(read(path, FILE_BYTES_MAX)))
+        except (OSError, ValueError, NvmedError) as exc:
             self._seen.pop(path, None)
-            return Rules()
-        except (OSError, ValueError) as exc:
             raise error(
                 Reason.FIRMWARE_RULES_INVALID,
-                f"the firmware rules in {path} cannot be used ({exc}); no firmware is changed until they can be",
+                f"the firmware rules in {path} cannot be used ({config.why(exc)}); "
+                "no firmware is changed until they can be",
                 path=path,
             ) from exc
         return seen.rules
+
+
+def _read_trusted(path: Path, bytes_max: int) -> bytes:
+    return config.read_trusted(path, bytes_max).encode()
 
 
 def parse(text: bytes) -> Rules:
     """The rules in a file's bytes; `ValueError` says what is wrong with them."""
     if len(text) > FILE_BYTES_MAX:
         raise ValueError(f"larger than {FILE_BYTES_MAX} bytes")
-    return msgspec.convert(tomllib.loads(text.decode("utf-8")), Rules)
+    return msgspec.convert(config.toml(text.decode("utf-8")), Rules)
 
 
 T = TypeVar("T")

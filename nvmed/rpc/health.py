@@ -1,7 +1,8 @@
 """grpc.health.v1: the server and its services, and each controller by its resource name.
 
 A drive that hangs takes nothing down but itself: its controller is NOT_SERVING, the server still SERVING. The server is
-not once one of the daemon's own lanes no longer answers, which is when systemd's watchdog starves, too.
+not once one of the daemon's own lanes no longer answers, which is when systemd's watchdog starves, too. A service is
+not while what the configuration names to govern it is missing or wrong: it then refuses what that would have decided.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def statuses(on: Components, names: Sequence[str]) -> Mapping[str, Status]:
     devices = on.inventory.known
     server = _status(serves=not unsound(on.own_lanes, [device.lane for device in devices]))
     controllers = {device.resource_name: _status(serves=not device.lane.stalled) for device in devices}
-    return {**dict.fromkeys(("", *names), server), **controllers}
+    refused = dict.fromkeys(set(names) & on.governed.refused.keys(), _status(serves=False))
+    return {**dict.fromkeys(("", *names), server), **refused, **controllers}
 
 
 @asynccontextmanager

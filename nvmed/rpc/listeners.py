@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import grpc
 
-from nvmed import config
+from nvmed import config, files
 from nvmed.reasons import Reason, error
 from nvmed.rpc.admission import Context, Identify
 from nvmed.rpc.connections import Connections, counted
@@ -43,7 +43,7 @@ def by_certificate(context: Context) -> tuple[str, ...]:
 async def unix_listener(components: Components, listener: config.UnixListener) -> AsyncIterator[str]:
     """Serve a unix socket, whose clients all are its principal; yields its address."""
     path = Path(listener.path)
-    _check_directory(path)
+    check_socket(listener)
     _make_room(path)
 
     def bind(server: grpc.aio.Server) -> str:
@@ -63,7 +63,7 @@ async def unix_listener(components: Components, listener: config.UnixListener) -
 def unix_socket(listener: config.UnixListener) -> socket.socket:
     """A listening socket, checked and owned as `unix_listener`'s, for what is no gRPC."""
     path = Path(listener.path)
-    _check_directory(path)
+    check_socket(listener)
     _make_room(path)
     listening = socket.socket(socket.AF_UNIX)
     with _umask(0o177):
@@ -169,24 +169,30 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _check_directory(path: Path) -> None:
-    """Refuse a directory in which others could put a socket of their own in our socket's place."""
-    try:
-        found = path.parent.stat()
-    except OSError as exc:
-        raise config.invalid(str(path), "", f"its directory cannot be used: {exc.strerror}") from None
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-        raise config.invalid(str(path), "", f"others may write {path.parent}; chmod go-w, or choose another directory")
-
-
-def _make_room(path: Path) -> None:
-    """Remove the socket that a daemon which was killed left behind; refuse to replace anything else."""
+def check_socket(listener: config.UnixListener) -> None:
+    """Raise CONFIG_INVALID for a socket that somebody else could put one of their own in the place of, for a path that
+    something else has, and for a group that the host has not.
+    """
+    path = Path(listener.path)
+    if why := files.distrust(path.parent):
+        raise config.invalid(str(path), "", why)
+    group_id(listener)
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
+    except OSError as exc:
+        raise config.invalid(str(path), "", f"its directory cannot be used: {exc.strerror}") from None
     if not stat.S_ISSOCK(mode):
-        raise error(Reason.ADDRESS_IN_USE, f"{path} is there and is no socket; choose another path", address=path)
+        raise config.invalid(str(path), "", "is there and is no socket; choose another path")
+
+
+def _make_room(path: Path) -> None:
+    """Remove the socket that a daemon which was killed left behind, and no other."""
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise config.invalid(str(path), "", f"there is no directory {path.parent}")
+        return
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))

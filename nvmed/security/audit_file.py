@@ -28,6 +28,7 @@ from nvmed.audit_chain import (
     read_head,
     stamp,
 )  # fmt: skip
+from nvmed.files import open_binary, open_descriptor
 
 LOCK: Final = "lock"
 RECOVERED: Final = "recovered"
@@ -124,7 +125,7 @@ class AuditFile:
     def _take_lock(self) -> None:
         if self._lock >= 0:
             return
-        fd = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = open_descriptor(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException:
@@ -152,7 +153,7 @@ class AuditFile:
         if not position.digest:
             raise Damaged(f"{found[0][1]} is empty, and the record before it is missing")
         self._position = position
-        self._head = os.open(self._directory / HEAD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._head = open_descriptor(self._directory / HEAD, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         if not found:
             return self._begin_file()
         end = self._end = _open_end(found[-1][1])
@@ -171,7 +172,7 @@ class AuditFile:
         end = self._end = _open_end(self._directory / file_name(self._position.sequence + 1))
         os.pwrite(self._head, encode_head(self._position), 0)
         os.fsync(self._head)  # before there is a record: one without a head is damage
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = open_descriptor(self._directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
         finally:
@@ -205,7 +206,7 @@ def _own(event: str, message: str, **more: int) -> dict[str, Any]:
 
 
 def _open_end(path: Path) -> _End:
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = open_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     return _End(path, fd, os.fstat(fd).st_size)
 
 
@@ -235,7 +236,7 @@ def _look_over(path: Path, first: int, head: Position | None) -> tuple[Position,
     Without a record in it, the hash is not known.
     """
     position = START if first == 1 else Position(first - 1, "")
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return position, line

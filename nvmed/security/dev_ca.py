@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from nvmed import config
+from nvmed.files import open_descriptor, read_bytes
 
 CA_DAYS: Final = 3650
 DAYS: Final = 90
@@ -53,9 +54,10 @@ class Pair:
     def write(self, directory: Path, name: str) -> tuple[Path, Path]:
         """Write `NAME.pem` and `NAME.key`, the latter for its owner alone; returns both."""
         certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
-        certificate.write_bytes(self.certificate_pem)
+        with os.fdopen(open_descriptor(certificate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
+            file.write(self.certificate_pem)
         key.unlink(missing_ok=True)
-        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(open_descriptor(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(self.key_pem)
         return certificate, key
 
@@ -126,8 +128,8 @@ def prepare(directory: Path, servers: Sequence[str], clients: Sequence[str]) -> 
 
 def _read_authority(directory: Path) -> Pair:
     try:
-        certificate = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
-        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+        certificate = x509.load_pem_x509_certificate(read_bytes(directory / "ca.pem"))
+        key = serialization.load_pem_private_key(read_bytes(directory / "ca.key"), None)
     except (OSError, ValueError, TypeError) as exc:
         raise config.invalid(str(directory), "", f"the authority in it cannot be used: {exc}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():

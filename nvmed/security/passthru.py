@@ -1,13 +1,12 @@
 """Which commands may be passed through: rules as data, the first that matches decides, and none is a denial.
 
 The rules that ship are in `passthru-rules.toml` beside this module, which also explains the form. An operator's own
-file is read anew when it changes; one that is wrong is refused as a whole, and nothing is passed through until it is
-right: a denial that is silently left out would let through what it forbids.
+file is read anew when it changes; one that is wrong or gone is refused as a whole, and nothing is passed through
+until it is right: a denial that is silently left out would let through what it forbids.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from nvmed import config, files
+from nvmed.errors import NvmedError
 from nvmed.nvme.passthru import Passthru, changes_state, refusal
 from nvmed.reasons import Reason, error
 from nvmed.security.principal import Principal
@@ -177,7 +178,7 @@ def parse(text: bytes) -> RuleFile:
     """The rules in a file's bytes; `ValueError` says what is wrong with them."""
     if len(text) > FILE_BYTES_MAX:
         raise ValueError(f"larger than {FILE_BYTES_MAX} bytes")
-    found = msgspec.convert(tomllib.loads(text.decode("utf-8")), RuleFile)
+    found = msgspec.convert(config.toml(text.decode("utf-8")), RuleFile)
     for name, count in Counter(rule.name for rule in found.rule).items():
         if count > 1:
             raise ValueError(f"{count} rules are named {name!r}")
@@ -192,29 +193,26 @@ class PassthruRules:
 
     def __init__(self, own: Path | None = None) -> None:
         self._own = own
-        self._shipped = parse(SHIPPED.read_bytes()).rule
-        self._stamp: tuple[int, int, int] | None = None
+        self._shipped = parse(files.read_bytes(SHIPPED)).rule
+        self._stamp: files.Stamp | None = None
         self._rules = self._shipped
 
     def current(self) -> tuple[Rule, ...]:
-        """Every rule in order; raises PASSTHRU_RULES_INVALID. An own file that is not there has no rules."""
+        """Every rule in order; raises PASSTHRU_RULES_INVALID, also where the own file is gone: denials were in it."""
         if self._own is None:
             return self._rules
         try:
-            status = self._own.stat()
-            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+            stamp = files.stamp(self._own)
             if stamp != self._stamp:
-                with self._own.open("rb") as file:
-                    own = parse(file.read(FILE_BYTES_MAX + 1))
+                own = parse(config.read_trusted(self._own).encode())
                 self._rules = own.rule + (self._shipped if own.include_shipped else ())
                 self._stamp = stamp
-        except FileNotFoundError:
-            self._rules, self._stamp = self._shipped, None
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, NvmedError) as exc:
             self._stamp = None
             raise error(
                 Reason.PASSTHRU_RULES_INVALID,
-                f"the passthrough rules in {self._own} cannot be used ({exc}); nothing is passed through meanwhile",
+                f"the passthrough rules in {self._own} cannot be used ({config.why(exc)}); nothing is passed through "
+                "meanwhile",
                 path=self._own,
             ) from exc
         return self._rules

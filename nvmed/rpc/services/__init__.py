@@ -21,6 +21,7 @@ from nvmed.operations.passthru import Passthrus
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.preconditions.drives import Drives
 from nvmed.rpc.admission import AdmissionControl
+from nvmed.rpc.governed import Governed
 from nvmed.rpc.metrics import Metrics
 from nvmed.rpc.services.admin import AdminService, HostIdentity
 from nvmed.rpc.services.event import EventService
@@ -65,6 +66,7 @@ class Components:
     audit_reader: Lane
     identity: HostIdentity
     simulated: bool
+    governed: Governed
 
     @property
     def own_lanes(self) -> tuple[Lane, ...]:

@@ -259,6 +259,7 @@ def test_every_gate_is_tried() -> None:
 
 async def test_rules_are_read_anew(start_daemon: StartDaemon, tmp_path: Path) -> None:
     rules = tmp_path / "rules.toml"
+    rules.write_text("")
     daemon = await start_daemon(firmware=Firmware(rules=str(rules)))
     image = await put(daemon)
     unpacked(await stage(daemon, image=image, validate_only=True), pb.StageFirmwareResponse)
@@ -271,3 +272,5 @@ async def test_rules_are_read_anew(start_daemon: StartDaemon, tmp_path: Path) ->
     rules.write_text(f'require_listed_images = true\n[[image]]\nsha256 = "{digest}"\n')
     checked = unpacked(await stage(daemon, image=image, validate_only=True), pb.StageFirmwareResponse)
     assert states(checked.gates)["IMAGE_LISTED"] == "HOLDS"
+    rules.unlink()
+    await refused(CODE.FAILED_PRECONDITION, "FIRMWARE_RULES_INVALID", stage(daemon, image=image, validate_only=True))

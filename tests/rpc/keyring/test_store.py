@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nvmedctl import Client
 
-from nvmed import config, daemon
+from nvmed import checks, config
 from nvmed.config import Config
 from nvmed.errors import NvmedError
 from nvmed.keyring import keys
@@ -73,12 +73,12 @@ def test_a_configuration_is_checked_with_the_files_it_names(
 ) -> None:
     configured = Config(state_dir=str(tmp_path), keys=config.Keys(directory=str(folder)))
     write(folder / "storage", 1)
-    daemon.check(configured, "test")
+    checks.check(configured, "test")
     (folder / "storage").chmod(0o644)
     with pytest.raises(NvmedError, match="open to others") as refused:
-        daemon.check(configured, "test")
+        checks.check(configured, "test")
     assert refused.value.reason == "CONFIG_INVALID"
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "missing"))
     (folder / "storage").chmod(0o600)
     with pytest.raises(NvmedError, match="No such file"):
-        daemon.check(configured, "test")
+        checks.check(configured, "test")

@@ -171,8 +171,10 @@ async def test_rules_are_read_anew_and_wrong_ones_stop_everything(start_daemon: 
     failure = await refused(admin(daemon, IDENTIFY))
     assert reason_of(failure) == "PASSTHRU_RULES_INVALID"
     assert "effect" in str(failure.details())
-    file.unlink()
+    file.write_text("")
     assert (await admin(daemon, IDENTIFY)).rule == "identify"
+    file.unlink()
+    assert reason_of(await refused(admin(daemon, IDENTIFY))) == "PASSTHRU_RULES_INVALID"
 
 
 async def test_rules_are_about_models_and_callers(start_daemon: StartDaemon, tmp_path: Path) -> None:

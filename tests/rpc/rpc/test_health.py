@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
 
+from nvmed.config import Firmware, Policy
 from nvmed.devices.lane import Lane
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.faults import Fault, Hang
@@ -84,3 +86,30 @@ async def test_a_scan_that_hangs_takes_the_server_down(
         await until(daemon, "nvmed.v1.TelemetryService", NOT_SERVING)
         returns.set()
     await until(daemon, "", SERVING)
+
+
+async def test_a_service_is_not_serving_while_what_governs_it_is_missing(
+    start_daemon: StartDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nvmed.rpc.governed.LOOK_S", 0.05)
+    monkeypatch.setattr("nvmed.rpc.health.LOOK_S", 0.05)
+    rules = {
+        "nvmed.v1.PassthruService": tmp_path / "passthru.toml",
+        "nvmed.v1.FirmwareService": tmp_path / "steps.toml",
+    }
+    passthru, steps = rules.values()
+    for file in rules.values():
+        file.write_text("")
+    daemon = await start_daemon(policy=Policy(passthru_rules=str(passthru)), firmware=Firmware(rules=str(steps)))
+    for service, file in rules.items():
+        await until(daemon, service, SERVING)
+        file.rename(tmp_path / "away")
+        await until(daemon, service, NOT_SERVING)
+        told = (await health_of(daemon).List(HealthListRequest())).statuses
+        assert told[""].status == told["nvmed.v1.InventoryService"].status == SERVING
+        (tmp_path / "away").rename(file)
+        await until(daemon, service, SERVING)
+        file.chmod(0o666)
+        await until(daemon, service, NOT_SERVING)
+        file.chmod(0o600)
+        await until(daemon, service, SERVING)

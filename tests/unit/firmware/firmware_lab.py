@@ -115,6 +115,7 @@ class Labs:
                 journal(self.state / "journal.sqlite", reconcile.HISTORY), reconcile.reconcilers(drives)
             )
             rules_path = self.state / "rules.toml"
+            rules_path.touch()
             firmware = Firmware(drives, operations, spool, RulesFiles(rules_path))
             stack.callback(firmware.close)
             await store(spool, IMAGE, REVISION)
