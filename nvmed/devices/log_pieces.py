@@ -126,6 +126,11 @@ async def reads_in_parts(session: Session, start: int, end: int, transfer_bytes:
     return False
 
 
+async def at_least(session: Session, size: int) -> int:
+    """`size` bytes of a log, or what the controller takes at least."""
+    return max(size, (await session.device.transfer_limit(session)).least)
+
+
 async def one_command_bytes(session: Session) -> int | None:
     """How much of a log can be read at all of a controller that reads none in parts; None of one that does."""
     if (await session.device.capabilities(session)).has("log_page_offset"):

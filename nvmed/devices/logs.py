@@ -12,7 +12,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from nvmed.devices.controller import Device, Session
-from nvmed.devices.log_pieces import one_command_bytes, read_log
+from nvmed.devices.log_pieces import at_least, one_command_bytes, read_log
 from nvmed.devices.omission import Omission
 from nvmed.devices.quirks import Quirk
 from nvmed.devices.telemetry import Journalled
@@ -20,6 +20,7 @@ from nvmed.errors import NvmedError
 from nvmed.nvme import health, uuid_list
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
+from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.layout import V1_2
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.namespace import require_nsid
@@ -60,17 +61,22 @@ async def read_bytes(session: Session, page: Page, start: int, end: int) -> byte
     return await read_log(session, lambda offset, size: page(size, offset), start, end)
 
 
+def controller_nsid(identity: IdentifyController) -> int:
+    """The namespace to name for a log of the whole controller: before NVMe 1.2 it was all of them, since then none."""
+    return NSID_ALL if identity.ver < V1_2 else 0
+
+
 async def clear_event(session: Session, page: Page, size: int, clear: Journalled) -> bytes:
     """Let the controller report the next event; the first `size` bytes of the log as they were then.
 
     Nothing comes back where the request was made before, and so is not done again.
     """
     head = bytearray()
-    least = (await session.device.transfer_limit(session)).least
+    length = await at_least(session, size)
 
     async def read_with_rae_clear() -> None:
-        head.extend(bytes(max(size, least)))
-        await session.mutate(page(len(head), rae=False), head)
+        head.extend(bytes(length))
+        await session.mutate(page(length, rae=False), head)
 
     await clear("clear_event", read_with_rae_clear)
     return bytes(head[:size])
@@ -141,7 +147,8 @@ async def read_smart(device: Device, nsid: int | None, clear: Journalled | None)
 async def read_errors(device: Device, entries_max: int, clear: Journalled | None) -> Read[Errors]:
     """The newest `entries_max` entries of the error log, all of them for 0.
 
-    Of a controller that reads no log in parts, as many as one command brings, and a word that there may be more.
+    Of a controller that reads no log in parts (LPA bit 2), as many as one command brings, and a word that there may
+    be more.
     """
     async with device.open() as session:
         identity = await device.identify(session)
@@ -149,19 +156,27 @@ async def read_errors(device: Device, entries_max: int, clear: Journalled | None
         wanted = entries = min(entries_max or capacity, capacity)
         if (reach := await one_command_bytes(session)) is not None:
             entries = min(wanted, reach // ErrorLogEntry.SIZE)
-        nsid = NSID_ALL if identity.ver < V1_2 else 0
-        page = partial(get_log_page, LogPage.ERROR_INFORMATION, rae=True, nsid=nsid)
-        log = _Fixed(page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, is_empty_possible=True)
-        data, retained = await _read_fixed(session, log, clear)
+        page = partial(get_log_page, LogPage.ERROR_INFORMATION, rae=True, nsid=controller_nsid(identity))
+        try:
+            data, retained = await _read_fixed(session, _error_log(page, entries), clear)
+        except NvmedError as exc:
+            if exc.nvme is None or entries == 1:
+                raise
+            entries -= 1  # some controllers write into ELPE how many there are, not one less
+            data, retained = await _read_fixed(session, _error_log(page, entries), clear)
         found = health.parse_errors(data)
         return Read(Errors(found, capacity, _missing(wanted, entries, len(found))), data, retained)
+
+
+def _error_log(page: Page, entries: int) -> _Fixed:
+    return _Fixed(page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, is_empty_possible=True)
 
 
 def _missing(wanted: int, entries: int, found: int) -> tuple[Omission, ...]:
     """What of the error log was not read, if there can be any."""
     if entries == wanted or found < entries:
         return ()
-    why = f"there may be more than these {found} of {wanted}: the controller reads no log page in parts (LPA bit 2)"
+    why = f"there may be more than these {found} of {wanted}, which the controller does not give"
     return (Omission("error_log_entries", Reason.NVME_UNSUPPORTED.name, why),)
 
 

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
-from nvmed.devices.log_pieces import one_command_bytes
+from nvmed.devices.log_pieces import at_least, one_command_bytes
 from nvmed.devices.logs import Page, read_bytes
 from nvmed.devices.omission import Omission, unless_refused
 from nvmed.devices.telemetry import Journalled
@@ -129,7 +129,7 @@ def _dwords(size: int) -> int:
 
 
 async def _establish(session: Session, take_over: Journalled | None) -> PersistentEventLogHeader:
-    data = bytearray(PersistentEventLogHeader.SIZE)
+    data = bytearray(await at_least(session, PersistentEventLogHeader.SIZE))
     command = read_persistent_events(len(data), action=EventAction.ESTABLISH_CONTEXT_AND_READ)
     try:
         await session.admin(command, data)
@@ -150,5 +150,5 @@ async def _establish(session: Session, take_over: Journalled | None) -> Persiste
 
 async def _release(session: Session) -> None:
     """nvme-cli reads a header with it as well: Get Log Page has no length of 0."""
-    data = bytearray(PersistentEventLogHeader.SIZE)
+    data = bytearray(await at_least(session, PersistentEventLogHeader.SIZE))
     await session.admin(read_persistent_events(len(data), action=EventAction.RELEASE_CONTEXT), data)

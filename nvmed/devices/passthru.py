@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from nvmed import limits
 from nvmed.devices.controller import Device, Session
+from nvmed.devices.logs import read_bytes
 from nvmed.errors import NvmedError
-from nvmed.nvme import effects, identify
+from nvmed.nvme import identify
 from nvmed.nvme.effects import EffectsLog
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.layout import bit
-from nvmed.nvme.opcodes import IDENTIFY_BYTES
+from nvmed.nvme.logpage import get_log_page
+from nvmed.nvme.opcodes import IDENTIFY_BYTES, LogPage
 from nvmed.nvme.passthru import (
     Passthru,
     check_buffers,
@@ -28,6 +31,9 @@ from nvmed.reasons import invalid_field
 
 EFFECTS_LOG: Final = 1
 """Bit of LPA: whether there is a Commands Supported and Effects log."""
+
+
+_EFFECTS: Final = partial(get_log_page, LogPage.COMMANDS_SUPPORTED_AND_EFFECTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,13 @@ async def _read_effects(session: Session) -> EffectsLog | None:
     """The log, None if there is none or the controller refuses it."""
     if not bit((await session.device.identify(session)).lpa, EFFECTS_LOG):
         return None
-    data = bytearray(EffectsLog.SIZE)
     try:
-        await session.admin(effects.read_effects(), data)
+        data = await read_bytes(session, _EFFECTS, 0, EffectsLog.SIZE)
     except NvmedError as exc:
         if exc.nvme is None:
             raise
         return None
-    return EffectsLog.parse(bytes(data))
+    return EffectsLog.parse(data)
 
 
 async def check(session: Session, passthru: Passthru) -> None:

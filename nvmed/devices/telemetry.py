@@ -20,7 +20,7 @@ from typing import Final
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
-from nvmed.devices.log_pieces import read_log, reads_in_parts
+from nvmed.devices.log_pieces import at_least, read_log, reads_in_parts
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.devices.omission import Omission, unless_refused
 from nvmed.devices.quirks import Quirk
@@ -102,7 +102,7 @@ async def read_state(device: Device) -> TelemetryState:
             return TelemetryState(0, limit.bytes, None, None)
         omissions: list[Omission] = []
         host, controller = [
-            await unless_refused(field, _read_header(session, log, len(areas)), None, omissions)
+            await unless_refused(field, read_header(session, log, len(areas)), None, omissions)
             for field, log in (
                 ("host_log", TelemetryLog.HOST_INITIATED),
                 ("controller_log", TelemetryLog.CONTROLLER_INITIATED),
@@ -216,7 +216,7 @@ class _Log:
 
     async def require_same(self, session: Session) -> None:
         """Raise TELEMETRY_GENERATION_CHANGED unless it is this log still."""
-        _require_same(self.header, await _read_header(session, self.log, self.areas))
+        _require_same(self.header, await read_header(session, self.log, self.areas))
         if self.blocks != await _telling_blocks(session, self.log, tuple(self.blocks)):
             raise _generation_changed(self.header.generation, self.header.generation)
 
@@ -230,7 +230,7 @@ async def acknowledge(device: Device, generation: int, journalled: Journalled | 
         lpa = (await device.identify(session)).lpa
         telemetry.require_area(lpa, TelemetryDataArea.AREA_1)
         areas = len(telemetry.supported_areas(lpa))
-        header = await _read_header(session, TelemetryLog.CONTROLLER_INITIATED, areas)
+        header = await read_header(session, TelemetryLog.CONTROLLER_INITIATED, areas)
         _require_available(header)
         if header.generation != generation:
             raise _generation_changed(generation, header.generation)
@@ -259,7 +259,7 @@ async def _begin(session: Session, request: TelemetryRequest, areas: int) -> Tel
         if created:
             return telemetry.parse_header(bytes(created), request.log, areas)
         # A request that was repeated: the log was created then, and is the one to read.
-    header = await _read_header(session, request.log, areas)
+    header = await read_header(session, request.log, areas)
     if request.log is TelemetryLog.CONTROLLER_INITIATED:
         _require_available(header)
     return header
@@ -286,7 +286,8 @@ async def _create(session: Session, area: TelemetryDataArea, header: bytearray) 
         await session.mutate(telemetry.create_host_log(chosen), header)
 
 
-async def _read_header(session: Session, log: TelemetryLog, areas: int) -> TelemetryHeader:
+async def read_header(session: Session, log: TelemetryLog, areas: int) -> TelemetryHeader:
+    """The header of a log of which the controller shows `areas`; the event is retained."""
     data = await read_log(session, partial(_data, log), 0, telemetry.HEADER_BYTES)
     return telemetry.parse_header(data, log, areas)
 
@@ -305,7 +306,8 @@ def _data(log: TelemetryLog, offset: int, size: int) -> Command:
 
 
 async def _clear_event(session: Session, log: TelemetryLog) -> None:
-    await session.mutate(telemetry.read_header(log, retain_async_event=False), bytearray(telemetry.HEADER_BYTES))
+    size = await at_least(session, telemetry.HEADER_BYTES)
+    await session.mutate(telemetry.read_data(log, size, 0, retain_async_event=False), bytearray(size))
 
 
 def _require_available(header: TelemetryHeader) -> None:

@@ -11,20 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.logs import read_bytes
+from nvmed.devices.telemetry import read_header
 from nvmed.errors import NvmedError
 from nvmed.events.events import Events
 from nvmed.events.kinds import CriticalWarnings, Event, Kind, TelemetryAvailable
-from nvmed.nvme import health, telemetry
+from nvmed.nvme import telemetry
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.health import SmartLog
 from nvmed.nvme.layout import malformed
-from nvmed.nvme.opcodes import AsyncEventType
+from nvmed.nvme.logpage import get_log_page
+from nvmed.nvme.opcodes import NSID_ALL, AsyncEventType, LogPage
 from nvmed.nvme.telemetry import TelemetryLog
 
 _ASKED: Final = frozenset({"io", "admin", ""})
@@ -128,15 +132,15 @@ class HealthPoll:
         return ""
 
 
+_SMART: Final = partial(get_log_page, LogPage.SMART_HEALTH_INFORMATION, rae=True, nsid=NSID_ALL)
 _Question = Callable[[Session, _Seen], Awaitable[Any]]
 
 
 async def _ask_warnings(session: Session, seen: _Seen) -> CriticalWarnings | None:
-    data = bytearray(SmartLog.SIZE)
-    await session.admin(health.read_smart(), data)
+    data = await read_bytes(session, _SMART, 0, SmartLog.SIZE)
     if not any(data):  # some controllers, while the event is retained: it says nothing about warnings
         raise malformed("The controller answers the SMART log with zeros")
-    now, before = SmartLog.parse(bytes(data)).critical_warning, seen.critical_warning
+    now, before = SmartLog.parse(data).critical_warning, seen.critical_warning
     seen.critical_warning = now
     return CriticalWarnings(now, before) if now != before else None
 
@@ -145,9 +149,7 @@ async def _ask_telemetry(session: Session, seen: _Seen) -> TelemetryAvailable | 
     areas = telemetry.supported_areas((await session.device.identify(session)).lpa)
     if not areas:
         return None
-    data = bytearray(telemetry.HEADER_BYTES)
-    await session.admin(telemetry.read_header(TelemetryLog.CONTROLLER_INITIATED), data)
-    header = telemetry.parse_header(bytes(data), TelemetryLog.CONTROLLER_INITIATED, len(areas))
+    header = await read_header(session, TelemetryLog.CONTROLLER_INITIATED, len(areas))
     before, seen.generation = seen.generation, header.generation if header.is_available else None
     if seen.generation is None or seen.generation == before:
         return None

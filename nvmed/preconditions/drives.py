@@ -7,17 +7,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
+from nvmed.devices.logs import controller_nsid, read_bytes
 from nvmed.errors import InvalidArgument, NotFound, NvmedError, Unavailable, Unimplemented
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
-from nvmed.nvme.firmware import FirmwareSlots, read_slots
+from nvmed.nvme.firmware import FirmwareSlots
 from nvmed.nvme.host import Usage
 from nvmed.nvme.identify import IdentifyController
-from nvmed.nvme.opcodes import IDENTIFY_BYTES
+from nvmed.nvme.logpage import get_log_page
+from nvmed.nvme.opcodes import IDENTIFY_BYTES, LogPage
 from nvmed.preconditions.exclusion import Exclusion
 from nvmed.preconditions.gates import DriveState
 
@@ -39,9 +42,10 @@ async def fresh_identity(session: Session) -> IdentifyController:
 
 async def fresh_slots(session: Session) -> FirmwareSlots:
     """The firmware slot log."""
-    data = bytearray(FirmwareSlots.SIZE)
-    await session.admin(read_slots(), data)
-    return FirmwareSlots.parse(bytes(data))
+    page = partial(
+        get_log_page, LogPage.FIRMWARE_SLOT_INFORMATION, nsid=controller_nsid(await session.device.identify(session))
+    )
+    return FirmwareSlots.parse(await read_bytes(session, page, 0, FirmwareSlots.SIZE))
 
 
 async def slots_if_shown(session: Session) -> FirmwareSlots | None:

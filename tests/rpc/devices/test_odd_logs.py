@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from nvmed.nvme import logpage
 from nvmed.nvme.layout import shown_text
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage
 from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.faults import Answer, Fault, ZerosWhenRetained
+from nvmed.simulator.faults import Answer, Fault, Refuse, ZerosWhenRetained
 from nvmed.v1 import log_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.log_calls import reads, refused, stub
@@ -104,3 +105,19 @@ async def test_a_log_of_the_controller_is_asked_for_as_its_version_wants(
 )  # fmt: skip
 def test_texts_end_where_the_kernels_end(written: bytes, shown: str) -> None:
     assert shown_text(written) == shown
+
+
+async def test_a_count_of_errors_that_is_one_too_many(start_daemon: StartDaemon) -> None:
+    """A drive that writes 64 into ELPE for 64 entries, where 63 would say so."""
+    daemon = await start_daemon(small_drive(error_log_entries=65))
+
+    def is_beyond(command: Command) -> bool:
+        request = logpage.decode(command)
+        return request.offset_bytes + request.length_bytes > 64 * 64
+
+    daemon.drive().faults.add(Fault(Refuse(0x4002), opcode=LOG, log_id=ERRORS, where=is_beyond, times=None))
+    for _ in range(70):
+        daemon.drive().admin(Command(0xC9))
+    answer = await stub(daemon).ListErrorLogEntries(pb.ListErrorLogEntriesRequest(**KEPT))
+    assert len(answer.error_log_entries) == 64
+    assert [one.field for one in answer.omissions] == ["error_log_entries"]
