@@ -31,21 +31,39 @@ def telemetry() -> None:
               help="How much of it: areas are cumulative, auto is the largest that is filled.")  # fmt: skip
 @click.option("--create", is_flag=True, help="Capture a new host log first, which replaces the one there was.")
 @click.option("--ack", is_flag=True, help="Acknowledge the controller log once it is safely in FILE.")
-async def save(session: Session, controller: str, file: Path, source: str, area: str, create: bool, ack: bool) -> None:
+@click.option(
+    "--require-change-detection",
+    is_flag=True,
+    help="Refuse a log that could be replaced unnoticed while it is read: one without a generation number.",
+)
+async def save(
+    session: Session,
+    controller: str,
+    file: Path,
+    source: str,
+    area: str,
+    create: bool,
+    ack: bool,
+    require_change_detection: bool,
+) -> None:
     """Save a telemetry log.
 
     FILE appears, or is replaced, only when the log is complete, checked (CRC-32, SHA-256) and on disk. A transfer that
     breaks is resumed by itself; a log that changes meanwhile is read again from its beginning.
 
     JSON: controller, source, data_area, path, size_bytes, sha256 (hexadecimal), generation_number,
-    async_event_retained, acknowledged, attempts, restarts.
+    async_event_retained, acknowledged, attempts, restarts, change_detection.
     """
     if create and source != "host":
         raise click.UsageError("--create is for --source host: a controller log is captured by the controller.")
     if ack and source != "controller":
         raise click.UsageError("--ack is for --source controller: a host log has no event.")
     request = pb.telemetry.StreamTelemetryRequest(
-        controller=controller, source=SOURCES[source], data_area=AREAS[area], create=create
+        controller=controller,
+        source=SOURCES[source],
+        data_area=AREAS[area],
+        create=create,
+        require_change_detection=require_change_detection,
     )
     with progress.transfer(controller) as report:
         log = await session.client.save_telemetry(request, file, progress=report)
@@ -73,6 +91,7 @@ def _summary(log: nvmedctl.TelemetryLog, file: Path, acknowledged: bool) -> dict
         "acknowledged": acknowledged,
         "attempts": log.attempts,
         "restarts": log.restarts,
+        "change_detection": pb.telemetry.TelemetryChangeDetection.Name(log.header.change_detection),
     }
 
 
@@ -82,6 +101,9 @@ def _sentence(log: nvmedctl.TelemetryLog, file: Path) -> str:
         f"{file}: {log.size_bytes} bytes ({size(log.size_bytes)}), area {area}, generation {log.generation_number}",
         f"sha256 {log.sha256.hex()}",
     ]
+    if log.header.change_detection == pb.telemetry.TELEMETRY_CHANGE_DETECTION_BEST_EFFORT:
+        lines.append("no generation number: that it was replaced meanwhile is noticed by its first blocks only")
+    lines += [f"{one.field}: {one.message}" for one in log.header.omissions]
     if log.attempts > 1:
         lines.append(f"in {log.attempts} attempts, {log.restarts} of them from the beginning")
     return "\n".join(lines)
