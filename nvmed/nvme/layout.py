@@ -118,16 +118,16 @@ class Structure:
     SIZE: ClassVar[int]
 
     @classmethod
-    def parse(cls, data: Buffer, version: int = ANY_VERSION) -> Self:
+    def parse(cls, data: Buffer, version: int = 0) -> Self:
         """Read the structure from the beginning of `data`; longer is fine, shorter raises NVME_DATA_INVALID.
 
-        Zeros in what `version` has no field for are reserved bytes and leave it at its default. What is there although
-        it is newer than the controller says, as ratified proposals are, is read.
+        Zeros in what `version` (VER, 0 where it is not known) has no field for are reserved bytes and leave it at its
+        default. What is there although it is newer than the controller says, as ratified proposals are, is read.
         """
         if len(data) < cls.SIZE:
             raise malformed(f"{cls.__name__} has {cls.SIZE} bytes, but only {len(data)} were read")
         view = bytes(data[: cls.SIZE])
-        newer = _newer(cls, version) if version < ANY_VERSION else frozenset()
+        newer = _newer(cls, version)
         return cls(
             **{
                 name: codec.decode(part)
@@ -170,9 +170,15 @@ def table(cls: type[Structure]) -> tuple[tuple[str, int, Codec[Any]], ...]:
     return _tables[cls]
 
 
+_later: dict[type[Structure], tuple[tuple[str, int], ...]] = {}
+
+
 def _newer(cls: type[Structure], version: int) -> frozenset[str]:
     """The fields that came after `version`."""
-    return frozenset(item.name for item in fields(cast("Any", cls)) if item.metadata["since"] > version)
+    if cls not in _later:
+        all_fields = fields(cast("Any", cls))
+        _later[cls] = tuple((item.name, since) for item in all_fields if (since := item.metadata["since"]))
+    return frozenset(name for name, since in _later[cls] if since > version)
 
 
 def malformed(what: str) -> NvmedError:
