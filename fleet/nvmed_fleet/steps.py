@@ -155,7 +155,10 @@ async def _ensure_image(session: Session, job: Job) -> None:
         )
     except NotFound:
         await session.client.upload_image(
-            job.image_file, firmware_revision=job.options.revision, model_number=job.options.model
+            job.image_file,
+            firmware_revision=job.options.revision,
+            model_number=job.options.model,
+            sha256=bytes.fromhex(job.image.sha256),
         )
 
 

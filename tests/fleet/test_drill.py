@@ -69,7 +69,10 @@ def test_sixty_hosts_with_everything_killed_once(drill: Drill) -> None:
 
 
 def test_workers_of_a_cluster_over_tls_of_which_one_is_killed(drill: Drill, place: Path) -> None:
-    """Two workers on a server of their own, hosts on TCP with TLS; the other worker takes over."""
+    """Two workers on a server of their own, hosts on TCP with TLS; the other worker takes over.
+
+    The key with which hosts are called is nowhere but in its file: not in the engine's database, not in the store.
+    """
     drill.serve("farm", 12, 1, "--tls-port", str(20_000 + free_port() % 20_000))
     port = free_port()
     drill.start("engine", *engine_command(place, port))
@@ -83,6 +86,9 @@ def test_workers_of_a_cluster_over_tls_of_which_one_is_killed(drill: Drill, plac
     kill(workers[0].pid)
     assert running.wait(timeout=120) == 0, drill.words()
     assert drill.not_once(names(12)) == {}
+    secret = max((drill.farm / "pki/fleet.key").read_bytes().splitlines(), key=len)
+    holders = [drill.farm / "pki/fleet.key"]
+    assert [p for p in place.rglob("*") if p.is_file() and p not in holders and secret in p.read_bytes()] == []
     hosts = report(drill)["hosts"]
     assert isinstance(hosts, list)
     assert {record["phase"] for host in hosts for record in host["records"]} == {"stage", "activate", "verify"}

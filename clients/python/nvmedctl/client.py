@@ -182,6 +182,7 @@ class Client:
         firmware_revision: str = "",
         model_number: str = "",
         labels: Mapping[str, str] | None = None,
+        sha256: bytes | None = None,
         retry: RetryPolicy = DEFAULT_RETRY,
         progress: Progress | None = None,
     ) -> Uploaded:
@@ -192,6 +193,7 @@ class Client:
             firmware_revision=firmware_revision,
             model_number=model_number,
             labels=labels,
+            sha256=sha256,
             retry=retry,
             progress=progress,
         )

@@ -134,24 +134,25 @@ async def upload_image(
     firmware_revision: str = "",
     model_number: str = "",
     labels: Mapping[str, str] | None = None,
+    sha256: bytes | None = None,
     retry: RetryPolicy = DEFAULT_RETRY,
     progress: Progress | None = None,
 ) -> Uploaded:
     """Put the firmware image in the file `path` into the daemon's spool.
 
-    `firmware_revision` and `model_number` say what is in it: staging then checks both. A call that breaks is taken up
-    again where the daemon has committed it, as `retry` says; `progress` is told what is committed. Raises `OSError` for
-    the file, IMAGE_REJECTED if it changed while it was sent, and what the daemon answers.
+    `firmware_revision` and `model_number` say what is in it: staging then checks both. Who gives `sha256`, as of a file
+    that goes to many hosts, saves reading the file only to hash it; the daemon checks it anyway. A call that breaks is
+    taken up again where the daemon has committed it, as `retry` says; `progress` is told what is committed. Raises
+    `OSError` for the file, IMAGE_REJECTED if it is not what was said, and what the daemon answers.
     """
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, "nvmedctl-image") as executor:
         run = partial(loop.run_in_executor, executor)
         descriptor = await run(os.open, Path(path), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            sha256, size = await run(_hash, descriptor)
             header = UploadHeader(
-                sha256=sha256,
-                size_bytes=size,
+                sha256=sha256 or await run(_hash, descriptor),
+                size_bytes=os.fstat(descriptor).st_size,
                 firmware_revision=firmware_revision,
                 model_number=model_number,
                 labels=labels,
@@ -182,12 +183,12 @@ async def _until_done(stub: FirmwareServiceAsyncStub, sending: _Sending, retry: 
             call.cancel()
 
 
-def _hash(descriptor: int) -> tuple[bytes, int]:
+def _hash(descriptor: int) -> bytes:
     digest, done = hashlib.sha256(), 0
     while data := os.pread(descriptor, 1 << 20, done):
         digest.update(data)
         done += len(data)
-    return digest.digest(), done
+    return digest.digest()
 
 
 async def download_firmware(

@@ -276,6 +276,17 @@ async def test_the_client_uploads_a_file(daemon: Daemon, tmp_path: Path) -> None
         assert (again.image, again.sent_bytes) == (done.image, 0)
 
 
+async def test_the_client_takes_the_digest_of_a_file_that_the_caller_knows(daemon: Daemon, tmp_path: Path) -> None:
+    data, file = content(MIB), tmp_path / "image.bin"
+    file.write_bytes(data)
+    async with Client(daemon.address) as client:
+        done = await client.upload_image(file, sha256=hashlib.sha256(data).digest())
+        assert (done.image.sha256, done.image.size_bytes) == (hashlib.sha256(data).digest(), MIB)
+        with pytest.raises(NvmedError) as raised:
+            await client.upload_image(file, sha256=bytes(32))
+    assert raised.value.reason == "IMAGE_REJECTED"
+
+
 @asynccontextmanager
 async def cutting(address: str, path: Path, cuts: list[int]) -> AsyncIterator[str]:
     """A way to the daemon that breaks each time that so many bytes have gone there; whole once `cuts` is empty."""
