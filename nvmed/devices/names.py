@@ -22,6 +22,7 @@ import re
 import secrets
 import sqlite3
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -44,7 +45,7 @@ SERIAL_CHARACTERS: Final = 40
 _SCHEMA: Final = """
 CREATE TABLE names (
     name TEXT PRIMARY KEY, identity TEXT NOT NULL, instance TEXT NOT NULL, place TEXT NOT NULL,
-    subsystem TEXT NOT NULL, seen_ms INTEGER NOT NULL
+    subsystem TEXT NOT NULL, seen_ms INTEGER NOT NULL, crc32 INTEGER NOT NULL
 ) STRICT;
 """
 
@@ -298,7 +299,7 @@ class NamesFile:
             self._db.execute("PRAGMA synchronous = EXTRA")
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeError) as exc:  # it quotes what it finds, and that may be no text
             self._db.close()
             raise self._unusable(str(exc)) from exc
 
@@ -350,12 +351,12 @@ class NamesFile:
         if entry is None:
             self._db.execute("DELETE FROM names WHERE name = ?", (name,))
             return
-        values = (json.dumps(entry.identity), entry.instance, entry.place, entry.subsystem, entry.seen_ms)
+        values = (name, json.dumps(entry.identity), entry.instance, entry.place, entry.subsystem, entry.seen_ms)
         self._db.execute(
-            "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET identity = excluded.identity,"
-            " instance = excluded.instance, place = excluded.place, subsystem = excluded.subsystem,"
-            " seen_ms = excluded.seen_ms",
-            (name, *values),
+            "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+            " identity = excluded.identity, instance = excluded.instance, place = excluded.place,"
+            " subsystem = excluded.subsystem, seen_ms = excluded.seen_ms, crc32 = excluded.crc32",
+            (*values, _crc32(values)),
         )
 
     def _unusable(self, why: str) -> Exception:
@@ -372,10 +373,16 @@ _NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 def _entry(row: Sequence[str | int]) -> Entry:
     """`ValueError` for a row that is no entry."""
-    name, identity, instance, place, subsystem, seen_ms = row
+    name, identity, instance, place, subsystem, seen_ms, crc32 = row
+    if crc32 != _crc32(row[:-1]):
+        raise ValueError(f"the row of {name!r} is damaged")
     parts = json.loads(str(identity))
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts) or not parts:
         raise ValueError(f"{name}: {identity} is no identity")
     if not _NAME.fullmatch(str(name)):
         raise ValueError(f"{name!r} is no name")
     return Entry(str(name), tuple(parts), str(instance), str(place), str(subsystem), int(seen_ms))
+
+
+def _crc32(values: Sequence[str | int]) -> int:
+    return zlib.crc32(json.dumps(values).encode())

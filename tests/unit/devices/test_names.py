@@ -190,7 +190,8 @@ def test_the_table_is_bounded_and_forgotten_names_are_not_given_again(tmp_path: 
     "damage",
     [
         "PRAGMA user_version = 9", "UPDATE names SET identity = 'x'", "UPDATE names SET identity = '[]'",
-        "UPDATE names SET identity = '[1]'", "UPDATE names SET name = '../x'", "DROP TABLE names",
+        "UPDATE names SET identity = '[1]'", "UPDATE names SET name = 's-1-2'", "UPDATE names SET instance = 'x'",
+        "UPDATE names SET name = '../x'", "DROP TABLE names",
     ],
 )  # fmt: skip
 def test_a_table_that_is_not_ours_is_refused_by_name(tmp_path: Path, damage: str) -> None:
