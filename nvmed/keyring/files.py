@@ -21,6 +21,7 @@ from nvmed.errors import NvmedError
 from nvmed.files import open_descriptor
 from nvmed.keys.keyfile import KeyFileLine, parse_file
 from nvmed.keys.secret import Secret, wipe
+from nvmed.reasons import Reason, error
 
 _OTHERS: Final = 0o077
 _OTHERS_OF_CREDENTIALS: Final = 0o027
@@ -62,11 +63,15 @@ def read(sources: KeySources) -> tuple[KeyFile, ...]:
 
 
 def check(sources: KeySources) -> None:
-    """Raise the first thing that is wrong with any of them."""
-    for file in read(sources):
-        for problem in (file.problem, *(line.problem for line in file.lines)):
-            if problem is not None:
-                raise problem
+    """Raise CONFIG_INVALID if anything is wrong with any of them: all of it, by file and line."""
+    wrong = [
+        f"{file.path}:{number}: {problem.message}" if number else problem.message
+        for file in read(sources)
+        for number, problem in ((0, file.problem), *((line.number, line.problem) for line in file.lines))
+        if problem is not None
+    ]
+    if wrong:
+        raise error(Reason.CONFIG_INVALID, "\n".join(wrong))
 
 
 def _read_directory(directory: Path, patterns: Sequence[str], forbidden: int) -> list[KeyFile]:

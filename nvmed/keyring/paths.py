@@ -91,6 +91,11 @@ class Paths:
         """Every connection there is now between the two, ordered by name."""
         return await self._look(lambda node: (node.host_nqn, node.subsystem_nqn) == (host_nqn, subsystem_nqn))
 
+    async def pairs(self) -> frozenset[tuple[str, str]]:
+        """Host and subsystem NQN of every connection there is now."""
+        nodes = [device.node for device in await self._inventory.controllers()]
+        return frozenset((node.host_nqn, node.subsystem_nqn) for node in nodes if node.host_nqn)
+
     async def using(self, serials: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """The names of the connections, to whatever subsystem, that use or name each of these keys."""
         wanted = dict.fromkeys(serials)

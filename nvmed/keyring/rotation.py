@@ -133,8 +133,24 @@ class TlsRotations:
         old = await self._keyring.possessing(
             ring, calls.find_old, wanted.key_type, wanted.key.host_nqn, wanted.key.subsystem_nqn, used
         )
+        if not paths and not old:
+            raise error(Reason.KEY_NOT_FOUND, await self._nobody(ring, wanted), host_nqn=wanted.key.host_nqn)
         # While the old keys are in the keyring still, those are moved that do not look there for any but their own.
         return Plan(ring, old, tuple(sorted(paths, key=lambda path: (method_of(path) is Method.RESET, path.name))))
+
+    async def _nobody(self, ring: int, wanted: TlsRotation) -> str:
+        """What to say where nothing is to be rotated: who is meant, if a name differs in case only."""
+        host_nqn, subsystem_nqn = wanted.key.host_nqn, wanted.key.subsystem_nqn
+        pairs = {
+            *await self._paths.pairs(),
+            *await self._keyring.possessing(ring, calls.pairs, wanted.key_type),
+        }
+        alike = [pair for pair in pairs if _folded(pair) == _folded((host_nqn, subsystem_nqn))]
+        hint = "".join(f"; there is {host} and {subsystem}, which differs in case" for host, subsystem in sorted(alike))
+        return (
+            f"{host_nqn} has neither a connection with TLS to {subsystem_nqn} nor a key for it: there is nothing "
+            f"to rotate{hint or '; InsertTlsKey makes a first one'}"
+        )
 
     # -- forward
 
@@ -255,6 +271,10 @@ class TlsRotations:
                 keys=_serials(work),
             ) from failure
         return using
+
+
+def _folded(names: tuple[str, str]) -> tuple[str, str]:
+    return names[0].casefold(), names[1].casefold()
 
 
 def _serials(work: _Work) -> str:

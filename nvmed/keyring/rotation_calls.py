@@ -65,6 +65,12 @@ def find_old(ring: int, key_type: str, host_nqn: str, subsystem_nqn: str, used: 
     return tuple(found.values())
 
 
+def pairs(ring: int, key_type: str) -> frozenset[tuple[str, str]]:
+    """Host and subsystem NQN of every TLS key in the tree of a possessed keyring."""
+    identities = [about.identity for _, _, about in _keys(ring) if about.type == key_type]
+    return frozenset((one.host_nqn, one.subsystem_nqn) for one in identities if one is not None)
+
+
 def hold(ring: int, operation: str, keys: Sequence[OldKey]) -> int:
     """Hold `keys`, which `find_old` found, for `operation`; returns the keyring that holds them."""
     with ExitStack() as possessed:

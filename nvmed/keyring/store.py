@@ -3,16 +3,17 @@
 The keyring of TLS keys comes with a kernel module and goes with it, so a boot and a reload of the module both begin
 with an empty one. Each key is inserted into a keyring once: what the daemon inserted before and does not find any more
 was revoked, replaced or has expired since, and a restart of the daemon must not bring it back. The note of what was
-inserted holds identities, which are no secrets.
+inserted holds identities, which are no secrets, and digests that only this host can make.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, unique
@@ -32,6 +33,7 @@ from nvmed.keyring.keyring import TLS_KEY_TYPE, Keyring
 from nvmed.keys.keyfile import KeyFileEntry
 from nvmed.linux.uevent import RESCAN, Uevent, UeventReader
 from nvmed.operations.background import running
+from nvmed.operations.request_digest import RequestDigests
 from nvmed.reasons import Reason
 
 log: Final = structlog.get_logger("nvmed.keys")
@@ -44,6 +46,9 @@ APPEARS_WITHIN_S: Final = 5.0
 
 POLL_S: Final = 0.1
 
+Entry = tuple[Path, int, KeyFileEntry]
+"""A key, by the file and the line that it is from."""
+
 Hints = Callable[[], AbstractContextManager[AsyncIterator[object]]]
 """Makes what says that there may be a keyring now."""
 
@@ -52,12 +57,14 @@ Hints = Callable[[], AbstractContextManager[AsyncIterator[object]]]
 class Outcome(Enum):
     """What became of a key of a file.
 
-    PRESENT: it was there already, whatever it holds. GONE: it was inserted before, and taken away since.
+    PRESENT: it was there already, whatever it holds. GONE: it was inserted before, and taken away since. SUPERSEDED: a
+    line behind it has the same identity, and the last one counts, as for nvme-cli.
     """
 
     INSERTED = "inserted"
     PRESENT = "present"
     GONE = "gone"
+    SUPERSEDED = "superseded"
     REFUSED = "refused"
 
 
@@ -95,6 +102,7 @@ class KeyStore:
         self._keyring = keyring
         self._sources = sources
         self._note = Note(state_dir / NOTE_NAME)
+        self._state_dir = state_dir
         self._ring = ring
         self._key_type = key_type
         self._hints = hints
@@ -138,16 +146,34 @@ class KeyStore:
         try:
             ring = await self._keyring.resolve_keyring(self._ring)
             before = await asyncio.to_thread(self._note.read, ring)
-            done = await self._keyring.possessing(ring, _insert, self._key_type, entries, before)
+            notes = await asyncio.to_thread(self._notes, entries)
+            done = await self._keyring.possessing(ring, _insert, self._key_type, entries, before, notes)
         except NvmedError as failure:
             log.warning("keys_wait", keys=len(entries), reason=failure.reason, message=failure.message)
             return refused
         self._filled = ring
         for key in done:
             _tell(key)
-        known = before | {key.identity for key in done if key.outcome in (Outcome.INSERTED, Outcome.PRESENT)}
+        noted = (Outcome.INSERTED, Outcome.PRESENT)
+        known = before | {notes[key.identity] for key in done if key.outcome in noted}
         await asyncio.to_thread(self._note.write, ring, known)
         return (*refused, *done)
+
+    def _notes(self, entries: Sequence[Entry]) -> dict[str, str]:
+        """What is noted of each identity, by the last line that has it.
+
+        An identity of version 1 has a digest of its key. To one of version 0, which stays when the key is replaced, is
+        added one that only this host can make.
+        """
+        keyed = RequestDigests(self._state_dir).keyed
+        found = {}
+        for _, _, entry in entries:
+            identity = found[str(entry.identity)] = str(entry.identity)
+            if entry.identity.version == 0:
+                with entry.psk.borrow() as key:
+                    digest = keyed(hashlib.sha256(b"TLS key %s" % key).digest())
+                found[identity] = f"{identity} {digest.hex()}"
+        return found
 
     async def _watch(self, heard: AsyncIterator[object]) -> None:
         try:
@@ -183,19 +209,27 @@ def _refused(files: Sequence[KeyFile]) -> tuple[StoredKey, ...]:
 
 
 def _insert(
-    ring: int, key_type: str, entries: Sequence[tuple[Path, int, KeyFileEntry]], before: frozenset[str]
+    ring: int, key_type: str, entries: Sequence[Entry], before: frozenset[str], notes: Mapping[str, str]
 ) -> list[StoredKey]:
-    """On the key thread: each entry into the possessed keyring; raises only what concerns all of them."""
+    """On the key thread: each entry into the possessed keyring; raises only what concerns all of them.
+
+    `before` is what was noted, `notes` what will be of each identity. Older notes have identities alone.
+    """
     calls.check_type_is_there(ring, key_type)
+    last = {str(entry.identity): (path, line) for path, line, entry in entries}
     done = []
     for path, line, entry in entries:
         identity = str(entry.identity)
+        if last[identity] != (path, line):
+            done.append(StoredKey(path, line, Outcome.SUPERSEDED, identity))
+            continue
         try:
             with entry.psk as psk:
                 serial = _find(ring, key_type, identity)
                 outcome = Outcome.PRESENT
                 if not serial:
-                    outcome = Outcome.GONE if identity in before else Outcome.INSERTED
+                    is_same = notes[identity] in before or identity in before
+                    outcome = Outcome.GONE if is_same else Outcome.INSERTED
                 if outcome is Outcome.INSERTED:
                     serial = calls.add_key(ring, key_type, identity, psk, None)
             done.append(StoredKey(path, line, outcome, identity, serial))
@@ -220,30 +254,32 @@ def _tell(key: StoredKey) -> None:
         log.error("key_refused", **about, reason=key.problem.reason, message=key.problem.message)
     elif key.outcome is Outcome.INSERTED:
         log.info("key_inserted", **about, serial=key.serial)
+    elif key.outcome is Outcome.SUPERSEDED:
+        log.warning("key_superseded", **about, message="a later line has the same identity, and that one counts")
     elif key.outcome is Outcome.GONE:
         log.warning("key_left_out", **about, message="it was inserted before and taken away since; see to the file")
 
 
 class Note:
-    """Which identities were put into which keyring of which boot."""
+    """Which keys were put into which keyring of which boot, each by what tells it from others."""
 
     def __init__(self, path: Path, boot_id: Path = BOOT_ID) -> None:
         self._path = path
         self._boot_id = boot_id
 
     def read(self, ring: int) -> frozenset[str]:
-        """The identities that were put into this keyring; none if the note is of another, or is no note."""
+        """The keys that were put into this keyring; none if the note is of another, or is no note."""
         try:
             found = json.loads(read_bytes(self._path))
             if (found["boot"], found["keyring"]) == (self._boot(), ring):
-                return frozenset(str(identity) for identity in found["identities"])
+                return frozenset(str(key) for key in found["identities"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return frozenset()
 
-    def write(self, ring: int, identities: frozenset[str]) -> None:
+    def write(self, ring: int, keys: frozenset[str]) -> None:
         """Replace the note. A disk that is full keeps no key out: that is logged, and a restart may insert again."""
-        content = {"boot": self._boot(), "keyring": ring, "identities": sorted(identities)}
+        content = {"boot": self._boot(), "keyring": ring, "identities": sorted(keys)}
         temporary = self._path.with_suffix(".new")
         try:
             temporary.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ The interchange text holds the *derived* TLS PSK, not the configured one: it is 
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 
 from nvmed.errors import NvmedError
@@ -50,12 +51,12 @@ def build_line(entry: KeyFileEntry) -> Secret:
 
 
 def parse_line(line: Secret) -> KeyFileEntry:
-    """The entry of one line, with or without its newline; split at the last blank.
+    """The entry of one line, with or without its end; split at the last blank, of which people write several.
 
     Raises a validation error of the identity or the line's form, or the KEY_TEXT reason of the interchange text.
     """
     _check_length(len(line))
-    identity_text, blank, text = line.reveal().removesuffix(b"\n").rpartition(b" ")
+    identity_text, blank, text = b" ".join(line.reveal().split()).rpartition(b" ")
     if not blank:
         raise invalid_field("line", "there is no blank between identity and interchange text")
     try:
@@ -70,10 +71,13 @@ def parse_line(line: Secret) -> KeyFileEntry:
 
 
 def parse_file(content: Secret) -> tuple[KeyFileLine, ...]:
-    """Every line that is not blank. A bad line spoils no other: a host should come up with the keys it can read."""
+    """Every line that is neither blank nor a comment (#), without byte order mark and CR LF, which some editors write.
+
+    A bad line spoils no other: a host should come up with the keys it can read.
+    """
     lines: list[KeyFileLine] = []
-    for number, raw in enumerate(content.reveal().split(b"\n"), start=1):
-        if not raw.strip():
+    for number, raw in enumerate(content.reveal().removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        if not raw.strip() or raw.lstrip().startswith(b"#"):
             continue
         try:
             lines.append(KeyFileLine(number, parse_line(Secret(raw)), None))

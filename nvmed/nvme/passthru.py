@@ -85,6 +85,15 @@ class Passthru:
         return self.command.opcode >= VENDOR_OPCODE_FIRST
 
 
+_WAYS: Final = (
+    "transfers nothing (bits 00b), so that the kernel sends nothing with it: leave data out",
+    "sends (bits 01b): give data",
+    "reads (bits 10b): give read_bytes",
+    "goes both ways (bits 11b), of which the kernel does one, sending: give data, and read_bytes with no command",
+)
+"""What the low two bits of an opcode say of its data. The kernel maps a buffer by the lowest alone."""
+
+
 def check_buffers(passthru: Passthru) -> None:
     """Raise `invalid_field` unless the buffers go the way that the opcode says."""
     opcode = passthru.command.opcode
@@ -95,8 +104,7 @@ def check_buffers(passthru: Passthru) -> None:
     )
     for field, size in wrong:
         if size:
-            way = "sends: give data" if passthru.command.is_write else "reads: give read_bytes"
-            raise invalid_field(field, f"opcode {opcode:02X}h {way}; the low bit of an opcode is its direction")
+            raise invalid_field(field, f"opcode {opcode:02X}h {_WAYS[opcode & 3]}")
     if passthru.metadata_bytes and not passthru.data_bytes:
         raise invalid_field("metadata", "goes with data: the kernel maps metadata only beside data")
 
@@ -120,9 +128,18 @@ def refusal(passthru: Passthru) -> str:
     command = passthru.command
     if passthru.queue is Queue.IO:
         return _ADMIN_REFUSED[AdminOpcode.FABRICS] if command.opcode == IoOpcode.FABRICS else ""
-    if command.opcode == AdminOpcode.SET_FEATURES and bits(command.cdw10, 7, 0) == FeatureId.HOST_MEMORY_BUFFER:
+    if _is_memory_buffer(command) and bit(command.cdw11, ENABLE_HOST_MEMORY):
         return "a host memory buffer gives the controller addresses in host memory"
     return _ADMIN_REFUSED.get(command.opcode, "")
+
+
+def _is_memory_buffer(command: Command) -> bool:
+    is_set = command.opcode == AdminOpcode.SET_FEATURES
+    return is_set and bits(command.cdw10, 7, 0) == FeatureId.HOST_MEMORY_BUFFER
+
+
+ENABLE_HOST_MEMORY: Final = 0
+"""Bit of CDW11: without it the controller gives the memory back, and is given no address."""
 
 
 # -- whether state may change
@@ -186,6 +203,8 @@ def _features_bytes(command: Command) -> int | None:
     if is_get and bits(command.cdw10, 10, 8) == FeatureSelect.SUPPORTED_CAPABILITIES:
         return None  # answered in dword 0, whatever the feature
     fid = bits(command.cdw10, 7, 0)
+    if _is_memory_buffer(command):
+        return 0
     if fid == FeatureId.HOST_IDENTIFIER:
         return 16 if bit(command.cdw11, 0) else 8
     if fid in _FEATURE_BYTES:
@@ -235,6 +254,23 @@ _FEATURES_WITHOUT_DATA: Final = frozenset(
 )
 """Features whose value is a dword."""
 
+_DIRECTIVES_WITHOUT_DATA: Final = frozenset(
+    {
+        (AdminOpcode.DIRECTIVE_SEND, 0x00, 0x01),
+        (AdminOpcode.DIRECTIVE_SEND, 0x01, 0x01),
+        (AdminOpcode.DIRECTIVE_SEND, 0x01, 0x02),
+        (AdminOpcode.DIRECTIVE_RECEIVE, 0x01, 0x03),
+    }
+)
+"""By opcode, DTYPE and DOPER: Enable Directive; Release Identifier, Release and Allocate Resources of streams."""
+
+
+def _directive_bytes(command: Command) -> int:
+    if (command.opcode, bits(command.cdw11, 15, 8), bits(command.cdw11, 7, 0)) in _DIRECTIVES_WITHOUT_DATA:
+        return 0
+    return (command.cdw10 + 1) * 4
+
+
 _ADMIN_BYTES: Final[Mapping[int, Callable[[Command], int | None]]] = {
     AdminOpcode.IDENTIFY: lambda command: IDENTIFY_BYTES,
     AdminOpcode.GET_LOG_PAGE: lambda command: decode_log_page(command).length_bytes,
@@ -243,8 +279,8 @@ _ADMIN_BYTES: Final[Mapping[int, Callable[[Command], int | None]]] = {
     AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD: lambda command: (command.cdw10 + 1) * 4,
     AdminOpcode.NAMESPACE_MANAGEMENT: lambda command: 0 if bits(command.cdw10, 3, 0) == 1 else IDENTIFY_BYTES,
     AdminOpcode.NAMESPACE_ATTACHMENT: lambda command: IDENTIFY_BYTES,
-    AdminOpcode.DIRECTIVE_SEND: lambda command: (command.cdw10 + 1) * 4,
-    AdminOpcode.DIRECTIVE_RECEIVE: lambda command: (command.cdw10 + 1) * 4,
+    AdminOpcode.DIRECTIVE_SEND: lambda command: _directive_bytes(command),
+    AdminOpcode.DIRECTIVE_RECEIVE: lambda command: _directive_bytes(command),
     AdminOpcode.SECURITY_SEND: lambda command: command.cdw11,
     AdminOpcode.SECURITY_RECEIVE: lambda command: command.cdw11,
     AdminOpcode.GET_LBA_STATUS: lambda command: (command.cdw12 + 1) * 4,

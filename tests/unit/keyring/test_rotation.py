@@ -89,8 +89,9 @@ async def test_a_new_key_of_the_same_name(daemon: Daemon, kernel: KernelDouble, 
 async def test_keys_of_others_are_left_alone(daemon: Daemon, kernel: KernelDouble) -> None:
     other = derive_tls_key(Secret(OLD), HOST, f"{SUBSYSTEM}0", version=0, hash_=PskHash.SHA256)
     kept = await daemon.add(other)
+    old = await daemon.add(derived(OLD))
     result = await daemon.rotate(derived(NEW))
-    assert (result["connections"], result["retired_keys"]) == ([], [])
+    assert (result["connections"], [one["serial"] for one in result["retired_keys"]]) == ([], [old])
     assert await daemon.ring() == sorted([other.identity, derived(NEW).identity])
     assert not await daemon.is_dead(kept)
 
@@ -111,9 +112,25 @@ def _of_another_subsystem(connection: Connection) -> Any:
 
 
 async def test_the_new_key_expires_as_asked(daemon: Daemon, kernel: KernelDouble) -> None:
+    await daemon.add(derived(OLD))
     serial = (await daemon.rotate(derived(NEW), timeout_s=7200))["key"]["serial"]
     if keyctl.PROC_KEYS.exists():
         assert (await daemon.keyring.describe_key(serial)).expiry.remaining_s > 0
+
+
+async def test_nobody_to_rotate_for_is_refused_and_told_who_is_meant(daemon: Daemon, kernel: KernelDouble) -> None:
+    with pytest.raises(NvmedError, match="InsertTlsKey makes a first one"):
+        await daemon.rotations.check(daemon.wanted(derived(NEW)))
+    with pytest.raises(NvmedError, match="InsertTlsKey makes a first one") as refused:
+        await daemon.rotate(derived(NEW))
+    assert refused.value.reason == "KEY_NOT_FOUND"
+    await daemon.add(derived(OLD))
+    shouting = derive_tls_key(
+        Secret(NEW), HOST.replace("nvmexpress", "NVMexpress"), SUBSYSTEM, version=1, hash_=PskHash.SHA256
+    )
+    with pytest.raises(NvmedError, match=f"there is {HOST} and {SUBSYSTEM}, which differs in case"):
+        await daemon.rotate(shouting)
+    assert await daemon.ring() == [derived(OLD).identity]
 
 
 async def test_checking_changes_nothing(daemon: Daemon, kernel: KernelDouble) -> None:

@@ -153,6 +153,40 @@ async def test_what_was_revoked_does_not_come_back_with_a_restart_but_with_a_new
     assert {key.outcome for key in await bench.store(another).insert()} == {Outcome.INSERTED}
 
 
+async def test_another_key_under_a_revoked_identity_is_a_new_one(bench: Bench) -> None:
+    ring = await bench.ring(next(names))
+    for version in (0, 1):
+        bench.write("keys", line(ONE, version))
+        assert [key.outcome for key in await bench.store(ring).insert()] == [Outcome.INSERTED]
+        await bench.keyring.revoke_tls_key(identity(ONE, version), keyring=ring, key_type="user")
+        assert [key.outcome for key in await bench.store(ring).insert()] == [Outcome.GONE]
+        bench.write("keys", line(TWO, version))
+        assert [key.outcome for key in await bench.store(ring).insert()] == [Outcome.INSERTED]
+        bench.write("keys", line(ONE, version))
+        if version == 1:
+            assert [key.outcome for key in await bench.store(ring).insert()] == [Outcome.GONE]
+
+
+async def test_the_last_line_of_an_identity_counts(bench: Bench) -> None:
+    ring = await bench.ring(next(names))
+    bench.write("keys", line(ONE, 0) + line(TWO, 0))
+    done = await bench.store(ring).insert()
+    assert [(key.line, key.outcome) for key in done] == [(1, Outcome.SUPERSEDED), (2, Outcome.INSERTED)]
+    serial = await bench.keyring.lookup_key("user", identity(TWO, 0), ring)
+    assert (await bench.keyring.read_key(serial, ring)).reveal() == entry(TWO, 0).psk.reveal()
+
+
+def test_everything_that_is_wrong_is_named_by_file_and_line(bench: Bench) -> None:
+    bench.write("a", b"# one\n" + line(ONE) + b"nonsense\n")
+    bench.write("b", line(TWO), mode=0o644)
+    with pytest.raises(NvmedError) as wrong:
+        key_files.check(KeySources(directory=bench.folder))
+    assert wrong.value.reason == "CONFIG_INVALID"
+    first, second = wrong.value.message.splitlines()
+    assert first.startswith(f"{bench.folder}/a:3: ")
+    assert str(bench.folder / "b") in second
+
+
 async def test_bad_lines_files_and_keys_keep_no_other_out(bench: Bench, tmp_path: Path) -> None:
     ring = await bench.ring(next(names))
     bench.write("bad", b"nonsense\n" + line(ONE) + line(TWO)[:-9] + b"\n")

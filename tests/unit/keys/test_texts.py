@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvmed.errors import InvalidArgument
+from nvmed.errors import InvalidArgument, NvmedError
 from nvmed.keys.description import (
     ExpiryState,
     KeyDescription,
@@ -19,6 +19,7 @@ from nvmed.keys.description import (
 )
 from nvmed.keys.identity import TlsIdentity, parse_identity, try_parse_identity
 from nvmed.keys.keyfile import KeyFileEntry, build_line, parse_file, parse_line
+from nvmed.keys.names import check_nqn
 from nvmed.keys.psk import Derivation, PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 
@@ -26,7 +27,15 @@ HOST = "nqn.2014-08.org.nvmexpress:uuid:f8131ac0-cdef-4165-866b-5998c1e67890"
 SUBSYSTEM = "nqn.2024-01.io.example:subsys1"
 DIGEST_32 = base64.b64encode(bytes(range(32))).decode()
 
-NQNS = st.text(st.characters(min_codepoint=0x21, blacklist_characters="\x7f", codec="utf-8"), min_size=1, max_size=50)
+NQNS = st.text(
+    st.characters(
+        codec="utf-8",
+        exclude_characters="\"'`",
+        exclude_categories=["Cc", "Cf", "Cn", "Co", "Cs", "Pf", "Pi", "Zl", "Zp", "Zs"],
+    ),
+    min_size=1,
+    max_size=50,
+)
 DIGESTS = {PskHash.SHA256: 32, PskHash.SHA384: 48}
 
 
@@ -237,3 +246,36 @@ def test_lines_that_cannot_be_written() -> None:
     longest = derive_tls_key(Secret(bytes(48)), "h" * 223, "s" * 223, version=1, hash_=PskHash.SHA384)
     with pytest.raises(InvalidArgument, match="over the 511"):
         build_line(KeyFileEntry(parse_identity(longest.identity), longest.psk))
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\u00a0", "\u2003", "\u200b", "\ufeff", "\u2028", "\u0085", "\u202e", "\n", "\0", " ", '"', "'", "\u201c"],
+)
+@pytest.mark.parametrize("place", [0, 20, -1])
+def test_a_name_with_a_character_that_nobody_sees_or_means_is_refused(character: str, place: int) -> None:
+    name = "nqn.2014-08.org.nvmexpress:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    wrong = name[:place] + character + name[place:] if place >= 0 else name + character
+    assert check_nqn("host_nqn", name) == name.encode()
+    with pytest.raises(NvmedError, match=f"U.{ord(character):04X}. at character") as refused:
+        check_nqn("host_nqn", wrong)
+    assert [one.field for one in refused.value.fields] == ["host_nqn"]
+
+
+def test_a_name_may_have_letters_of_every_language() -> None:
+    for name in ("nqn.2014-08.com.ex\u00e4mple:\u00fc", "nqn.2014-08.com.x:e\u0301", "nqn.2016-06.io.x:;a;b"):
+        assert check_nqn("nqn", name) == name.encode()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ["{0}", "{0}\n", "{0}\r\n", "\ufeff{0}\r\n", "# keys of this host\n\n  {0}  \n#{0}\n", "{1}\n"],
+    ids=["bare", "lf", "crlf", "byte order mark", "comments and blanks", "several blanks"],
+)
+def test_key_files_as_people_write_them(shape: str) -> None:
+    identity = parse_identity("NVMe0R01 nqn.2014-08.org.example:host nqn.2016-06.io.spdk:cnode1")
+    line = build_line(KeyFileEntry(identity, Secret(bytes(32)))).reveal().decode().rstrip()
+    content = shape.format(line, line.replace(" ", "  \t "))
+    (found,) = parse_file(Secret(content.encode()))
+    assert found.entry is not None, found.problem
+    assert found.entry.identity == identity
