@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grpc
 
-from bench import events, stage, start, upload
+from bench import events, history, stage, start, upload
 from nvmed.rpc.server import OPTIONS
 from nvmed.v1 import telemetry_pb2
 
@@ -138,6 +138,7 @@ def main() -> None:
         upload.measure(Path(scratch), server)
         stage.measure(Path(scratch), server)
         events.measure(Path(scratch), server)
+        history.measure(Path(scratch))
         start.measure()
 
 

@@ -22,10 +22,10 @@ from nvmed.reasons import invalid_field
 from nvmed.rpc.filters import Condition, Restriction, Sql, compiled
 from nvmed.rpc.listing import decode_token, encode_token
 
-EXAMINED_MAX: Final = 2_000
+EXAMINED_MAX: Final = 1_000
 """Rows that one call looks at, at most."""
 
-BATCH: Final = 200
+BATCH: Final = 50
 """Rows that are read at once, at most: they are converted on the event loop."""
 
 M = TypeVar("M", bound=Message)
@@ -77,8 +77,10 @@ async def page(
         where = (condition.sql.text, condition.sql.values) if condition.sql else None
         rows = await operations.page(replace(query, limit=count, before=position, where=where))
         for position, record in rows:
+            if tested is not None and condition.test is not None and not condition.test(tested(record)):
+                continue
             shown = show(record)
-            if shown is None or not (condition.test is None or condition.test(tested(record) if tested else shown)):
+            if shown is None or (tested is None and condition.test is not None and not condition.test(shown)):
                 continue
             if len(found) == size:
                 return found, _token(last, request)

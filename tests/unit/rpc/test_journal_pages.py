@@ -13,15 +13,19 @@ from google.longrunning.operations_pb2 import ListOperationsRequest, ListOperati
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvmed.config import Config, Listen, UnixListener
 from nvmed.operations import journal_file
 from nvmed.operations.journal import Journal
 from nvmed.operations.journal_reader import Query, _page
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record, State
+from nvmed.rpc.budget import Budget, Lease
+from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.filters import compiled, parse
 from nvmed.rpc.journal_pages import BATCH, EXAMINED_MAX
 from nvmed.rpc.services.operations import COLUMNS, OperationsService
+from nvmed.security.bindings import make_policy
 from nvmed.v1.operations_pb2 import OperationMetadata
 from tests.support.journal_rows import write
 
@@ -156,7 +160,12 @@ async def service(tmp_path: Path) -> AsyncIterator[OperationsService]:
     await operations.close()
 
 
+ADMIN = make_policy(Config(listen=Listen(unix=(UnixListener(path="/x", roles=("admin",)),)))).principal(("unix:admin",))
+
+
 async def listed(service: OperationsService, **fields: Any) -> ListOperationsResponse:
+    """The list as admin sees it."""
+    current_call.set(Call("/google.longrunning.Operations/ListOperations", ADMIN, "", "", Lease(Budget(0), "")))
     return await service.ListOperations(ListOperationsRequest(**fields), None)
 
 
