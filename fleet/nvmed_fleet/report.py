@@ -67,6 +67,11 @@ class Report:
     events: tuple[Event, ...]
 
     @property
+    def failed(self) -> list[str]:
+        """The hosts that did not end well."""
+        return [host.host for host in self.hosts if host.verdict in ("uncertain", "failed", "unreachable")]
+
+    @property
     def counts(self) -> dict[Verdict, int]:
         """Hosts by verdict, those that there are."""
         return {v: n for v in ORDER if (n := sum(host.verdict == v for host in self.hosts))}

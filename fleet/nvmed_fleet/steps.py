@@ -84,7 +84,7 @@ async def stage(job: Job) -> HostRecord:
 
         async def one(drive: Drive) -> DriveRecord:
             async with limit:
-                return await _stage_drive(session, job, drive)
+                return await _told(_stage_drive, session, job, drive)
 
         return await asyncio.gather(*(one(drive) for drive in job.host.drives))
 
@@ -100,7 +100,7 @@ async def verify(job: Job) -> HostRecord:
     """Whether each drive runs the revision, by a fresh Identify."""
 
     async def all_drives(session: Session) -> list[DriveRecord]:
-        return [await _verify_drive(session, job, drive) for drive in job.host.drives]
+        return [await _told(_verify_drive, session, job, drive) for drive in job.host.drives]
 
     return await _host(job, "verify", all_drives)
 
@@ -109,7 +109,7 @@ async def rollback(job: Job) -> HostRecord:
     """Each drive back to the revision that ran when the plan was made, if it holds that still."""
 
     async def all_drives(session: Session) -> list[DriveRecord]:
-        return [await _rollback_drive(session, job, drive) for drive in job.host.drives]
+        return [await _told(_rollback_drive, session, job, drive) for drive in job.host.drives]
 
     return await _host(job, "rollback", all_drives)
 
@@ -135,16 +135,25 @@ async def _host(job: Job, phase: str, work: Callable[[Session], Awaitable[list[D
     )
 
 
-async def _in_turn(
-    session: Session, job: Job, step: Callable[[Session, Job, Drive], Awaitable[DriveRecord]]
-) -> list[DriveRecord]:
+DriveStep = Callable[[Session, Job, Drive], Awaitable[DriveRecord]]
+
+
+async def _in_turn(session: Session, job: Job, step: DriveStep) -> list[DriveRecord]:
     records: list[DriveRecord] = []
     for drive in job.host.drives:
         if records and records[-1].verdict not in ("done", "current", "pending"):
             records.append(_record(drive, "untouched"))
         else:
-            records.append(await step(session, job, drive))
+            records.append(await _told(step, session, job, drive))
     return records
+
+
+async def _told(step: DriveStep, session: Session, job: Job, drive: Drive) -> DriveRecord:
+    """A record of the drive also where it, or its host, could not even be asked: the other drives keep theirs."""
+    try:
+        return await step(session, job, drive)
+    except NvmedError as failure:
+        return replace(_record(drive, _of_error(failure)), **described(failure))
 
 
 async def _ensure_image(session: Session, job: Job) -> None:
@@ -273,7 +282,7 @@ async def _verify_drive(session: Session, job: Job, drive: Drive) -> DriveRecord
         answer = await session.reach(ask)
     except NvmedError as failure:
         if verdicts.after(failure) is Next.SAME_ID:
-            raise
+            raise  # to ask what runs would only be to wait once more
         return _failed(drive, failure, after=await _running(session, drive))
     return _record(drive, "done", after=answer.running_revision, slot=answer.active_slot)
 

@@ -147,3 +147,6 @@ def test_two_commands_share_the_engine_that_one_of_them_runs(drill: Drill) -> No
     assert "waits for approval" in fleet(drill, "campaign", "status", "c").stdout
     assert fleet(drill, "campaign", "approve", "c", "2").returncode == 0
     assert running.wait(timeout=60) == 0
+    (drill.state / "engine.db").unlink()  # the engine has forgotten it; the store has not
+    again = fleet(drill, "campaign", "run", *options)
+    assert (again.returncode, "2 updated: h[001-002]" in again.stdout) == (0, True)

@@ -14,6 +14,7 @@ from nvmedctl import hosts as inventories
 from nvmedctl.cli.tables import Column, Columns, table
 
 from nvmed_fleet import planning, report, report_page
+from nvmed_fleet.cli import watching
 from nvmed_fleet.cli.failures import run
 from nvmed_fleet.cli.hosts import host_options
 from nvmed_fleet.cli.options import engine_options, plan_options
@@ -22,6 +23,9 @@ from nvmed_fleet.errors import FleetReason, error
 from nvmed_fleet.plan import Options
 from nvmed_fleet.temporal import campaigns
 from nvmed_fleet.temporal.engine import Engine, session
+
+OVER = ("done", "cancelled")
+"""The last thing that happened to a campaign that is not to be begun again."""
 
 campaign_argument = click.argument("campaign", metavar="ID")
 
@@ -62,13 +66,17 @@ async def run_command(
 ) -> int | None:
     """Plan a campaign, show the plan, and run it to its end.
 
-    Killed at any time, the same command goes on where it was.
+    Killed at any time, the same command goes on where it was; when all is over it tells how that went.
     """
     if detach and not engine.address:
         raise click.UsageError("--detach needs --engine: an embedded engine ends with this command.")
     name = await _plan(engine, source, select, image, options, campaign)
     if not yes and not engine.store.events(name):
         click.confirm("Run it?", abort=True, err=True)
+    told = report.make(engine.store, name)
+    if told.state in OVER:
+        click.echo(report.as_text(told))
+        return watching.FAILED if told.failed or told.state != "done" else None
     async with session(engine) as client:
         await campaigns.begin(client, engine.store, name)
         if detach:

@@ -123,6 +123,17 @@ async def test_after_a_drive_that_fails_the_others_of_its_host_are_left_alone(fl
     assert fleet.told(drive=1) == ["replace"]
 
 
+async def test_a_drive_that_cannot_be_asked_leaves_the_record_of_the_others_whole(fleet: Fleet) -> None:
+    await fleet.serve(drives=2)
+    job = await fleet.job()
+    gone = replace(job.host.drives[1], controller="controllers/gone")
+    job = replace(job, host=replace(job.host, drives=(job.host.drives[0], gone)))
+    for step in (steps.stage, steps.activate, steps.verify, steps.rollback):
+        record = await step(job)
+        assert [drive.verdict for drive in record.drives] == ["done", "failed"]
+        assert (record.verdict, record.reason) == ("failed", "CONTROLLER_NOT_FOUND")
+
+
 async def test_rollback_brings_back_what_ran(fleet: Fleet) -> None:
     """The first of two drives runs the new revision when the second one refuses it."""
     await fleet.serve("h001=refuse-activation", drives=2)
