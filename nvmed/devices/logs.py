@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, unique
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -82,15 +83,23 @@ async def clear_event(session: Session, page: Page, size: int, clear: Journalled
     return bytes(head[:size])
 
 
+@unique
+class Zeros(Enum):
+    """Whether a controller can mean it where all of a log is zeros."""
+
+    IMPOSSIBLE = "never"
+    DOUBTFUL = "if it answers nothing else, however it is asked"
+    FINE = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """A log of a known size. `head_bytes` from its beginning tell whether it changed; `is_empty_possible`: whether the
-    controller can mean it where all of it is zeros."""
+    """A log of a known size. `head_bytes` from its beginning tell whether it changed."""
 
     page: Page
     size: int
     head_bytes: int
-    is_empty_possible: bool = False
+    zeros: Zeros = Zeros.IMPOSSIBLE
 
 
 async def _read_fixed(session: Session, log: _Fixed, clear: Journalled | None) -> tuple[bytes, bool]:
@@ -112,17 +121,27 @@ async def _read_fixed(session: Session, log: _Fixed, clear: Journalled | None) -
         elif any(head) and not data.startswith(head):
             data = await read_bytes(session, partial(log.page, rae=not any(data)), 0, log.size)
         retains = False
-    if not any(data) and not log.is_empty_possible:
+    if not any(data) and log.zeros is not Zeros.FINE:
         if Quirk.ZEROS_WHEN_RETAINED not in quirks:
             data, retains = await read_bytes(session, partial(log.page, rae=False), 0, log.size), False
-        if not any(data):
-            raise _zeros(session, log)
-        quirks.add(Quirk.ZEROS_WHEN_RETAINED)
+        if any(data):
+            quirks.add(Quirk.ZEROS_WHEN_RETAINED)
+        elif log.zeros is Zeros.IMPOSSIBLE:
+            raise _zeros(session, log.page)
     return data, retains
 
 
-def _zeros(session: Session, log: _Fixed) -> NvmedError:
-    lid = log.page(4).cdw10 & 0xFF
+async def _read_meant(session: Session, page: Page, size: int) -> bytes:
+    """A log that has no event and is never all zeros; it is asked for the other way before NVME_DATA_INVALID."""
+    for rae in (False, True):
+        data = await read_bytes(session, partial(page, rae=rae), 0, size)
+        if any(data):
+            return data
+    raise _zeros(session, page)
+
+
+def _zeros(session: Session, page: Page) -> NvmedError:
+    lid = page(4).cdw10 & 0xFF
     return error(
         Reason.NVME_DATA_INVALID,
         f"{session.device.node.node} answers log page {lid:02X}h with zeros, whether its event is retained or not; "
@@ -169,7 +188,7 @@ async def read_errors(device: Device, entries_max: int, clear: Journalled | None
 
 
 def _error_log(page: Page, entries: int) -> _Fixed:
-    return _Fixed(page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, is_empty_possible=True)
+    return _Fixed(page, entries * ErrorLogEntry.SIZE, ErrorLogEntry.SIZE, Zeros.FINE)
 
 
 def _missing(wanted: int, entries: int, found: int) -> tuple[Omission, ...]:
@@ -185,7 +204,7 @@ async def read_effects(device: Device, csi: int) -> Read[EffectsLog]:
     async with device.open() as session:
         (await device.capabilities(session)).require("commands_supported_and_effects")
         page = partial(get_log_page, LogPage.COMMANDS_SUPPORTED_AND_EFFECTS, csi=csi)
-        data = await read_bytes(session, page, 0, EffectsLog.SIZE)
+        data = await _read_meant(session, page, EffectsLog.SIZE)
         return Read(EffectsLog.parse(data), data, True)
 
 
@@ -207,7 +226,9 @@ async def read_sanitize_status(device: Device, clear: Journalled | None) -> Read
     async with device.open() as session:
         (await device.capabilities(session)).require("sanitize")
         page = partial(get_log_page, LogPage.SANITIZE_STATUS, rae=True)
-        data, retained = await _read_fixed(session, _Fixed(page, SanitizeStatus.SIZE, SanitizeStatus.SIZE), clear)
+        # Never sanitized is SPROG FFFFh (Base 2.0, figure 265), but drives exist that say so with zeros.
+        log = _Fixed(page, SanitizeStatus.SIZE, SanitizeStatus.SIZE, Zeros.DOUBTFUL)
+        data, retained = await _read_fixed(session, log, clear)
         version = (await device.identify(session)).ver
         return Read(SanitizeStatus.parse(data, version), data, retained)
 
@@ -217,7 +238,7 @@ async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
     async with device.open() as session:
         (await device.capabilities(session)).require("supported_log_pages")
         page = partial(get_log_page, LogPage.SUPPORTED_LOG_PAGES)
-        data = await read_bytes(session, page, 0, SupportedLogPages.SIZE)
+        data = await _read_meant(session, page, SupportedLogPages.SIZE)
         return Read(SupportedLogPages.parse(data), data, True)
 
 

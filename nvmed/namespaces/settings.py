@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from nvmed.nvme.identify import IdentifyController, IdentifyNamespace
-from nvmed.nvme.layout import bit, bits
-from nvmed.nvme.namespace import NamespaceSettings
+from nvmed.nvme.layout import bit, bits, malformed
+from nvmed.nvme.namespace import NamespaceSettings, ProtectionInformation
 from nvmed.reasons import Reason, error, invalid_field
 
 EXTENDED, SEPARATE = 0, 1
@@ -60,6 +60,8 @@ def check_layout(wanted: Layout, can: IdentifyNamespace) -> None:
         raise invalid_field("protection_first", "needs a protection_type")
     if not wanted.protection:
         return
+    if wanted.protection > ProtectionInformation.TYPE_3:  # what the namespace has, for nobody can ask for it
+        raise malformed(f"The namespace has protection information of type {wanted.protection}, which there is not")
     if not bit(can.dpc, wanted.protection - 1):
         types = ", ".join(str(one) for one in (1, 2, 3) if bit(can.dpc, one - 1)) or "none"
         raise invalid_field("protection_type", f"is {wanted.protection}; the drive has {types} (DPC)")

@@ -121,3 +121,20 @@ async def test_a_count_of_errors_that_is_one_too_many(start_daemon: StartDaemon)
     answer = await stub(daemon).ListErrorLogEntries(pb.ListErrorLogEntriesRequest(**KEPT))
     assert len(answer.error_log_entries) == 64
     assert [one.field for one in answer.omissions] == ["error_log_entries"]
+
+
+async def test_a_drive_that_says_with_zeros_that_it_was_never_sanitized(daemon: Daemon) -> None:
+    daemon.drive().faults.add(Fault(Answer(bytes(512)), opcode=LOG, log_id=SANITIZE, times=None))
+    status = await stub(daemon).GetSanitizeStatus(pb.GetSanitizeStatusRequest(**KEPT))
+    assert status.state == pb.SanitizeStatus.STATE_NEVER_SANITIZED
+    assert [read.rae for read in reads(daemon.drive(), SANITIZE)] == [True, False]
+
+
+async def test_logs_without_an_event_are_asked_for_the_other_way_too(daemon: Daemon) -> None:
+    zeros(daemon.drive(), clear=True)
+    effects = await stub(daemon).GetEffectsLog(pb.GetEffectsLogRequest(controller="nvme0"))
+    assert effects.admin_commands
+    pages = await stub(daemon).GetSupportedLogPages(pb.GetSupportedLogPagesRequest(controller="nvme0"))
+    assert pages.pages
+    daemon.drive().faults.add(Fault(Answer(bytes(4096)), opcode=LOG, times=None))
+    assert await refused(stub(daemon).GetEffectsLog(pb.GetEffectsLogRequest(controller="nvme0"))) == "NVME_DATA_INVALID"

@@ -45,8 +45,9 @@ const (
 // A log that takes several commands to read may change in between; where the log tells (ANA, LBA status) it is read
 // until it did not, and LOG_CHANGED says that it never held still. Reading retains asynchronous events: only a request
 // with `retain_async_event` false lets the controller report the next one, and needs the permission log.clear. What is
-// returned then is what the drive said when the event was cleared, so nothing is lost. Counters of more than 64 bits
-// stop at 2^64 - 1.
+// returned then is what the drive said when the event was cleared, so nothing is lost. A drive that answers a log with
+// zeros that it cannot mean while the event is retained is asked for it the other way: `async_event_retained` tells
+// that the event was cleared. Counters of more than 64 bits stop at 2^64 - 1.
 type LogServiceClient interface {
 	// Computes the largest size of the ANA log (nvme_get_ana_log_len, nvme_get_ana_log_len_from_id_ctrl).
 	GetAnaLogSize(ctx context.Context, in *GetAnaLogSizeRequest, opts ...grpc.CallOption) (*AnaLogSize, error)
@@ -235,8 +236,9 @@ type LogService_ReadLogPageClient = grpc.ServerStreamingClient[ReadLogPageRespon
 // A log that takes several commands to read may change in between; where the log tells (ANA, LBA status) it is read
 // until it did not, and LOG_CHANGED says that it never held still. Reading retains asynchronous events: only a request
 // with `retain_async_event` false lets the controller report the next one, and needs the permission log.clear. What is
-// returned then is what the drive said when the event was cleared, so nothing is lost. Counters of more than 64 bits
-// stop at 2^64 - 1.
+// returned then is what the drive said when the event was cleared, so nothing is lost. A drive that answers a log with
+// zeros that it cannot mean while the event is retained is asked for it the other way: `async_event_retained` tells
+// that the event was cleared. Counters of more than 64 bits stop at 2^64 - 1.
 type LogServiceServer interface {
 	// Computes the largest size of the ANA log (nvme_get_ana_log_len, nvme_get_ana_log_len_from_id_ctrl).
 	GetAnaLogSize(context.Context, *GetAnaLogSizeRequest) (*AnaLogSize, error)

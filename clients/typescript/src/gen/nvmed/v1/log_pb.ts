@@ -3597,8 +3597,9 @@ export const SelfTestSchema: GenEnum<SelfTest> = /*@__PURE__*/
  * A log that takes several commands to read may change in between; where the log tells (ANA, LBA status) it is read
  * until it did not, and LOG_CHANGED says that it never held still. Reading retains asynchronous events: only a request
  * with `retain_async_event` false lets the controller report the next one, and needs the permission log.clear. What is
- * returned then is what the drive said when the event was cleared, so nothing is lost. Counters of more than 64 bits
- * stop at 2^64 - 1.
+ * returned then is what the drive said when the event was cleared, so nothing is lost. A drive that answers a log with
+ * zeros that it cannot mean while the event is retained is asked for it the other way: `async_event_retained` tells
+ * that the event was cleared. Counters of more than 64 bits stop at 2^64 - 1.
  *
  * @generated from service nvmed.v1.LogService
  */
