@@ -52,6 +52,16 @@ class FleetReason(Enum):
         "The engine does not answer.",
         "Campaigns go on where they were once it does: repeat the command.",
     )
+    BATCH_FAILED = (
+        FailedPrecondition,
+        "The sweep or rotation was given up by the engine.",
+        "Mend what the message names, and repeat the command with the same --id: what was done is not done again.",
+    )
+    PLACE_FAILED = (
+        Unavailable,
+        "What was collected could not be put where it belongs, so nothing was acknowledged.",
+        "Mend directory, bucket or credentials (in the worker's environment), and repeat the command.",
+    )
     PROMETHEUS_UNAVAILABLE = (
         Unavailable,
         "Prometheus does not answer the gate's query.",

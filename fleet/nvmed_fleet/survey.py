@@ -52,16 +52,15 @@ async def survey(
 
 async def survey_host(host: hosts.Host, options: Options) -> Surveyed:
     """What there is to do on a host."""
-    planned = PlannedHost(host.name, host.address, host.domain, (), _tls(host))
     try:
         async with host.client(CALL_TIMEOUT_S) as client:
             drives, left_out = await _drives(client, host.name, options)
     except NvmedError as failure:
         why = "unreachable" if isinstance(failure, Unavailable) else failure.reason.lower()
-        return Surveyed(planned, (LeftOut(host.name, "", why, failure.message[:1000]),))
+        return Surveyed(planned(host), (LeftOut(host.name, "", why, failure.message[:1000]),))
     if not drives and not left_out:
         left_out = [LeftOut(host.name, "", "no-drives", "the host has no NVMe controllers")]
-    return Surveyed(PlannedHost(host.name, host.address, host.domain, tuple(drives), planned.tls), tuple(left_out))
+    return Surveyed(planned(host, drives), tuple(left_out))
 
 
 async def _drives(client: Client, host: str, options: Options) -> tuple[list[Drive], list[LeftOut]]:
@@ -124,6 +123,11 @@ async def _preflight(client: Client, controller: str, options: Options) -> tuple
         if bad:
             return bad[0].kind.lower().replace("_", "-"), "; ".join(gate.description for gate in bad)[:1000]
     return "", ""
+
+
+def planned(host: hosts.Host, drives: Sequence[Drive] = ()) -> PlannedHost:
+    """A host as plans have it."""
+    return PlannedHost(host.name, host.address, host.domain, tuple(drives), _tls(host))
 
 
 def _tls(host: hosts.Host) -> plan.Tls | None:

@@ -8,6 +8,7 @@ from nvmedctl.cli.exit_codes import EXIT_HELP
 from nvmed import __version__
 from nvmed_fleet.cli.campaign import campaign, worker
 from nvmed_fleet.cli.hosts import hosts
+from nvmed_fleet.cli.sweep import sweep
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_HELP)
@@ -16,5 +17,5 @@ def nvmed_fleet() -> None:
     """Do to many hosts, in order, what nvmed does to one."""
 
 
-for command in (campaign, hosts, worker):
+for command in (campaign, hosts, sweep, worker):
     nvmed_fleet.add_command(command)

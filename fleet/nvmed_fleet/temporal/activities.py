@@ -98,7 +98,7 @@ class Activities:
     async def host_phase(self, task: Task) -> TaskResult:
         plan = await self._plan(task.plan)
         job = steps.job_of(plan, task.host, self.store.blob(plan.image.sha256), task.round, self.identity)
-        record = await _beating(PHASES[task.phase](job))
+        record = await beating(PHASES[task.phase](job))
         await asyncio.to_thread(self.store.record, plan.campaign, replace(record, phase=task.phase))
         return TaskResult(record.verdict, record.is_good, record.reason, record.message[:300])
 
@@ -107,7 +107,7 @@ class Activities:
         """ "" if it holds. A monitoring that does not answer is a gate that does not hold: a person decides."""
         options = (await self._plan(gate.plan)).options
         try:
-            return await _beating(gates.ask(options.prometheus, options.gates[gate.number]))
+            return await beating(gates.ask(options.prometheus, options.gates[gate.number]))
         except NvmedError as failure:
             return failure.message
 
@@ -121,9 +121,9 @@ class Activities:
         """ "" with all hosts of the plan locked; else who has one, with none locked."""
         plan = await self._plan(locks.plan)
         names = list(plan.hosts)
-        refusals = [said for said in await _beating(_each(names, self._lock, locks.campaign)) if said]
+        refusals = [said for said in await beating(_each(names, self._lock, locks.campaign)) if said]
         if refusals:
-            await _beating(_each(names, self._unlock, locks.campaign))
+            await beating(_each(names, self._unlock, locks.campaign))
             more = f", and {len(refusals) - 1} more" if len(refusals) > 1 else ""
             return f"{refusals[0]}{more}"
         return ""
@@ -131,7 +131,7 @@ class Activities:
     @activity.defn(name="nvmed.unlock_hosts")
     async def unlock_hosts(self, locks: Locks) -> None:
         plan = await self._plan(locks.plan)
-        await _beating(_each(list(plan.hosts), self._unlock, locks.campaign))
+        await beating(_each(list(plan.hosts), self._unlock, locks.campaign))
 
     async def _plan(self, digest: str) -> Plan:
         known = self.store.known_plan(digest)
@@ -199,7 +199,7 @@ async def _ignoring_gone(call: Awaitable[T]) -> T | None:
         return None
 
 
-async def _beating(work: Awaitable[T]) -> T:
+async def beating(work: Awaitable[T]) -> T:
     """Do it, and let the engine know meanwhile that this worker lives."""
 
     async def beat() -> None:

@@ -46,7 +46,7 @@ async def status(client: Client, campaign: str) -> Status:
     try:
         found: Status = await client.get_workflow_handle(workflow_id(campaign)).query("status", result_type=Status)
     except RPCError as failure:
-        raise _translated(failure, campaign) from failure
+        raise translated(failure, campaign) from failure
     return found
 
 
@@ -57,7 +57,7 @@ async def is_running(client: Client, campaign: str) -> bool:
     except RPCError as failure:
         if failure.status is RPCStatusCode.NOT_FOUND:
             return False
-        raise _translated(failure, campaign) from failure
+        raise translated(failure, campaign) from failure
     return found.status is WorkflowExecutionStatus.RUNNING
 
 
@@ -75,7 +75,7 @@ async def ask(client: Client, campaign: str, verb: str, *arguments: object) -> N
             raise error(
                 FleetReason.CAMPAIGN_NOT_RUNNING, f"{campaign} is not under way.", campaign=campaign
             ) from failure
-        raise _translated(failure, campaign) from failure
+        raise translated(failure, campaign) from failure
 
 
 async def _start(client: Client, progress: Progress, reuse: WorkflowIDReusePolicy) -> None:
@@ -92,10 +92,11 @@ async def _start(client: Client, progress: Progress, reuse: WorkflowIDReusePolic
     except WorkflowAlreadyStartedError:
         return
     except RPCError as failure:
-        raise _translated(failure, progress.campaign) from failure
+        raise translated(failure, progress.campaign) from failure
 
 
-def _translated(failure: RPCError, campaign: str) -> NvmedError:
+def translated(failure: RPCError, campaign: str) -> NvmedError:
+    """What the engine answered about a campaign, as an error of ours."""
     if failure.status is RPCStatusCode.NOT_FOUND:
         return error(FleetReason.CAMPAIGN_NOT_FOUND, f"The engine knows no campaign {campaign}.", campaign=campaign)
     return error(FleetReason.ENGINE_UNAVAILABLE, f"The engine answers {failure.status.name}: {failure.message}")

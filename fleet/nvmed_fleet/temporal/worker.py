@@ -11,6 +11,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from nvmed_fleet.store import Store
 from nvmed_fleet.temporal.activities import Activities
+from nvmed_fleet.temporal.batch_activities import BatchActivities
+from nvmed_fleet.temporal.batch_workflow import Batch
 from nvmed_fleet.temporal.payloads import TASK_QUEUE
 from nvmed_fleet.temporal.workflows import Campaign, HostLock
 
@@ -31,8 +33,8 @@ def make(client: Client, store: Store, identity: str) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[Campaign, HostLock],
-        activities=Activities(store, client, identity).all(),
+        workflows=[Campaign, HostLock, Batch],
+        activities=[*Activities(store, client, identity).all(), *BatchActivities(store).all()],
         workflow_runner=RUNNER,
         identity=identity,
         max_concurrent_activities=ACTIVITIES_AT_ONCE,
