@@ -54,7 +54,7 @@ class FleetReason(Enum):
     )
     BATCH_FAILED = (
         FailedPrecondition,
-        "The sweep or rotation was given up by the engine.",
+        "The sweep was given up by the engine.",
         "Mend what the message names, and repeat the command with the same --id: what was done is not done again.",
     )
     PLACE_FAILED = (

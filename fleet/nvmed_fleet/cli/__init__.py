@@ -7,6 +7,7 @@ from nvmedctl.cli.exit_codes import EXIT_HELP
 
 from nvmed import __version__
 from nvmed_fleet.cli.campaign import campaign, worker
+from nvmed_fleet.cli.drift import drift
 from nvmed_fleet.cli.hosts import hosts
 from nvmed_fleet.cli.sweep import sweep
 
@@ -17,5 +18,5 @@ def nvmed_fleet() -> None:
     """Do to many hosts, in order, what nvmed does to one."""
 
 
-for command in (campaign, hosts, sweep, worker):
+for command in (campaign, drift, hosts, sweep, worker):
     nvmed_fleet.add_command(command)

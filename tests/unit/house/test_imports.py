@@ -40,7 +40,11 @@ BASE = packages(PROJECT["dependencies"])
 DAEMON = BASE | packages(PROJECT["optional-dependencies"]["daemon"])
 FLEET = BASE | packages(PROJECT["optional-dependencies"]["fleet"])
 
-ASKED_FOR = {("nvmedctl.cli.render", "yaml"), ("nvmedctl.host_sources", "yaml")}
+ASKED_FOR = {
+    ("nvmedctl.cli.render", "yaml"),
+    ("nvmedctl.host_sources", "yaml"),
+    ("nvmed_fleet.places", "obstore"),
+}
 """What a module imports where it is used, and says how to get if it is not there."""
 
 
