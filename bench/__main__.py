@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grpc
 
-from bench import events, history, stage, start, upload
+from bench import events, history, hostile, stage, start, upload
 from nvmed.rpc.server import OPTIONS
 from nvmed.v1 import telemetry_pb2
 
@@ -140,6 +140,7 @@ def main() -> None:
         events.measure(Path(scratch), server)
         history.measure(Path(scratch))
         start.measure()
+        hostile.measure(Path(scratch), server)
 
 
 if __name__ == "__main__":

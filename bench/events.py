@@ -83,7 +83,13 @@ async def serve_nvmed(socket: str) -> None:
             state_dir=state,
             host=HostConfig(simulate=1),
             listen=Listen(unix=(UnixListener(path=socket, roles=("admin",)),)),
-            limits=Limits(streams_at_once=many, calls_per_second=many, calls_burst=many, calls_at_once=many),
+            limits=Limits(
+                streams_at_once=many,
+                calls_per_second=many,
+                calls_burst=many,
+                calls_at_once=many,
+                streams_per_connection=many,
+            ),
         )
         await daemon.run(host, config, lambda _: print("ready", flush=True))
 

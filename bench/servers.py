@@ -48,7 +48,12 @@ async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
         yield digest.digest()
 
     server = grpc.aio.server(options=OPTIONS)
+
+    async def echo(request: bytes, context: Any) -> bytes:
+        return bytes(400)  # about what GetServerInfo says
+
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Echo": grpc.unary_unary_rpc_method_handler(echo),
         "Stream": grpc.unary_stream_rpc_method_handler(stream),
         "StreamHashed": grpc.unary_stream_rpc_method_handler(stream_hashed),
     }

@@ -196,6 +196,8 @@ async def read_chunks(
         for task in jobs:
             task.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        reading.ready.clear()  # whoever keeps the error that ended it keeps this frame
+        reading.free.clear()
 
 
 async def _take(reading: _Reading[T], index: int, jobs: set[asyncio.Task[None]]) -> T | BaseException:

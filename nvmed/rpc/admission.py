@@ -190,6 +190,7 @@ class Admission:
             if self._attempted:
                 await self._control.audit.settle(self._event(Kind.OUTCOME, "OK"))
         elif isinstance(exc, GeneratorExit | asyncio.CancelledError):
+            traceback.clear_frames(exc.__traceback__)
             self._log("CANCELLED")
             if self._attempted:
                 self._control.audit.note(self._event(Kind.OUTCOME, "CANCELLED"))

@@ -11,13 +11,18 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from grpc_reflection.v1alpha import reflection_pb2
 from structlog.testing import capture_logs
 
 from nvmed.config import Binding, Config, HostConfig, Limits, Listen, Loopback, Policy, UnixListener
 from nvmed.daemon import opened
+from nvmed.limits import LABEL_BYTES_MAX, LABEL_KEY_BYTES_MAX, REQUEST_BYTES_MAX
 from nvmed.reload import Served
+from nvmed.rpc.field_rules import Rule
 from nvmed.rpc.messages import LARGER, RECEIVED_BYTES_MAX, bytes_max
+from nvmed.rpc.rules import RULES
 from nvmed.rpc.services import admin
 from nvmed.rpc.wire import varint
 from nvmed.security.policy import METHODS
@@ -243,3 +248,45 @@ async def test_the_audit_is_listed_in_pages_of_bytes_too(listeners: Listeners, m
     assert found == len(await listeners.audited())
     assert len(sizes) > 3
     assert max(sizes) <= 1000
+
+
+PROBE_BYTES = 4 << 20
+FIXED_BYTES = 16
+"""Of a number or a message's frame, at most."""
+
+
+def longest(rule: Rule, kind: type[str] | type[bytes]) -> int:
+    """How many bytes a rule lets a text or bytes have; what wants a form of its own is short."""
+    value = "0" if kind is str else b"0"
+    low, high = 0, PROBE_BYTES
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (low, middle - 1) if rule.check(value * middle) else (middle, high)
+    return low or 128
+
+
+def largest(message: Descriptor) -> int:
+    """How many bytes a sound message can have, about: by the rules of its fields."""
+    total = 0
+    for name, rule in RULES.get(message.full_name, {}).items():
+        field = message.fields_by_name[name]
+        if (nested := field.message_type) is not None:
+            is_map = nested.GetOptions().map_entry
+            size = LABEL_KEY_BYTES_MAX + LABEL_BYTES_MAX if is_map else largest(nested)
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            size = longest(rule, str)
+        elif field.type == FieldDescriptor.TYPE_BYTES:
+            size = longest(rule, bytes)
+        else:
+            size = 5
+        total += (size + FIXED_BYTES if size > 5 else 8) * (rule.items_max or 1)
+    return total
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if not method.startswith("/grpc.")])
+def test_what_the_fields_of_a_request_may_hold_fits(method: str) -> None:
+    service, _, name = method.removeprefix("/").rpartition("/")
+    message = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name).input_type
+    needed = largest(message)
+    assert needed <= bytes_max(method), f"{message.full_name} may have about {needed} bytes"
+    assert method not in LARGER or needed > REQUEST_BYTES_MAX, f"64 KiB are enough for {needed}"
