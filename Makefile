@@ -38,7 +38,7 @@ test: setup ## Unit, rpc and process tests: no root, no hardware (PYTEST_ARGS="-
 
 .PHONY: fleet-test
 fleet-test: setup tests/fleet/conftest.py ## Campaigns over simulated hosts on a real engine, with everything killed once
-	$(BIN)/python -m pytest tests/fleet $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/fleet -n 2 --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: fleet-cluster
 fleet-cluster: setup tests/fleet/cluster_drill.py ## The same on three nodes of Temporal with PostgreSQL, one of them killed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,6 +46,9 @@ def postgres_bin() -> Path:
 def drill(place: Path) -> Iterator[Drill]:
     with drilling(place) as found:
         yield found
+        if found.processes:  # PostgreSQL, which leaves shared memory behind when it is killed
+            found.processes[0].send_signal(signal.SIGINT)
+            found.processes[0].wait(timeout=30)
 
 
 def as_postgres(*command: str) -> list[str]:
