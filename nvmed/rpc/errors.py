@@ -21,12 +21,12 @@ from nvmed.v1 import errors_pb2
 DOCUMENTATION = "https://github.com/nvmed/nvmed/blob/main/docs/errors.md"
 """Where remedies lead for more: every reason is there."""
 
-MESSAGE_BYTES_MAX: Final = 1280
+MESSAGE_BYTES_MAX: Final = 1024
 """Of a status' message as it is sent, percent-encoded; it stands in the details as well."""
 
 VALUE_BYTES_MAX: Final = 256
 VALUES_MAX: Final = 6
-VIOLATIONS_BYTES_MAX: Final = 1280
+VIOLATIONS_BYTES_MAX: Final = 1024
 """What all of it needs, in base64, beside the message, fits in the 8 KiB that clients take as metadata by default."""
 
 
