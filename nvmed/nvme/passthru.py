@@ -128,7 +128,7 @@ def refusal(passthru: Passthru) -> str:
     command = passthru.command
     if passthru.queue is Queue.IO:
         return _ADMIN_REFUSED[AdminOpcode.FABRICS] if command.opcode == IoOpcode.FABRICS else ""
-    if _is_memory_buffer(command) and bit(command.cdw11, ENABLE_HOST_MEMORY):
+    if _is_memory_buffer(command) and (bit(command.cdw11, ENABLE_HOST_MEMORY) or bit(command.cdw10, SAVE)):
         return "a host memory buffer gives the controller addresses in host memory"
     return _ADMIN_REFUSED.get(command.opcode, "")
 
@@ -140,6 +140,9 @@ def _is_memory_buffer(command: Command) -> bool:
 
 ENABLE_HOST_MEMORY: Final = 0
 """Bit of CDW11: without it the controller gives the memory back, and is given no address."""
+
+SAVE: Final = 31
+"""Bit of CDW10. What a controller kept of this feature would be another host's memory after the next start."""
 
 
 # -- whether state may change

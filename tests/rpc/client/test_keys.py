@@ -149,7 +149,10 @@ async def test_a_made_key_goes_where_it_was_asked_to(daemon: Daemon, tmp_path: P
     assert (code, made["text"], made["hash"], made["size_bytes"]) == (0, "", "HMAC_ALGORITHM_SHA384", 48)
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(import_psk(Secret(file.read_bytes().removesuffix(b"\n"))).key) == 48
-    assert file.read_text().strip() not in await shown(daemon, "keys", "generate", "--file", str(file))
+    before = file.read_text()
+    assert before.strip() not in await shown(daemon, "keys", "generate", "--file", str(tmp_path / "other.psk"))
+    code, _, err = await run(daemon, "keys", "generate", "--file", str(file))
+    assert (code, "is there, and may hold another secret" in err, file.read_text()) == (2, True, before)
     printed = await shown(daemon, "keys", "generate", "--reveal")
     assert len(import_psk(Secret.from_text(printed.removesuffix("\n"))).key) == 32
     code, made, _ = await ctl(daemon, "keys", "generate", "--reveal")
@@ -202,8 +205,12 @@ async def test_who_may_read_reads(daemon: Daemon, ring: Ring, where: tuple[str, 
     assert (code, done["text"], done["key_file_line"], done["serial"]) == (0, "", "", serial)
     assert file.read_text() == f"{identity} {TEXT}\n"
     read = ("keys", "read", str(serial), "--keyring", str(ring.serial))
-    code, done, _ = await ctl(daemon, *read, "-f", str(file))
-    assert (code, done, file.read_bytes()) == (0, {"payload": ""}, KEY)
+    other = "NVMe0R01 nqn.2014-08.org.example:h nqn.2016-06.io.spdk:c NVMeTLSkey-1:01:another:\n"
+    file.write_text(f"# keys of this host\n{identity} NVMeTLSkey-1:01:old:\n{other}")
+    code, done, _ = await ctl(daemon, "keys", "export", "--identity", identity, *where, "--key-file", "-f", str(file))
+    assert (code, file.read_text()) == (0, f"# keys of this host\n{identity} {TEXT}\n{other}")
+    code, done, _ = await ctl(daemon, *read, "-f", str(tmp_path / "payload"))
+    assert (code, done, (tmp_path / "payload").read_bytes()) == (0, {"payload": ""}, KEY)
     assert await shown(daemon, *read, "--reveal") == f"{KEY.hex()}\n"
 
 

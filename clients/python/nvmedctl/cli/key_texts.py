@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from functools import partial
 from typing import Any
 
 import click
@@ -76,7 +78,7 @@ async def export(session: Session, identity: str | None, key_file: bool, **more:
 
     JSON: nvmed.v1.ExportTlsKeyResponse, without its secrets unless --reveal is given.
     """
-    secrets.check_target(more)
+    secrets.check_target(more, merges=key_file)
     if identity is None:
         if key_file:
             raise click.UsageError("--key-file goes with --identity: a configured PSK is in no key file.")
@@ -88,7 +90,23 @@ async def export(session: Session, identity: str | None, key_file: bool, **more:
         request = pb.key.ExportTlsKeyRequest(stored=stored)
     done = await session.client.keys.ExportTlsKey(request)
     content = done.key_file_line if key_file else f"{done.text}\n"
-    secrets.give(session, done, ("text", "key_file_line"), content.encode(), more)
+    merge = partial(_with_line, line=done.key_file_line.encode()) if key_file else None
+    secrets.give(session, done, ("text", "key_file_line"), content.encode(), more, merge)
+
+
+def _with_line(content: bytes, line: bytes) -> bytes:
+    """A key file with `line`, in the place of those that have its identity; all the others stay as they are."""
+    lines = content.splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += b"\n"
+    own = [number for number, one in enumerate(lines) if _identity(one) == _identity(line)]
+    kept = [one for number, one in enumerate(lines) if number not in own]
+    kept.insert(own[0] if own else len(kept), line)
+    return b"".join(kept)
+
+
+def _identity(line: bytes) -> list[bytes]:
+    return line.removeprefix(codecs.BOM_UTF8).split()[:-1]
 
 
 @command(keys, "read")

@@ -6,6 +6,7 @@ Out they go into a file of the caller's alone, or to standard output if that was
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -150,20 +151,31 @@ target_options = options(
 )  # fmt: skip
 
 
-def check_target(more: dict[str, Any]) -> None:
-    """Raise UsageError where nobody would get the secret: before it is made."""
-    if not more["reveal"] and more["file"] is None:
+def check_target(more: dict[str, Any], *, merges: bool = False) -> None:
+    """Raise UsageError where nobody would get the secret, or another would be lost for it: before it is made."""
+    file: Path | None = more["file"]
+    if not more["reveal"] and file is None:
         raise click.UsageError("Say where the secret goes: --file FILE, or --reveal to print it.")
+    if file is not None and file.is_file() and not merges:
+        raise click.UsageError(f"{file} is there, and may hold another secret: move it away, or name another file.")
 
 
-def give(session: Session, answer: Message, fields: tuple[str, ...], content: bytes, more: dict[str, Any]) -> None:
+def give(
+    session: Session,
+    answer: Message,
+    fields: tuple[str, ...],
+    content: bytes,
+    more: dict[str, Any],
+    merge: Callable[[bytes], bytes] | None = None,
+) -> None:
     """Let `content`, the secret, go where `target_options` say, and show the rest of `answer`.
 
-    `fields` are those of `answer` that are secret.
+    `fields` are those of `answer` that are secret. `merge` makes the new content of a file that is there; without it,
+    such a file is left as it is; raises `FileExistsError`.
     """
     file: Path | None = more["file"]
     if file is not None:
-        _write(file, content)
+        _write(file, content, merge)
     shown = type(answer)()
     shown.CopyFrom(answer)
     if not more["reveal"]:
@@ -180,12 +192,16 @@ def _view(shown: Message, content: bytes, fields: tuple[str, ...], more: dict[st
     return "\n".join(part for part in (f"{more['file']}: {len(content)} bytes", details) if part)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, merge: Callable[[bytes], bytes] | None) -> None:
     from nvmedctl.files import AtomicFile
 
     file = AtomicFile(path)
     try:
         file.open()
+        if path.exists():
+            if merge is None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            content = merge(path.read_bytes())
         file.write(content)
         file.commit()
     finally:
