@@ -9,8 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from nvmed_fleet import places, sweep
+from nvmed_fleet import places, rotation, sweep
 from nvmed_fleet.places import Place
+from nvmed_fleet.rotation import RotationPlan
 from nvmed_fleet.store import Store
 from nvmed_fleet.sweep import SweepPlan
 
@@ -78,11 +79,41 @@ class Sweep:
         return places.opened(self.plan.into)
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """Keys of connections, at both ends. A host is its own failure domain: its connections are moved one by one."""
+
+    plan: RotationPlan
+
+    @cached_property
+    def items(self) -> Sequence[tuple[str, str]]:
+        return [(name, pair.host) for name, pair in sorted(self.plan.pairs.items())]
+
+    @property
+    def in_flight(self) -> int:
+        return self.plan.options.in_flight
+
+    @property
+    def failure_budget(self) -> int:
+        return self.plan.options.failure_budget
+
+    async def do(self, item: str) -> Did:
+        found = await rotation.rotate(self.plan, item)
+        return Did(found.verdict, found.verdict == "done", found.reason, found.message)
+
+    async def finish(self) -> str:
+        return ""
+
+
+def _rotation(content: bytes, store: Store) -> Work:
+    return Rotation(msgspec.json.decode(content, type=RotationPlan))
+
+
 def _sweep(content: bytes, store: Store) -> Work:
     return Sweep(msgspec.json.decode(content, type=SweepPlan))
 
 
-_KINDS: Mapping[str, Callable[[bytes, Store], Work]] = {"sweep": _sweep}
+_KINDS: Mapping[str, Callable[[bytes, Store], Work]] = {"sweep": _sweep, "rotation": _rotation}
 
 
 def opened(kind: str, plan: bytes, store: Store) -> Work:

@@ -54,13 +54,18 @@ class FleetReason(Enum):
     )
     BATCH_FAILED = (
         FailedPrecondition,
-        "The sweep was given up by the engine.",
+        "The sweep or rotation was given up by the engine.",
         "Mend what the message names, and repeat the command with the same --id: what was done is not done again.",
     )
     PLACE_FAILED = (
         Unavailable,
         "What was collected could not be put where it belongs, so nothing was acknowledged.",
         "Mend directory, bucket or credentials (in the worker's environment), and repeat the command.",
+    )
+    SECRET_MISSING = (
+        FailedPrecondition,
+        "The provider of secrets did not give one.",
+        "Run it by hand on the worker, with the same argument; no key was changed.",
     )
     PROMETHEUS_UNAVAILABLE = (
         Unavailable,

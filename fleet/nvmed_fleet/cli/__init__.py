@@ -9,6 +9,7 @@ from nvmed import __version__
 from nvmed_fleet.cli.campaign import campaign, worker
 from nvmed_fleet.cli.drift import drift
 from nvmed_fleet.cli.hosts import hosts
+from nvmed_fleet.cli.rotation import rotation
 from nvmed_fleet.cli.sweep import sweep
 
 
@@ -18,5 +19,5 @@ def nvmed_fleet() -> None:
     """Do to many hosts, in order, what nvmed does to one."""
 
 
-for command in (campaign, drift, hosts, sweep, worker):
+for command in (campaign, drift, hosts, rotation, sweep, worker):
     nvmed_fleet.add_command(command)

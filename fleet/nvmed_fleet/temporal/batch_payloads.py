@@ -1,6 +1,6 @@
 """What goes into the engine's history for a batch: something done to many hosts in no order, each by itself.
 
-A sweep is one. As `nvmed_fleet.temporal.payloads`, these are a contract.
+A sweep is one, and a rotation of keys. As `nvmed_fleet.temporal.payloads`, these are a contract.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 BATCH = "nvmed.Batch"
 
-Kind = Literal["sweep"]
+Kind = Literal["sweep", "rotation"]
 State = Literal["running", "done", "stopped", "cancelled"]
 """`stopped`: so many failed that no other was begun."""
 
