@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import sys
 
-from nvmed_fleet.cli import nvmed_fleet
-
 
 def main() -> None:
     """Run the command line; never returns."""
+    try:
+        from nvmed_fleet.cli import nvmed_fleet
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.startswith("nvmed"):
+            raise
+        package = missing.name.partition(".")[0]
+        sys.exit(f"nvmed-fleet: {package} is not installed: pip install 'nvmed[fleet]', or nvmed[fleet-embedded]")
     try:
         nvmed_fleet(prog_name="nvmed-fleet")
     except SystemExit as ended:

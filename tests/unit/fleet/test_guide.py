@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -62,3 +63,11 @@ def test_the_configuration_of_a_node_has_ports_of_its_own_for_each_role() -> Non
     stores = config["persistence"]["datastores"]
     assert [store["sql"]["connectAddr"] for store in stores.values()] == ["db:5432"] * 2
     assert "password" not in stores["default"]["sql"]
+
+
+def test_without_its_extra_the_program_says_what_to_install() -> None:
+    """As on a host that only calls nvmed, which has the program too."""
+    hide = "import sys; sys.modules['temporalio'] = None; from nvmed_fleet.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "temporalio is not installed: pip install 'nvmed[fleet]'" in done.stderr
