@@ -261,6 +261,8 @@ async def _begin(session: Session, request: TelemetryRequest, areas: int) -> Tel
         # A request that was repeated: the log was created then, and is the one to read.
     header = await read_header(session, request.log, areas)
     if request.log is TelemetryLog.CONTROLLER_INITIATED:
+        if not header.is_available and not request.retain_async_event:  # the event is asked for all the same
+            await request.journalled("clear_event", lambda: _clear_event(session, request.log))
         _require_available(header)
     return header
 

@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from nvmed.nvme import logpage, telemetry
+from nvmed.nvme.logpage import decode as decode_log_page
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId, LogPage
 from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import TelemetryLog
@@ -254,7 +255,11 @@ async def test_areas_and_logs_that_a_drive_lacks(start_daemon: StartDaemon) -> N
         )
     assert not daemon.drive("nvme1").journal.commands(opcode=AdminOpcode.GET_LOG_PAGE)
     await refused(daemon, precondition, "TELEMETRY_AREA_EMPTY", controller="controllers/empty-1")
-    await refused(daemon, precondition, "TELEMETRY_NOT_AVAILABLE", controller="controllers/empty-1", source=CONTROLLER)
+    nothing = {"controller": "controllers/empty-1", "source": CONTROLLER}
+    for retained, cleared in ((True, 0), (False, 1)):
+        await refused(daemon, precondition, "TELEMETRY_NOT_AVAILABLE", **nothing, retain_async_event=retained)
+        logs = [command for node in ("nvme0", "nvme1") for command in daemon.drive(node).journal.commands(opcode=2)]
+        assert sum(decode_log_page(one).lid == 8 and not decode_log_page(one).rae for one in logs) == cleared
 
 
 @pytest.mark.parametrize("nth", range(1, 6))
