@@ -12,10 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+from nvmed_fleet import sweep
+from nvmed_fleet.temporal import batches
+from nvmed_fleet.temporal.batch_payloads import batch_id
 from nvmed_fleet.temporal.payloads import workflow_id
+from nvmedctl.hosts import Host
 from temporalio.client import WorkflowHistory
 
 from tests.fleet.scripted import Stage, playing
+from tests.support import served_hosts
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -57,6 +63,19 @@ async def record(name: str) -> WorkflowHistory:
             return await stage.client.get_workflow_handle(workflow_id("c")).fetch_history()
 
 
+async def record_sweep() -> WorkflowHistory:
+    """A sweep of three hosts, one of which is not there."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        place = Path(folder)
+        async with served_hosts.hosts(place, "h1", "h2") as served, playing(place / "engine") as stage:
+            hosts = [*(one.host for one in served.values()), Host("h3", f"unix:{place}/none.sock", "h3")]
+            options = sweep.Options(in_flight=1, unreachable_after_s=1)
+            plan = sweep.make("s", str(place / "to"), ["smart"], hosts, options)
+            await batches.begin(stage.client, "sweep", "s", stage.store.put(msgspec.json.encode(plan)))
+            await batches.ended(stage.client, "sweep", "s")
+            return await stage.client.get_workflow_handle(batch_id("sweep", "s")).fetch_history()
+
+
 SCENES = {"well": _ends_well, "retried": _fails_and_is_retried, "steered": _is_steered}
 
 
@@ -64,10 +83,10 @@ def main() -> None:
     """Record those that are not there, under the version that is given."""
     version = sys.argv[1]
     FOLDER.mkdir(exist_ok=True)
-    for name in SCENES:
+    for name in (*SCENES, "sweep"):
         path = FOLDER / f"{version}-{name}.json.gz"
         if not path.exists():
-            history = asyncio.run(record(name))
+            history = asyncio.run(record(name) if name in SCENES else record_sweep())
             path.write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
 
 

@@ -15,6 +15,8 @@ from nvmed_fleet.records import HostRecord, Verdict, now
 from nvmed_fleet.store import Store
 from nvmed_fleet.temporal import campaigns, embedded
 from nvmed_fleet.temporal.activities import Activities
+from nvmed_fleet.temporal.batch_activities import BatchActivities
+from nvmed_fleet.temporal.batch_workflow import Batch
 from nvmed_fleet.temporal.payloads import TASK_QUEUE, Status, Task, TaskResult, workflow_id
 from nvmed_fleet.temporal.workflows import Campaign, HostLock
 from temporalio import activity
@@ -151,6 +153,9 @@ async def playing(folder: Path) -> AsyncIterator[Stage]:
         activities = ScriptedActivities(store, plain, "worker")
         object.__setattr__(activities, "script", script)
         async with Worker(
-            environment.client, task_queue=TASK_QUEUE, workflows=[Campaign, HostLock], activities=activities.all()
+            environment.client,
+            task_queue=TASK_QUEUE,
+            workflows=[Campaign, HostLock, Batch],
+            activities=[*activities.all(), *BatchActivities(activities.store).all()],
         ):
             yield Stage(environment.client, store, script)
