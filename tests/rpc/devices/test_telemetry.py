@@ -258,7 +258,7 @@ async def test_areas_and_logs_that_a_drive_lacks(start_daemon: StartDaemon) -> N
     nothing = {"controller": "controllers/empty-1", "source": CONTROLLER}
     for retained, cleared in ((True, 0), (False, 1)):
         await refused(daemon, precondition, "TELEMETRY_NOT_AVAILABLE", **nothing, retain_async_event=retained)
-        logs = [command for node in ("nvme0", "nvme1") for command in daemon.drive(node).journal.commands(opcode=2)]
+        logs = daemon.drive("nvme2").journal.commands(opcode=AdminOpcode.GET_LOG_PAGE)
         assert sum(decode_log_page(one).lid == 8 and not decode_log_page(one).rae for one in logs) == cleared
 
 
