@@ -283,17 +283,21 @@ def check(configured: config.Fetch, source: str) -> tuple[Location, ...]:
 
 
 def tls_context(authorities: str, source: str = "configuration") -> ssl.SSLContext:
-    """What servers are verified with, TLS 1.2 at least; raises CONFIG_INVALID for a file that has no certificates."""
-    try:
-        context = ssl.create_default_context(cadata=_authorities(authorities))
-    except (OSError, ValueError, NvmedError) as exc:
-        raise config.invalid(source, "firmware.fetch.ca", f"{authorities} has no certificates: {exc}") from None
+    """What servers are verified with, TLS 1.2 at least; raises CONFIG_INVALID for a file that has no certificates.
+
+    Where a file is named the system's authorities are never loaded, which an empty text would do.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not authorities:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(cadata=config.read_trusted(Path(authorities)))
+    except (OSError, ValueError, NvmedError) as exc:
+        why = f"{authorities} has no certificates of authorities: {exc}"
+        raise config.invalid(source, "firmware.fetch.ca", why) from None
     return context
-
-
-def _authorities(path: str) -> str | None:
-    return config.read_trusted(Path(path)) if path else None
 
 
 def _folder(text: str, source: str, field: str) -> Location:

@@ -310,7 +310,7 @@ def test_a_configuration_that_cannot_be_used(tmp_path: Path, server: ImageServer
         assert "firmware.fetch." in caught.value.message
     empty = tmp_path / "empty.pem"
     empty.touch()
-    with pytest.raises(NvmedError, match="no certificates"):
+    with pytest.raises(NvmedError, match="no certificates of authorities"):
         fetch.tls_context(str(empty))
 
 
