@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from nvmed import checks, malloc, state_directory
+from nvmed import checks, state_directory, trim
 from nvmed.config import Config
 from nvmed.devices import watchdog
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
@@ -186,7 +186,7 @@ def _make_events(host: Host, configured: Config, inventory: Inventory, operation
 
 async def _enter(stack: contextlib.AsyncExitStack, on: Components) -> None:
     """Begin what runs beside the calls, and settle what a crash left; all of it ends with `stack`, in reverse."""
-    await stack.enter_async_context(malloc.returned())
+    await stack.enter_async_context(trim.returned())
     await stack.enter_async_context(watchdog.fed(on.own_lanes, lambda: [device.lane for device in on.inventory.known]))
     await stack.enter_async_context(auditing(on.admission.audit))
     stack.callback(on.audit_reader.close)

@@ -87,7 +87,8 @@ class OverrunningHandle:
     def _buffer(self, command: Command, address: int, size: int) -> memoryview | None:
         if not size:
             return None
-        if address % PAGE_BYTES or not self._guarded.holds(address, page_round(size)):
+        is_whole = not size % PAGE_BYTES  # and of the caller's: then nothing is written behind it
+        if address % PAGE_BYTES or not (is_whole or self._guarded.holds(address, page_round(size))):
             self.escaped.append(f"opcode {command.opcode:#x}: {size} bytes at byte {address % PAGE_BYTES} of a page")
         return memoryview((ctypes.c_char * size).from_address(address)).cast("B")
 

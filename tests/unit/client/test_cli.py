@@ -147,6 +147,7 @@ async def test_a_log_is_saved_and_acknowledged(ctl: Ctl) -> None:
         "generation_number": GENERATION,
         "async_event_retained": False,
         "acknowledged": True,
+        "change_detection": "TELEMETRY_CHANGE_DETECTION_UNSPECIFIED",
         "attempts": 2,
         "restarts": 0,
     }
