@@ -7,6 +7,8 @@ from typing import Final
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
+FIRST_MESSAGE_S: Final = 60
+"""How long the first message of a call may take to arrive: its room is held meanwhile."""
 ANSWER_BYTES_MAX: Final = 4 * MIB
 REQUEST_BYTES_MAX: Final = 64 * KIB
 """Of a request whose method has no limit of its own (nvmed.rpc.messages)."""
@@ -80,6 +82,7 @@ FETCHES_MAX: Final = 2
 """Images that are fetched at the same time."""
 
 PUBLISHED: Final = {
+    "first_message_s": FIRST_MESSAGE_S,
     "message_bytes_max": ANSWER_BYTES_MAX,
     "request_bytes_max": REQUEST_BYTES_MAX,
     "read_ahead_bytes_max": READ_AHEAD_BYTES_MAX,

@@ -14,7 +14,7 @@ from nvmed.malloc import is_glibc
 
 LOOK_S: Final = 5.0
 GROWN_BYTES: Final = 32 << 20
-"""How much larger the process must be than after the last time for memory to be given back."""
+"""How much larger the process must be than at its least for memory to be given back."""
 
 
 def trim() -> None:
@@ -35,14 +35,16 @@ async def returned() -> AsyncIterator[None]:
 
 
 async def _give(pause: Callable[[], Awaitable[None]]) -> None:
+    """Trim at each look at which the process is larger than it was at its least.
+
+    What is in use stays, and may be free at the next look: so one trim that brought nothing is no reason to stop.
+    """
     least = resident_bytes()
     while True:
         await pause()
         if resident_bytes() > least + GROWN_BYTES:
             await asyncio.to_thread(trim)
-            least = resident_bytes()
-        else:
-            least = min(least, resident_bytes())
+        least = min(least, resident_bytes())
 
 
 def resident_bytes() -> int:

@@ -17,6 +17,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
+from nvmed import limits
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.budget import Budget, Lease
@@ -139,9 +140,7 @@ class Admission:
         call = self._call = self._identified_call()
         rule = rule_of(self._method)
         await self._lease.resize(RECEIVED_BYTES_MAX)
-        body = await self._context.read()
-        if body is grpc.aio.EOF:
-            raise invalid_field("", "the call has no message, or one that is larger than any method takes")
+        body = await self._first_message()
         self._lease.shrink(len(body))
         request = self._decoded(body)
         self._validate(request, call, rule.permission)
@@ -152,6 +151,19 @@ class Admission:
             self._attempted = True
             await self._control.audit.write(self._event(Kind.ATTEMPT))
         return request
+
+    async def _first_message(self) -> bytes:
+        """What the call asks for; raises CALL_TIMEOUT for who sends too slowly: its room is held meanwhile."""
+        try:
+            async with asyncio.timeout(limits.FIRST_MESSAGE_S):
+                body: Any = await self._context.read()
+        except TimeoutError:
+            allowed = limits.FIRST_MESSAGE_S
+            sentence = f"no whole message arrived within {allowed} s; send it at once"
+            raise error(Reason.CALL_TIMEOUT, sentence, timeout_s=allowed) from None
+        if body is grpc.aio.EOF:
+            raise invalid_field("", "the call has no message, or one that is larger than any method takes")
+        return bytes(body)
 
     def admit_unknown(self) -> None:
         """Let a call of a method that does not exist in, so far that it may hear that."""

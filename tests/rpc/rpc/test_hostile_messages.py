@@ -290,3 +290,17 @@ def test_what_the_fields_of_a_request_may_hold_fits(method: str) -> None:
     needed = largest(message)
     assert needed <= bytes_max(method), f"{message.full_name} may have about {needed} bytes"
     assert method not in LARGER or needed > REQUEST_BYTES_MAX, f"64 KiB are enough for {needed}"
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+async def test_a_call_whose_message_never_comes_ends(
+    listeners: Listeners, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it holds room for one no longer than that."""
+    monkeypatch.setattr("nvmed.limits.FIRST_MESSAGE_S", 0.02)
+    stream: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = listeners.channels["admin"].stream_stream(method)
+    call = stream()
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call.read()
+    assert reason_of(raised.value) == "CALL_TIMEOUT"
+    assert listeners.served.components.admission.budget.used == 0
