@@ -26,8 +26,12 @@ MESSAGE_BYTES_MAX: Final = 1024
 
 VALUE_BYTES_MAX: Final = 256
 VALUES_MAX: Final = 6
-VIOLATIONS_BYTES_MAX: Final = 1024
-"""What all of it needs, in base64, beside the message, fits in the 8 KiB that clients take as metadata by default."""
+STATUS_BYTES_MAX: Final = 5000
+"""Of a status as it is sent; in base64, beside the message, that fits in the 8 KiB that clients take as metadata by
+default. Violations have what the rest of it leaves.
+"""
+_DETAIL_BYTES: Final = 80
+"""What a detail has beside its content: the name of its type above all."""
 
 
 def to_status(error: NvmedError, request_id: str) -> status_pb2.Status:
@@ -54,10 +58,6 @@ def to_status(error: NvmedError, request_id: str) -> status_pb2.Status:
     if os := error.os:
         path = cut(os.path, VALUE_BYTES_MAX)
         details.append(errors_pb2.OsError(errno=os.errno, symbol=os.symbol, syscall=os.syscall, path=path))
-    if error.fields:
-        details.append(_bad_request(error.fields))
-    if error.gates:
-        details.append(_precondition_failure(error.gates))
     if error.retry_delay_ms is not None:
         delay = Duration()
         delay.FromMilliseconds(error.retry_delay_ms)
@@ -65,11 +65,18 @@ def to_status(error: NvmedError, request_id: str) -> status_pb2.Status:
     if error.remedy:
         link = error_details_pb2.Help.Link(description=cut(error.remedy, 2 * VALUE_BYTES_MAX), url=DOCUMENTATION)
         details.append(error_details_pb2.Help(links=[link]))
-    return status_pb2.Status(
-        code=code_pb2.Code.Value(error.code),
-        message=_message(error.message),
-        details=[_packed(detail) for detail in details],
-    )
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=_message(error.message))
+    status.details.extend(_packed(detail) for detail in details)
+    if error.fields:
+        status.details.append(_packed(_bad_request(error.fields, _room(status))))
+    if error.gates:
+        status.details.append(_packed(_precondition_failure(error.gates, _room(status))))
+    return status
+
+
+def _room(status: status_pb2.Status) -> int:
+    """Bytes that one more detail may have."""
+    return STATUS_BYTES_MAX - int(status.ByteSize()) - _DETAIL_BYTES
 
 
 def _message(text: str) -> str:
@@ -85,24 +92,25 @@ def _metadata(error: NvmedError) -> dict[str, str]:
     return {key: cut(value, VALUE_BYTES_MAX) for key, value in [*error.metadata.items()][:VALUES_MAX]}
 
 
-def _bad_request(fields: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+def _bad_request(fields: Sequence[FieldViolation], room: int) -> error_details_pb2.BadRequest:
     answer = error_details_pb2.BadRequest()
-    for field, description in _shown([(f.field, f.description) for f in fields], ("", "{} more fields are wrong")):
+    told = [(f.field, f.description) for f in fields]
+    for field, description in _shown(told, ("", "{} more fields are wrong"), room):
         answer.field_violations.add(field=field, description=description)
     return answer
 
 
-def _precondition_failure(gates: Sequence[GateViolation]) -> error_details_pb2.PreconditionFailure:
+def _precondition_failure(gates: Sequence[GateViolation], room: int) -> error_details_pb2.PreconditionFailure:
     answer = error_details_pb2.PreconditionFailure()
     told = [(g.kind, g.subject, g.description) for g in gates]
-    for kind, subject, description in _shown(told, ("", "", "{} more do not hold")):
+    for kind, subject, description in _shown(told, ("", "", "{} more do not hold"), room):
         answer.violations.add(type=kind, subject=subject, description=description)
     return answer
 
 
-def _shown(rows: Sequence[tuple[str, ...]], rest: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _shown(rows: Sequence[tuple[str, ...]], rest: tuple[str, ...], room: int) -> Iterator[tuple[str, ...]]:
     """As many of `rows` as there is room for, their texts cut, then `rest` with how many more there are."""
-    room = VIOLATIONS_BYTES_MAX
+    room -= _DETAIL_BYTES  # of the last row
     for index, row in enumerate(rows):
         shown = tuple(cut(text, VALUE_BYTES_MAX) for text in row)
         room -= sum(len(text.encode()) for text in shown) + 16
