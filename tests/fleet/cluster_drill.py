@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from nvmed_fleet.temporal import embedded
 
-from tests.fleet.drilling import Drill, drilling, free_port, kill
+from tests.fleet.drilling import Drill, drilling, kill
 from tests.fleet.test_drill import answers, campaign, names, report
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "fleet/deploy"
@@ -61,7 +62,7 @@ def as_postgres(*command: str) -> list[str]:
 
 def start_postgres(drill: Drill) -> int:
     """A database of its own; its port."""
-    folder, port = drill.place / "pg", free_port()
+    folder, port = drill.place / "pg", free_ports()
     folder.mkdir()
     drill.place.chmod(0o755)
     if not os.getuid():
@@ -87,7 +88,7 @@ def start_nodes(drill: Drill, temporal: Path, port: int) -> list[tuple[int, subp
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     nodes = []
-    first = 10_000 + free_port() % 5_000
+    first = 10_000 + free_ports() % 5_000
     for number in range(NODES):
         base = first + number * 5_000  # below 32768: the database keeps them as smallint
         arguments = ["127.0.0.1", f"127.0.0.1:{port}", str(base)]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from nvmed.simulator.firmware_image import build_image
-from tests.fleet.drilling import BIN, Drill, drilling, engine_command, free_port, kill
+from tests.fleet.drilling import BIN, Drill, drilling, engine_command, kill
+from tests.support.ports import free_ports
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_the_engine_goes_while_somebody_watches(drill: Drill) -> None:
     """The watcher says so and waits; when the engine is back it goes on, and so does the campaign."""
     drill.serve("farm", 2)
     drill.inventory()
-    port = free_port()
+    port = free_ports()
     at = ("--engine", f"127.0.0.1:{port}")
     engine = drill.start("engine", *engine_command(drill.place, port))
     drill.start("worker", "nvmed-fleet", "worker", *at)

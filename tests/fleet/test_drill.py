@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.drilling import Drill, drilling, engine_command, engine_of, free_port, kill
+from tests.fleet.drilling import Drill, drilling, engine_command, engine_of, kill
+from tests.support.ports import free_ports
 
 HOSTS = 60
 
@@ -73,8 +74,8 @@ def test_workers_of_a_cluster_over_tls_of_which_one_is_killed(drill: Drill, plac
 
     The key with which hosts are called is nowhere but in its file: not in the engine's database, not in the store.
     """
-    drill.serve("farm", 12, 1, "--tls-port", str(20_000 + free_port() % 20_000))
-    port = free_port()
+    drill.serve("farm", 12, 1, "--tls-port", str(free_ports(12)))
+    port = free_ports()
     drill.start("engine", *engine_command(place, port))
     at = ("--engine", f"127.0.0.1:{port}")
     drill.until(lambda: answers(port), 60, "the engine answers")

@@ -18,6 +18,7 @@ from nvmed.errors import InvalidArgument, NvmedError
 from nvmed.simulator import durable
 from nvmed.simulator.firmware_image import build_image
 from nvmed.v1 import firmware_pb2 as pb
+from tests.support.ports import free_ports
 
 IMAGE = build_image("2.0.0", 8192)
 
@@ -107,24 +108,14 @@ async def test_faults_are_of_one_host_and_its_last_drive(folder: Path, image: Pa
             assert said in str(told)
 
 
-async def test_hosts_with_tls_want_the_farms_certificates(folder: Path, image: Path, free_ports: int) -> None:
+async def test_hosts_with_tls_want_the_farms_certificates(folder: Path, image: Path) -> None:
     async with AsyncExitStack() as stack:
-        await farm.serve(farm.Farm(folder, hosts=2, tls_port=free_ports), stack)
+        await farm.serve(farm.Farm(folder, hosts=2, tls_port=free_ports(2)), stack)
         first, second = hosts.load(str(folder / "hosts.toml")).hosts
         assert (await stage(second, image)).drives[0].slot == 2
         assert first.tls is not None
         assert first.tls.key is not None
         assert first.tls.key.stat().st_mode & 0o077 == 0
-
-
-@pytest.fixture
-def free_ports() -> int:
-    """Two ports in a row of which the first was free a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.ports import free_ports
 from tests.vm.lab import cache
 from tests.vm.lab.build import Lab
 from tests.vm.lab.rootfs import HOST_ID, HOST_NQN
@@ -75,7 +76,7 @@ class Guest:
         self.folder = folder
         self.started = time.monotonic()
         self.boot_seconds = 0.0
-        self._agent_port = free_port()
+        self._agent_port = free_ports()
         self._forwards: dict[int, int] = {}
         words = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", *command_line(lab, folder, self._agent_port)]
         with (folder / "qemu.log").open("wb") as log:
@@ -225,7 +226,7 @@ class Guest:
     def forward(self, port: int) -> int:
         """The port of the host's 127.0.0.1 that leads to the guest's `port` on 10.0.2.15."""
         if port not in self._forwards:
-            host_port = free_port()
+            host_port = free_ports()
             if refusal := self.qmp.hmp(f"hostfwd_add net tcp:127.0.0.1:{host_port}-10.0.2.15:{port}").strip():
                 raise GuestError(refusal)
             self._forwards[port] = host_port
@@ -303,11 +304,3 @@ def python(function: Callable[..., object], arguments: Sequence[object]) -> list
         f"print(json.dumps({function.__name__}(*json.loads(sys.argv[1]))))"
     )
     return [PYTHON, "-c", program, json.dumps(arguments)]
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

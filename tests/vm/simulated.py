@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from nvmed.simulator.nvme_tcp import NvmeTcpTarget
 from nvmed.simulator.subsystem import Subsystem
+from tests.support.ports import free_ports
 from tests.vm import fabrics
-from tests.vm.guest import HOST_ADDRESS, PATIENCE_S, Guest, free_port
+from tests.vm.guest import HOST_ADDRESS, PATIENCE_S, Guest
 
 T = TypeVar("T")
 RECONNECT = {"reconnect_delay": 1, "keep_alive_tmo": 30}
@@ -27,7 +28,7 @@ class Target:
     def __init__(self, subsystems: Sequence[Subsystem], paths: int) -> None:
         self.subsystems = tuple(subsystems)
         self._paths = paths
-        self._first_port = free_port()
+        self._first_port = free_ports()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self._thread.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from nvmedctl import hosts
 
 from nvmed import farm
 from nvmed.simulator.firmware_image import build_image
+from tests.support.ports import free_ports
 
 OPTIONS = Options("2.0.0", unreachable_after_s=2.0)
 
@@ -61,12 +61,6 @@ class Fleet:
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as stack:
         yield Fleet(tmp_path_factory.mktemp("f"), stack)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 ONCE = ["replace", "activate_at_reset", "reset"]
@@ -216,7 +210,7 @@ async def test_gates_that_are_overridden_do_not_hold_a_drive_back(fleet: Fleet) 
 async def test_the_wrong_certificate_is_told(fleet: Fleet, tmp_path: Path) -> None:
     from nvmed.security import dev_ca
 
-    wanted = farm.Farm(fleet.folder, hosts=1, tls_port=free_port())
+    wanted = farm.Farm(fleet.folder, hosts=1, tls_port=free_ports())
     await farm.serve(wanted, fleet.stack)
     (host,) = fleet.hosts
     dev_ca.prepare(tmp_path, ["127.0.0.1"], ["spiffe://nvmed.example/fleet"])
