@@ -65,6 +65,6 @@ async def test_a_drive_that_comes_and_goes(guest: Guest, daemon: Daemon) -> None
 
 
 def test_nvmedctl_speaks_to_its_own_host(guest: Guest, daemon: Daemon) -> None:
-    table = daemon.ctl("--address", "unix:/run/nvmed/admin.sock", "controllers", "list")
+    table = daemon.ctl("--address", "unix:/run/nvmed/admin.sock", "controllers", "list", "-o", "wide")
     for drive in qemu.CONTROLLERS:
         assert drive.serial in table
