@@ -12,7 +12,7 @@ from typing import Final
 from nvmed.files import read_bytes
 from nvmed.malloc import is_glibc
 
-LOOK_S: Final = 5.0
+LOOK_S: Final = 1.0
 GROWN_BYTES: Final = 32 << 20
 """How much larger the process must be than at its least for memory to be given back."""
 
