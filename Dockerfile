@@ -29,6 +29,10 @@ RUN python3 -m venv /build && python3 -m venv --without-pip /opt/nvmed \
 COPY nvmed nvmed
 COPY clients/python clients/python
 COPY fleet/nvmed_fleet fleet/nvmed_fleet
+COPY proto/nvmed proto/nvmed
+COPY third_party/google third_party/google
+COPY packaging/proto packaging/proto
+COPY packaging/monitoring packaging/monitoring
 RUN PATH=/build/bin:$PATH /build/bin/pip --python /build/bin/python wheel --no-deps --no-build-isolation -w /wheel . \
  && /build/bin/pip --python /opt/nvmed/bin/python install --no-cache-dir --no-deps --no-index /wheel/nvmed-*.whl
 
@@ -49,5 +53,5 @@ ENV PATH=/opt/nvmed/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 VOLUME /var/lib/nvmed
 EXPOSE 50051
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["nvmedctl", "server", "info"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["nvmed", "health"]
 ENTRYPOINT ["nvmed"]

@@ -60,6 +60,14 @@ vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (
 robustness: setup ## A real daemon under attack: memory and service, a minute and a half (PYTEST_ARGS="-k load -s")
 	$(BIN)/python -m pytest tests/robustness $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: setup tests/robustness/soak.py ## Requests of every method by the hundred thousand: no fault, no leak (REQUESTS=1000000 SEED=1)
+	$(BIN)/python -m tests.robustness.soak --requests $(or $(REQUESTS),1000000) --seed $(or $(SEED),1) $(SOAK_ARGS)
+
+.PHONY: mutants
+mutants: setup tests/mutants/by_hand.py ## Break nvmed on purpose and see a test say so (COUNT=20 more, drawn by SEED=1)
+	$(BIN)/python -m tests.mutants --count $(or $(COUNT),0) --seed $(or $(SEED),1) $(MUTANTS_ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Property tests with many more examples (EXAMPLES=500 SEED=1)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/python -m pytest tests/unit $(wildcard tests/rpc tests/fuzz) -m hypothesis --timeout 240 \
@@ -69,9 +77,30 @@ fuzz: setup ## Property tests with many more examples (EXAMPLES=500 SEED=1)
 clients: setup clients/run ## Build the clients in other languages and run each against a daemon
 	clients/run $(CLIENTS_ARGS)
 
+.PHONY: docs-test
+docs-test: setup tests/docs/tools ## What documents tell people to type, with the tools of others that some of it needs (Go)
+	tests/docs/tools
+	DOCS_COMPLETE=1 $(BIN)/python -m pytest tests/docs $(PYTEST_ARGS)
+
+.PHONY: docs
+docs: setup scripts/build_site.py ## The documentation as a site in dist/site; fails on what leads nowhere (VERSION=1.2.0)
+	$(BIN)/python scripts/build_site.py $(VERSION)
+
+.PHONY: docs-serve
+docs-serve: setup scripts/build_site.py ## The same on a port of this machine, anew at each change
+	$(BIN)/python scripts/build_site.py --serve
+
 .PHONY: packages
 packages: setup packaging/run ## Build the packages and install them where they belong
 	packaging/run $(PACKAGES_ARGS)
+
+.PHONY: ansible
+ansible: setup packaging/ansible/check ## Check the Ansible collection: its sanity tests, and a play over 20 simulated hosts
+	packaging/ansible/check
+
+.PHONY: kubernetes
+kubernetes: setup packaging/kubernetes/check ## Check the Helm chart and the manifests: helm, kubeconform, no cluster (Go)
+	packaging/kubernetes/check
 
 ##@ To work on it
 
@@ -95,7 +124,7 @@ format: setup ## Format the code and the contract, mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
 
-LINTS := lint-code lint-imports lint-types lint-proto lint-docs lint-shell
+LINTS := lint-code lint-imports lint-types lint-proto lint-api lint-docs lint-site lint-shell
 
 .PHONY: lint $(LINTS)
 lint: $(LINTS) ## Everything that can be checked without running it
@@ -109,32 +138,44 @@ lint-imports: setup
 
 lint-types: setup
 	$(BIN)/mypy
+	scripts/verify_types
 
 lint-proto: setup
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
 	$(BIN)/buf breaking proto --against $(PROTO_BASELINE)
 	$(BIN)/python scripts/generate_proto.py --check
+	$(BIN)/python scripts/generate_contract.py --check
+
+lint-api:
+	scripts/lint_api
 
 lint-docs: setup
 	$(BIN)/python scripts/generate_error_docs.py --check
+	$(BIN)/python scripts/generate_reference.py --check
 	$(BIN)/python scripts/generate_service_docs.py --check
 	$(BIN)/python scripts/draw_rooms.py --check
+
+lint-site: docs
 
 lint-shell: setup
 	scripts/lint_shell
 
 .PHONY: proto
-proto: setup ## Generate nvmed/v1 from proto/, and docs/errors.md, configure.md, metrics.md, rooms.svg from the code
+proto: setup ## Generate nvmed/v1 from proto/, and docs/reference, errors.md, configure.md, metrics.md, rooms.svg from it and the code
 	$(BIN)/python scripts/generate_proto.py
+	$(BIN)/python scripts/generate_contract.py
 	$(BIN)/python scripts/generate_error_docs.py
+	$(BIN)/python scripts/generate_reference.py
 	$(BIN)/python scripts/generate_service_docs.py
 	$(BIN)/python scripts/draw_rooms.py
-	@git diff --quiet HEAD -- proto || echo "The clients' stubs are due too: clients/run --generate (needs Go and Node.js)"
+	@git diff --quiet HEAD -- proto || echo "The clients' stubs are due too: clients/run --generate (needs Go, Node.js and Rust)"
 
-.PHONY: proto-baseline
-proto-baseline: setup ## At a release: keep the contract as the one that later ones must not break
+.PHONY: proto-release
+proto-release: setup ## Before a release: keep the contract as the one that later ones must not break
 	$(BIN)/buf build proto --exclude-source-info --output $(PROTO_BASELINE)
+	$(BIN)/python scripts/freeze_contract.py
+	$(BIN)/python scripts/generate_reference.py
 
 .PHONY: lock
 lock: ## Write requirements.lock anew from pyproject.toml (LOCK_ARGS=--upgrade takes what is newest)

@@ -6,6 +6,7 @@ changes both. Nothing here gates anything.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import statistics
@@ -13,13 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from bench import events, history, hostile, stage, start, upload
+from bench import decode, events, history, hostile, scrape, serve, stage, start, upload
+from bench.memory import peak_bytes
 from nvmed.rpc.server import OPTIONS
 from nvmed.v1 import telemetry_pb2
 
@@ -71,17 +74,6 @@ def telemetry_request(drive: int, chunk_bytes: int = 0) -> bytes:
     ).SerializeToString()
 
 
-def rss_bytes(pid: int) -> int:
-    """Resident memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
-def peak_bytes(pid: int) -> int:
-    """The most resident memory that a process ever had."""
-    line = next(text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
-
-
 def measure_stream(scratch: Path, chunk_bytes: int, rounds: int = 5, size: int = 512 * MIB) -> None:
     """Our stream against one that costs nothing to make, and against one that costs only its checksums."""
     ours, bare = scratch / "ours.sock", scratch / "bare.sock"
@@ -128,19 +120,53 @@ def measure_first_byte(scratch: Path, rounds: int = 15) -> None:
     print(f"first data of a 256 MiB log / of a 1 MiB log: {ratio:.2f}  ({first_ms:.1f} ms here)")
 
 
+def measure_streams(scratch: Path) -> None:
+    """Streams by their message size."""
+    for chunk_bytes in (256 << 10, 512 << 10, 1 << 20):
+        measure_stream(scratch, chunk_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something to measure, in a directory of its own."""
+
+    what: str
+    measure: Callable[[Path], object]
+
+
+LINES: Mapping[str, Line] = {
+    "stream": Line("a telemetry stream against a bare one, and one with the same checksums", measure_streams),
+    "memory": Line("what a stream of 1 GiB takes at its peak", measure_memory),
+    "first": Line("the first data of a large log against that of a small one", measure_first_byte),
+    "upload": Line("an upload against a bare one, or with the same promises", lambda at: upload.measure(at, server)),
+    "stage": Line("staging on 24 drives against one", lambda at: stage.measure(at, server)),
+    "events": Line("an event to many watchers, and what idle ones cost", lambda at: events.measure(at, server)),
+    "history": Line("a page of a long journal against one of a short one", history.measure),
+    "start": Line("nvmedctl against `python -c pass`", lambda _: start.measure()),
+    "serve": Line("the daemon until it serves, against a bare server; idle with 64 drives", serve.measure),
+    "hostile": Line("memory under streams that nobody reads, and small calls beside heavy ones",
+                    lambda at: hostile.measure(at, server)),
+    "decode": Line("decoding 64 MiB of telemetry", decode.measure),
+    "scrape": Line("a scrape of 64 drives", scrape.measure),
+}  # fmt: skip
+"""What `python -m bench` measures, in this order; each prints as it goes."""
+
+
 def main() -> None:
-    """Measure everything."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for chunk_bytes in (256 << 10, 512 << 10, 1 << 20):
-            measure_stream(Path(scratch), chunk_bytes)
-        measure_memory(Path(scratch))
-        measure_first_byte(Path(scratch))
-        upload.measure(Path(scratch), server)
-        stage.measure(Path(scratch), server)
-        events.measure(Path(scratch), server)
-        history.measure(Path(scratch))
-        start.measure()
-        hostile.measure(Path(scratch), server)
+    """Measure those lines that are named, or all."""
+    listed = "\n".join(f"  {name:10} {line.what}" for name, line in LINES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"lines:\n{listed}",
+        description="Speed and memory, as ratios of two things in one run. All lines take a quarter of an hour.",
+    )  # fmt: skip
+    parser.add_argument("lines", nargs="*", metavar="LINE", help="what to measure; everything if none is named")
+    asked = parser.parse_args().lines
+    if unknown := [name for name in asked if name not in LINES]:
+        parser.error(f"no line {unknown[0]!r}; choose of {', '.join(LINES)}")
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # to a file, too, as it goes
+    for name in asked or LINES:
+        with tempfile.TemporaryDirectory() as scratch:
+            LINES[name].measure(Path(scratch))
 
 
 if __name__ == "__main__":

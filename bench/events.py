@@ -24,6 +24,7 @@ malloc.tune()
 
 import grpc  # noqa: E402
 
+from bench.memory import rss_bytes  # noqa: E402
 from nvmed import daemon, limits, logs  # noqa: E402
 from nvmed.config import Config, HostConfig, Limits, Listen, UnixListener  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
@@ -45,21 +46,27 @@ OTHERS = pb.WatchEventsRequest(kinds=[pb.EVENT_KIND_KEY_EXPIRING]).SerializeToSt
 
 
 async def serve_bare(socket: str) -> None:
-    """Send every stream a message at first, and one for each signal."""
+    """Send every stream a message at first, and one for each signal, also to who is not waiting yet when it comes."""
     waiting: set[asyncio.Future[None]] = set()
     message = bytes(MESSAGE_BYTES)
+    told = 0
 
     def tell() -> None:
+        nonlocal told
+        told += 1
         for future in waiting:
             future.set_result(None)
         waiting.clear()
 
     async def watch(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        had = told
         while True:
             yield message
-            future = asyncio.get_running_loop().create_future()
-            waiting.add(future)
-            await future
+            if had == told:
+                future = asyncio.get_running_loop().create_future()
+                waiting.add(future)
+                await future
+            had += 1
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
     server = grpc.aio.server(options=OPTIONS)
@@ -118,10 +125,6 @@ async def tell(pid: int, streams: Sequence[Any]) -> float:
     os.kill(pid, signal.SIGUSR1)
     await asyncio.gather(*reads)
     return perf_counter() - started
-
-
-def rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_s(pid: int) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import grpc
 
+from bench.memory import peak_bytes, rss_bytes
 from nvmed.rpc.server import OPTIONS
 from nvmed.rpc.wire import varint
 from nvmed.v1 import telemetry_pb2
@@ -41,11 +42,11 @@ def measure(scratch: Path, start: StartServer) -> None:
             )
     with start("bench.servers", "nvmed", socket, "--sizes", str(MIB)) as pid:
         for size in (1_300_000, 4_000_000):
-            before = _resident(pid)
+            before = rss_bytes(pid)
             asyncio.run(_oversize(socket, size))
             print(
                 f"{OVERSIZE} calls of {size / 1e6:.1f} MB at once: at most "
-                f"{(_peak(pid) - before) / MIB:+.0f} MiB over {before / MIB:.0f}"
+                f"{(peak_bytes(pid) - before) / MIB:+.0f} MiB over {before / MIB:.0f}"
             )
     with start("bench.servers", "nvmed", socket, "--sizes", str(512 * MIB)) as _:
         idle, busy = asyncio.run(_beside_streams(socket))
@@ -70,17 +71,17 @@ async def _stalled(socket: Path, pid: int, chunk_bytes: int) -> tuple[int, int, 
         chunk_bytes=chunk_bytes,
         window=8,
     ).SerializeToString()
-    before = _resident(pid)
+    before = rss_bytes(pid)
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
         stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
         calls = [stream(asked) for _ in range(STALLED)]
         await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
         await asyncio.sleep(8)
-        peak = _peak(pid)
+        peak = peak_bytes(pid)
         for call in calls:
             call.cancel()
     await asyncio.sleep(12)
-    return before, peak, _resident(pid)
+    return before, peak, rss_bytes(pid)
 
 
 async def _oversize(socket: Path, size: int) -> None:
@@ -152,12 +153,3 @@ def _p99(taken: Sequence[float]) -> float:
 
 def _median(taken: Sequence[float]) -> float:
     return sorted(taken)[len(taken) // 2]
-
-
-def _resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
-def _peak(pid: int) -> int:
-    line = next(text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024

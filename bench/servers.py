@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nvmed import malloc
 
@@ -19,6 +19,10 @@ import grpc  # noqa: E402
 
 from nvmed import daemon, logs  # noqa: E402
 from nvmed.config import Config, HostConfig, Limits, Listen, UnixListener  # noqa: E402
+from nvmed.nvme.host import ControllerNode  # noqa: E402
+from nvmed.nvme.opcodes import AdminOpcode  # noqa: E402
+from nvmed.nvme.telemetry import TelemetryLog  # noqa: E402
+from nvmed.nvme.transport import Command, Completion, Transport  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
 from nvmed.rpc.wire import HEADROOM, chunk_message  # noqa: E402
 from nvmed.simulator.host import SimulatedHost  # noqa: E402
@@ -65,7 +69,36 @@ async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
     await server.wait_for_termination()
 
 
-async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float) -> None:
+class EffortlessHost(SimulatedHost):
+    """Simulated drives whose telemetry is whatever was in memory: as a DMA costs no processor.
+
+    A simulated drive is part of the daemon's process, and takes more of its time than a stream does.
+    """
+
+    def open(self, controller: ControllerNode, node: str = "") -> Transport:
+        """As `Host.open`."""
+        return cast("Transport", _Effortless(super().open(controller, node)))
+
+
+class _Effortless:
+    """A transport that answers what asks for telemetry behind the first block without doing anything."""
+
+    def __init__(self, drive: Transport) -> None:
+        self._drive = drive
+
+    def admin(
+        self, command: Command, data: bytearray | memoryview | None = None, metadata: bytearray | None = None
+    ) -> Completion:
+        is_telemetry = command.opcode == AdminOpcode.GET_LOG_PAGE and command.cdw10 & 0xFF in tuple(TelemetryLog)
+        if is_telemetry and command.cdw12 | command.cdw13:
+            return Completion(0, 0)
+        return self._drive.admin(command, data, metadata)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._drive, name)
+
+
+async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float, *, effortless: bool = False) -> None:
     """The daemon on simulated drives, one for each size of telemetry log."""
     logs.configure("error")
     drives = [
@@ -83,7 +116,8 @@ async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float) -> None
         listen = Listen(unix=(UnixListener(path=str(socket), roles=("admin",)),))
         limits = Limits(calls_per_second=1_000_000, calls_burst=1_000_000)  # what is measured is not what one may take
         config = Config(state_dir=state, host=HostConfig(simulate=len(sizes)), listen=listen, limits=limits)
-        await daemon.run(SimulatedHost(drives), config, lambda _: print("ready", flush=True))
+        host = EffortlessHost(drives) if effortless else SimulatedHost(drives)
+        await daemon.run(host, config, lambda _: print("ready", flush=True))
 
 
 def main() -> None:
@@ -95,11 +129,12 @@ def main() -> None:
     parser.add_argument("--total-bytes", type=int, default=1 << 30)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1 << 30])
     parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--effortless", action="store_true", help="drives that cost no processor time")
     args = parser.parse_args()
     if args.kind == "bare":
         asyncio.run(serve_bare(args.socket, args.message_bytes, args.total_bytes))
     else:
-        asyncio.run(serve_nvmed(Path(args.socket).absolute(), args.sizes, args.latency_ms))
+        asyncio.run(serve_nvmed(Path(args.socket).absolute(), args.sizes, args.latency_ms, effortless=args.effortless))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
 """nvmed: the management plane of a host's NVMe drives."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""`nvmed`: the daemon, and `nvmed simulator`: drives in software for somebody else's kernel."""
+"""`nvmed`: the daemon, and what looks after it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 
 from nvmed import __version__, grpc_environment, malloc
 from nvmed.errors import NvmedError
+from nvmed.simulator_commands import say_ready, simulator
 
 malloc.tune()
 grpc_environment.prepare()
@@ -33,6 +34,21 @@ def _serving_options(command: Any) -> Any:
             click.option("--config", type=_FILE, help="Configuration (TOML); without it, what the options below say."),
             click.option(
                 "--simulate", type=click.IntRange(1, 64), metavar="N", help="Serve N simulated drives, not this host's."
+            ),
+            click.option(
+                "--simulate-from",
+                type=_FILE,
+                multiple=True,
+                help="Serve the drive of a recording too (`nvmed simulator record`); may be repeated.",
+            ),
+            click.option(
+                "--simulate-faults", type=_FILE, help="Faults of simulated drives (TOML): see `nvmed simulator fault`."
+            ),
+            click.option(
+                "--simulate-keyring/--no-simulate-keyring",
+                default=None,
+                help="Keep keys in a simulated keyring, not in the kernel's.  [default without a configuration: "
+                "where drives are simulated]",
             ),
             click.option(
                 "--socket",
@@ -64,16 +80,19 @@ def _configured(config: Path | None, **options: Any) -> tuple[Config, str]:
     socket, insecure_tcp = options.pop("socket"), options.pop("insecure_tcp")
     paths = {
         "simulate": "host.simulate",
+        "simulate_from": "host.simulate_from",
+        "simulate_faults": "host.simulate_faults",
+        "simulate_keyring": "host.simulate_keyring",
         "sysfs_root": "host.sysfs_root",
         "dev_root": "host.dev_root",
         "state_dir": "state_dir",
         "log_level": "log_level",
     }
     changes: dict[str, Any] = {
-        paths[name]: str(value.absolute()) if isinstance(value, Path) else value
-        for name, value in options.items()
-        if value is not None
+        paths[name]: _plain(value) for name, value in options.items() if value is not None and value != ()
     }
+    if config is None and ("host.simulate" in changes or "host.simulate_from" in changes):
+        changes.setdefault("host.simulate_keyring", True)
     if socket is not None:
         changes["listen.unix"] = [configuration.UnixListener(path=str(socket.absolute()), roles=("admin",))]
     if insecure_tcp is not None:
@@ -85,13 +104,21 @@ def _configured(config: Path | None, **options: Any) -> tuple[Config, str]:
     return configuration.replaced(loaded, source, changes), source
 
 
+def _plain(value: Any) -> Any:
+    """The value of an option as the configuration has it: paths are absolute texts there."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
 @contextmanager
 def _private(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """`options`; with --simulate alone, a state and a socket that are gone afterwards.
+    """`options`; with simulated drives alone, a state and a socket that are gone afterwards.
 
     Any user can then try it, and it never touches the state of a daemon that manages this host.
     """
-    if options["simulate"] is None or options["config"] or (options["socket"] and options["state_dir"]):
+    simulated = options["simulate"] is not None or options["simulate_from"]
+    if not simulated or options["config"] or (options["socket"] and options["state_dir"]):
         yield options
         return
     with tempfile.TemporaryDirectory(prefix="nvmed-") as directory:
@@ -118,7 +145,7 @@ def main(context: click.Context, /, log_level: str | None, **options: Any) -> No
             logs.configure(configured.log_level)
             read = partial(_configured, log_level=log_level, **serving)
             host = daemon.make_host(configured)
-            ready = _say_ready if serving is options else _say_how_to_call
+            ready = say_ready if serving is options else _say_how_to_call
             asyncio.run(daemon.run(host, configured, ready, source, read=lambda: read()[0]))
     except NvmedError as exc:
         raise click.ClickException(exc.message) from None
@@ -179,6 +206,34 @@ def reload_daemon(pid: int) -> None:
         raise click.ClickException(exc.message) from None
 
 
+@main.command("health")
+@click.argument("service", default="")
+@click.option(
+    "--address",
+    envvar="NVMED_ADDRESS",
+    default="unix:/run/nvmed/admin.sock",
+    show_default=True,
+    help="Its unix socket.",
+)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True)
+def health(service: str, address: str, timeout_s: float) -> None:
+    """Say whether the daemon serves (SERVICE or a controller by its resource name, if given): exits with 1 if not.
+
+    For probes of containers, and by a unix socket alone: `grpc_health_probe` shows certificates.
+    """
+    from nvmed.rpc import health_probe
+
+    if not address.startswith(("unix:", "/")):
+        raise click.BadParameter("is no unix socket", param_hint="--address")
+    try:
+        status = health_probe.ask(f"unix:{address.removeprefix('unix:')}", service, timeout_s)
+    except NvmedError as exc:
+        raise click.ClickException(exc.message) from None
+    click.echo(status)
+    if status != health_probe.SERVING:
+        sys.exit(1)
+
+
 @main.command("dev-ca")
 @click.argument("directory", type=_FOLDER)
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="DNS name or address of the daemon.")
@@ -201,90 +256,13 @@ def dev_ca(directory: Path, servers: tuple[str, ...], clients: tuple[str, ...]) 
         raise click.ClickException(exc.message) from None
 
 
-@main.group(invoke_without_command=True)
-@click.option("--nvme-tcp", metavar="ADDRESS:PORT", help="Where kernels connect; port 0 for a free one.")
-@click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="How many NVM subsystems.")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file with a [[drives]] table for each drive, instead of --drives.",
-)
-@click.option("--paths", type=click.IntRange(1, 16), default=1, show_default=True, help="How many ports, from PORT on.")
-@click.option("--advertise-host", metavar="ADDRESS", help="What discovery tells hosts to connect to, behind NAT.")
-@click.pass_context
-def simulator(
-    context: click.Context,
-    nvme_tcp: str | None,
-    drives: int,
-    config: Path | None,
-    paths: int,
-    advertise_host: str | None,
-) -> None:
-    """Serve simulated drives to other kernels over NVMe/TCP, or whole simulated hosts: `farm`."""
-    if context.invoked_subcommand is not None:
-        return
-    if nvme_tcp is None:
-        raise click.UsageError("Missing option '--nvme-tcp', or the command `farm`.")
-    from nvmed.simulator.nvme_tcp import load_drives, serve
-
-    host, _, port = nvme_tcp.rpartition(":")
-    if not host or not port.isdecimal():
-        raise click.BadParameter("is not ADDRESS:PORT, for example 127.0.0.1:4420", param_hint="--nvme-tcp")
-    try:
-        specs = load_drives(config) if config else drives
-        asyncio.run(serve(host, int(port), specs, _say_ready, paths=paths, advertise_host=advertise_host))
-    except NvmedError as exc:
-        raise click.ClickException(exc.message) from None
-    except OSError as exc:
-        raise click.ClickException(f"{nvme_tcp}: {exc.strerror}") from None
-
-
-@simulator.command("farm")
-@click.option("--hosts", type=click.IntRange(1, 500), default=20, show_default=True, help="How many hosts.")
-@click.option("--state", type=_FOLDER, required=True, help="What the drives are and were told, and hosts.toml.")
-@click.option("--first", type=click.IntRange(1), default=1, show_default=True, help="Number of the first host.")
-@click.option("--drives", type=click.IntRange(1, 64), default=1, show_default=True, help="Drives of each host.")
-@click.option("--racks", type=click.IntRange(1), default=6, show_default=True, help="Racks: failure domains of hosts.")
-@click.option("--revision", default="1.0.0", show_default=True, help="Firmware revision that new drives run.")
-@click.option(
-    "--tls-port",
-    type=click.IntRange(1024, 65000),
-    help="Ports of loopback from here on, and TLS, in the place of sockets.",
-)
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="HOST=FAULT",
-    help="Something wrong with a host or its last "
-    "drive: absent, in-use, boot-device, refuse-image, refuse-activation, slow, kill-before-commit, "
-    "kill-after-commit, kill-after-reset.",
-)
-def farm(state: Path, faults: tuple[str, ...], **options: Any) -> None:  # fmt: skip
-    """Serve many hosts with simulated drives from one process, to try out what is done to a fleet.
-
-    What the drives are outlives the process; what they were told is in their logs.
-    """
-    from nvmed import farm as farms
-    from nvmed import logs
-
-    logs.configure("warning")
-    try:
-        wanted = farms.Farm(state, faults=farms.parse_faults(faults), **options)
-        asyncio.run(farms.run(wanted, lambda addresses: _say_ready((f"{len(addresses)} addresses of {state}",))))
-    except NvmedError as exc:
-        raise click.ClickException(exc.message) from None
-
-
-def _say_ready(addresses: tuple[str, ...]) -> None:
-    sys.stderr.write(f"nvmed: serving on {', '.join(addresses)}\n")
-
-
 def _say_how_to_call(addresses: tuple[str, ...]) -> None:
     """For who tries it: an address that nobody could guess."""
-    _say_ready(addresses)
+    say_ready(addresses)
     sys.stderr.write(f"export NVMED_ADDRESS={addresses[0]}\n")
 
+
+main.add_command(simulator)
 
 if __name__ == "__main__":
     main()

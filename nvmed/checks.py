@@ -5,6 +5,7 @@ Each raises CONFIG_INVALID, with the configuration and the field that names what
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from nvmed.firmware.fetch import check as check_fetch
 from nvmed.keyring import files as key_files
 from nvmed.keyring.files import KeySources
 from nvmed.linux import systemd
+from nvmed.otel import headers
 from nvmed.preconditions.firmware_rules import RulesFiles
 from nvmed.rpc.listeners import check_socket
 from nvmed.security import tls
@@ -26,18 +28,32 @@ from nvmed.security.passthru import PassthruRules
 def check(configured: Config, source: str) -> None:
     """Everything, also what a start only tells of: keys that would not be inserted, certificates that expired."""
     check_start(configured, source)
-    for index, listener in enumerate(configured.listen.tls):
-        with _naming(source, f"listen.tls[{index}].certificate"):
+    for where, listener in configured.tls_listeners:
+        with _naming(source, f"{where}.certificate"):
             if not tls.is_current(tls.load(listener)):
                 raise config.invalid(listener.certificate, "", "is not valid now")
     with _naming(source, "keys"):
         key_files.check(key_sources(configured))
+    if configured.host.is_simulated:
+        _check_simulated(configured)
+
+
+def _check_simulated(configured: Config) -> None:
+    from nvmed.simulator import fault_file, replay  # what a daemon of real drives never loads
+
+    for recording in configured.host.simulate_from:
+        replay.load(Path(recording))
+    if file := configured.host.simulate_faults:
+        fault_file.parse(config.read_trusted(Path(file)), file)
 
 
 def check_start(configured: Config, source: str) -> None:
     """What keeps the daemon from starting."""
     make_policy(configured, source)
     check_files(configured, source)
+    if configured.captures.automatic and not configured.events.poll_interval_s:
+        raise config.invalid(source, "captures.automatic", "needs the poll of events.poll_interval_s, which is 0")
+    _check_otel(configured, source)
     for where, directory in (("state_dir", configured.state_dir), ("audit.directory", configured.audit.directory)):
         if directory and (why := files.distrust_directory(Path(directory))):
             raise config.invalid(source, where, why)
@@ -57,10 +73,29 @@ def check_files(configured: Config, source: str) -> None:
         firmware_rules(configured).current()
     with _naming(source, "policy.passthru_rules"):
         passthru_rules(configured).current()
-    for index, listener in enumerate(configured.listen.tls):
+    for where, listener in configured.tls_listeners:
         names = {getattr(listener, name): name for name in ("certificate", "key", "client_ca")}
-        with _naming(source, f"listen.tls[{index}]", names):
+        with _naming(source, where, names):
             tls.load(listener)
+
+
+def _check_otel(configured: Config, source: str) -> None:
+    if not configured.otel.endpoint:
+        return
+    try:
+        found = importlib.util.find_spec("opentelemetry.proto.collector")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise config.invalid(
+            source, "otel.endpoint", "needs what the extra brings; install nvmed[daemon,otel], or take [otel] away"
+        )
+    with _naming(source, "otel"):
+        for name in ("ca", "headers_file"):
+            if path := getattr(configured.otel, name):
+                config.read_trusted(Path(path))
+        if configured.otel.headers_file:
+            headers.read(Path(configured.otel.headers_file))
 
 
 def key_sources(configured: Config) -> KeySources:

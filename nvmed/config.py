@@ -17,26 +17,31 @@ import msgspec
 from msgspec import Meta
 
 from nvmed import limits
+from nvmed.config_events import Events as Events
+from nvmed.config_events import SlowDrives as SlowDrives
+from nvmed.config_kept import Audit as Audit
+from nvmed.config_kept import Captures as Captures
+from nvmed.config_kept import History as History
+from nvmed.config_kept import Support as Support
+from nvmed.config_otel import Otel as Otel
+from nvmed.config_table import (
+    MODE_PATTERN,
+    NAME_PATTERN,
+    URL_FOLDER_PATTERN,
+    AbsolutePath,
+    Count,
+    Mode,
+    Name,
+    OptionalPath,
+    Table,
+    UrlFolder,
+)
 from nvmed.trusted import FILE_BYTES_MAX as FILE_BYTES_MAX
+from nvmed.trusted import explained
 from nvmed.trusted import invalid as invalid
 from nvmed.trusted import read_trusted as read_trusted
 from nvmed.trusted import toml as toml
 from nvmed.trusted import why as why
-
-_NAME: Final = "^[a-z][a-z0-9-]{0,62}$"
-_MODE: Final = "^0?[0-7]{3}$"
-_URL_FOLDER: Final = "^https://[^?#@]+/$"
-
-AbsolutePath = Annotated[str, Meta(pattern="^/")]
-OptionalPath = Annotated[str, Meta(pattern="^(/|$)")]
-UrlFolder = Annotated[str, Meta(pattern=_URL_FOLDER)]
-Name = Annotated[str, Meta(pattern=_NAME)]
-Mode = Annotated[str, Meta(pattern=_MODE)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
 
 
 class UnixListener(Table, frozen=True):
@@ -87,8 +92,22 @@ class HostConfig(Table, frozen=True):
     simulate: Annotated[
         int, Meta(ge=0, le=64, description="Manage so many simulated drives instead of this host's.")
     ] = 0
+    simulate_from: Annotated[
+        tuple[AbsolutePath, ...], Meta(max_length=64, description="Recordings of drives to simulate as well.")
+    ] = ()
+    simulate_faults: Annotated[
+        OptionalPath, Meta(description="File of faults that simulated drives have from the start.")
+    ] = ""
+    simulate_keyring: Annotated[
+        bool, Meta(description="Keep keys in a simulated keyring of the daemon's own, not in the kernel's.")
+    ] = False
     sysfs_root: Annotated[AbsolutePath, Meta(description="sysfs.")] = "/sys"
     dev_root: Annotated[AbsolutePath, Meta(description="Device nodes.")] = "/dev"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether none of this host's drives is touched."""
+        return bool(self.simulate or self.simulate_from)
 
 
 class Role(Table, frozen=True):
@@ -116,7 +135,7 @@ class Binding(Table, frozen=True):
 class Policy(Table, frozen=True):
     """What callers may do, beside what the roles that ship allow: see `docs/secure.md`."""
 
-    roles: Annotated[dict[Name, Role], Meta(description="Roles of your own; those that ship cannot be changed.")] = {}
+    roles: Annotated[dict[Name, Role], Meta(description="Roles of your own; those that ship cannot be changed.")] = {}  # noqa: RUF012  # a struct copies it
     bindings: Annotated[tuple[Binding, ...], Meta(description="Who has which roles over what.")] = ()
     blocked: Annotated[
         tuple[str, ...],
@@ -131,30 +150,15 @@ class Policy(Table, frozen=True):
     ] = ""
 
 
-class Audit(Table, frozen=True):
-    """The record of mutations, denials and secrets that were shown."""
-
-    directory: Annotated[
-        OptionalPath, Meta(description="Where its files are; empty for `audit` in the state directory.")
-    ] = ""
-    file_bytes_max: Annotated[
-        int,
-        Meta(
-            ge=64 * limits.KIB, le=limits.KIB * limits.MIB, description="A file of this size is followed by the next."
-        ),
-    ] = 16 * limits.MIB
-    files_max: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Oldest files beyond this many are deleted; 0 keeps all.")
-    ] = 0
-    journald: Annotated[bool, Meta(description="Send each record to journald as well.")] = True
-
-
 class Metrics(Table, frozen=True):
-    """Metrics for Prometheus, over HTTP without authentication: they name drives and callers' methods, no secrets."""
+    """Metrics for Prometheus: they name drives, keys and callers' methods, no secrets. `address` is plain HTTP without
+    authentication, for this host alone; `tls` is HTTPS for callers with `metrics.read` over the host.
+    """
 
     address: Annotated[
-        str, Meta(description="`ADDRESS:PORT` with a loopback address, `unix:/path`, or empty for no metrics.")
+        str, Meta(description="`ADDRESS:PORT` with a loopback address, `unix:/path`, or empty for none.")
     ] = ""
+    tls: Annotated[tuple[TlsListener, ...], Meta(description="HTTPS with client certificates, as for gRPC.")] = ()
     group: Annotated[str, Meta(description="Group that may open the unix socket; empty for root alone.")] = ""
     sample_interval_s: Annotated[
         int, Meta(ge=5, le=86_400, description="How often drives are asked for SMART data; scrapes never ask them.")
@@ -208,37 +212,6 @@ class Limits(Table, frozen=True):
     ] = 10
 
 
-class History(Table, frozen=True):
-    """How much of what was done is remembered. Beyond it the oldest is forgotten, but never an operation that has not
-    ended, nor one whose `request_id` may still be repeated: for a day. `[audit]` has its own rules.
-    """
-
-    operations_days: Annotated[
-        int, Meta(ge=1, le=36_500, description="How long operations are remembered that are no drive's history.")
-    ] = 30
-    history_days: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=36_500,
-            description="How long a drive's history is: staging, activation, rollback, resets, and what was done to "
-            "its namespaces.",
-        ),
-    ] = 3650
-    per_resource_max: Annotated[
-        Count, Meta(description="Operations that are remembered of one controller, or other resource; history apart.")
-    ] = 1_000
-    operations_max: Annotated[
-        int,
-        Meta(
-            ge=100,
-            le=10_000_000,
-            description="Operations that are remembered in all. A principal may begin a quarter of it with a "
-            "`request_id` in a day; more are refused with `LIMIT_EXCEEDED`.",
-        ),
-    ] = 100_000
-
-
 class Fetch(Table, frozen=True):
     """Images that the host fetches by itself (FetchImage), from HTTPS servers that are allowed: see `docs/firmware.md`.
 
@@ -290,22 +263,13 @@ class Keys(Table, frozen=True):
     ] = ("nvme-keys*",)
 
 
-class Events(Table, frozen=True):
-    """What the daemon looks for by itself, to tell it to those who watch events."""
+class SelfTests(Table, frozen=True):
+    """Self-tests that RunSelfTest runs."""
 
-    poll_interval_s: Annotated[
+    concurrent_max: Annotated[
         int,
-        Meta(
-            ge=0,
-            le=86_400,
-            description="How often drives are asked for telemetry of their own and for critical warnings, and keys for "
-            "their expiry; 0 for never. Coming and going is told by the kernel, at once.",
-        ),
-    ] = 30
-    key_expiry_warnings_s: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=2**32 - 1)], ...],
-        Meta(max_length=16, description="How long before its end a TLS key is warned of, in seconds: once for each."),
-    ] = (604_800, 86_400, 3_600)
+        Meta(ge=1, le=1024, description="Drives that are tested at the same time: a test takes time from I/O."),
+    ] = 4
 
 
 class Config(Table, frozen=True):
@@ -323,11 +287,22 @@ class Config(Table, frozen=True):
     policy: Policy = Policy()
     audit: Audit = Audit()
     metrics: Metrics = Metrics()
+    otel: Otel = Otel()
     limits: Limits = Limits()
     history: History = History()
+    self_test: SelfTests = SelfTests()
+    captures: Captures = Captures()
+    support: Support = Support()
     firmware: Firmware = Firmware()
     keys: Keys = Keys()
     events: Events = Events()
+    slow_drives: SlowDrives = SlowDrives()
+
+    @property
+    def tls_listeners(self) -> tuple[tuple[str, TlsListener], ...]:
+        """Every TLS address, by the field that names it."""
+        groups = (("listen.tls", self.listen.tls), ("metrics.tls", self.metrics.tls))
+        return tuple((f"{name}[{index}]", one) for name, group in groups for index, one in enumerate(group))
 
     @property
     def audit_directory(self) -> Path:
@@ -347,7 +322,7 @@ def parse(text: str, source: str) -> Config:
     except tomllib.TOMLDecodeError as exc:
         raise invalid(source, "", f"is no TOML: {exc}") from None
     except msgspec.ValidationError as exc:
-        raise invalid(source, *_explained(exc)) from None
+        raise invalid(source, *explained(exc, _WORDS)) from None
     _check(config, source)
     return config
 
@@ -364,7 +339,7 @@ def replaced(config: Config, source: str, changes: dict[str, Any]) -> Config:
     try:
         changed = msgspec.convert(plain, Config)
     except msgspec.ValidationError as exc:
-        raise invalid(source, *_explained(exc)) from None
+        raise invalid(source, *explained(exc, _WORDS)) from None
     _check(changed, source)
     return changed
 
@@ -392,28 +367,13 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-_WHERE: Final = re.compile(r" - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$")
-
 _WORDS: Final = {
     "`str` matching regex '^/'": "an absolute path",
     "`str` matching regex '^(/|$)'": "an absolute path, or nothing",
-    f"`str` matching regex '{_NAME}'": "a name of lower-case letters, digits and hyphens",
-    f"`str` matching regex '{_URL_FOLDER}'": "an https:// URL that ends with a slash",
-    f"`str` matching regex '{_MODE}'": "an octal mode such as 0660",
+    f"`str` matching regex '{NAME_PATTERN}'": "a name of lower-case letters, digits and hyphens",
+    f"`str` matching regex '{URL_FOLDER_PATTERN}'": "an https:// URL that ends with a slash",
+    f"`str` matching regex '{MODE_PATTERN}'": "an octal mode such as 0660",
 }
-
-
-def _explained(exc: msgspec.ValidationError) -> tuple[str, str]:
-    """Where and what is wrong, in words."""
-    text = str(exc)
-    found = _WHERE.search(text)
-    sentence = text[: found.start()] if found else text
-    for technical, plain in _WORDS.items():
-        sentence = sentence.replace(technical, plain)
-    sentence = sentence[:1].lower() + sentence[1:]
-    if found and found["key"]:
-        sentence = f"a name in it is wrong: {sentence}"
-    return (found["path"] if found else ""), sentence
 
 
 SOCKET_PATH_BYTES_MAX: Final = 107
@@ -424,6 +384,13 @@ def _check(config: Config, source: str) -> None:
     """What the types cannot say."""
     _check_texts(msgspec.to_builtins(config), source)
     _check_listen(config.listen, source)
+    for name in ("simulate_faults", "simulate_keyring"):
+        if getattr(config.host, name) and not config.host.is_simulated:
+            raise invalid(source, f"host.{name}", "is for simulated drives; give simulate or simulate_from too")
+    _check_otel(config.otel, source)
+    for where, tls in config.tls_listeners:
+        if host_and_port(tls.address) is None:
+            raise invalid(source, f"{where}.address", f"{tls.address!r} is not ADDRESS:PORT")
     address = config.metrics.address
     if address.startswith("unix:/"):
         _check_socket_path(address.removeprefix("unix:"), source, "metrics.address")
@@ -431,7 +398,21 @@ def _check(config: Config, source: str) -> None:
         raise invalid(
             source,
             "metrics.address",
-            f"{address!r} is neither unix:/path nor a loopback ADDRESS:PORT; it has no authentication",
+            f"{address!r} is neither unix:/path nor a loopback ADDRESS:PORT, without authentication; use metrics.tls",
+        )
+
+
+def _check_otel(otel: Otel, source: str) -> None:
+    scheme, _, address = otel.endpoint.partition("://")
+    if not otel.endpoint:
+        return
+    if scheme not in ("http", "https") or host_and_port(address) is None:
+        raise invalid(source, "otel.endpoint", f"{otel.endpoint!r} is neither https:// nor http:// with HOST:PORT")
+    if scheme == "http" and not is_loopback(address):
+        raise invalid(
+            source,
+            "otel.endpoint",
+            f"{otel.endpoint!r} is plain text to another machine; use https, or a loopback address",
         )
 
 
@@ -456,9 +437,6 @@ def _check_socket_path(path: str, source: str, where: str) -> None:
 def _check_listen(listen: Listen, source: str) -> None:
     if not listen.unix and not listen.tls and listen.insecure_loopback is None:
         raise invalid(source, "listen", "nobody could connect; give a unix socket or a TLS address")
-    for index, tls in enumerate(listen.tls):
-        if host_and_port(tls.address) is None:
-            raise invalid(source, f"listen.tls[{index}].address", f"{tls.address!r} is not ADDRESS:PORT")
     if listen.insecure_loopback is not None and not is_loopback(listen.insecure_loopback.address):
         raise invalid(
             source,

@@ -108,7 +108,9 @@ async def serve(farm: Farm, stack: AsyncExitStack) -> tuple[str, ...]:
         name = name_of(number)
         if "absent" not in farm.faults_of(name):
             host = _host(farm, number)
-            addresses += await stack.enter_async_context(daemon.serving(host, _config(farm, number), name))
+            configured = _config(farm, number)
+            addresses += await stack.enter_async_context(daemon.serving(host, configured, name))
+            await stack.enter_async_context(daemon.faulty(host, configured))
     return tuple(addresses)
 
 

@@ -136,5 +136,35 @@ def make_private(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_directory(path: Path) -> None:
+    """Return once the names in a directory would survive a power cut."""
+    descriptor = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory of its owner's alone, with those above it, unless it is there; on disk when this returns."""
+    for missing in [above for above in (path, *path.parents) if not above.exists()][::-1]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(missing.parent)
+    sync_directory(path.parent)  # it may have been made just before the daemon was killed
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Make or replace a file that only its owner may read: whole or not at all, and on disk when this returns."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
 def _is_sticky(found: os.stat_result) -> bool:
     return stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)

@@ -125,6 +125,11 @@ class Reason(Enum):
         "Another program is reading the persistent event log, or was and left its context.",
         "Wait for it, or set take_over_context to end its reading.",
     )
+    INDICATOR_UNSUPPORTED = (
+        Unimplemented,
+        "The controller's bay has no such indicator, or the host cannot switch it.",
+        "GetControllerSurroundings says which indicators there are.",
+    )
 
     # telemetry
     TELEMETRY_UNSUPPORTED = (
@@ -151,6 +156,17 @@ class Reason(Enum):
         FailedPrecondition,
         "The log has no generation number, so that it could change unnoticed while it is read.",
         "Leave require_change_detection out, and see to it that nothing else creates a log meanwhile.",
+    )
+    CAPTURE_NOT_FOUND = NotFound, "No such capture: it was deleted, or has expired.", "ListCaptures shows all."
+    CAPTURE_DAMAGED = (
+        DataLoss,
+        "The stored capture is no longer what came from the drive.",
+        "Delete it, examine the file system of the state directory, and capture again.",
+    )
+    CAPTURES_FULL = (
+        ResourceExhausted,
+        "The capture does not fit into the quota or the file system.",
+        "DeleteCapture frees space; ListCaptures shows what takes it, and when each expires.",
     )
 
     # keys
@@ -264,6 +280,66 @@ class Reason(Enum):
         "Make room or repair the file system of the state directory.",
     )
 
+    ERASURE_KEY_DAMAGED = (
+        DataLoss,
+        "The key that erasure records are signed with cannot be read.",
+        "Restore the file; or move it away, so that a new key is made, and pin that one beside the old.",
+    )
+
+    ERASURE_RECORD_NOT_FOUND = NotFound, "There is no such record of an erasure.", "ListErasureRecords shows them."
+    ERASURE_RECORD_INVALID = (
+        DataLoss,
+        "A file is no record of an erasure that a trusted key signed.",
+        "Get it again from its host, and its key by another way; do not believe what it says.",
+    )
+    ERASURE_METHOD_UNSUPPORTED = (
+        FailedPrecondition,
+        "The drive has none of the ways of erasing that the request allows, or not as it asks for them.",
+        "Name one that it has in `methods`; the message lists them.",
+    )
+    ERASURE_FAILED = (
+        FailedPrecondition,
+        "The drive failed to erase its data, and gives nothing out until it has erased them or is told to.",
+        "Erase it again, by another method; ExitSanitizeFailureMode gives the data back where the drive allows that.",
+    )
+    SANITIZE_NOT_FAILED = FailedPrecondition, "The drive is in no failure mode.", "GetSanitizeStatus shows how it is."
+    ERASURE_STALLED = (
+        DeadlineExceeded,
+        "The drive made no progress for longer than the request allows; it may still be at it.",
+        "GetSanitizeStatus shows how it is; erase it again when nothing runs, or destroy it.",
+    )
+    ERASURE_UNCONFIRMED = (
+        DataLoss,
+        "It is not known whether the drive erased its data: it went away, or says something else than it was asked.",
+        "Look at GetSanitizeStatus when it is back, and erase it again.",
+    )
+    ERASURE_CONTRADICTED = (
+        DataLoss,
+        "The drive says that it erased its data, and its blocks read as if it had not.",
+        "Do not let the drive go: erase it again by another method, or destroy it.",
+    )
+
+    TCG_UNSUPPORTED = (
+        Unimplemented,
+        "The drive does not speak TCG's protocol, or is of no class that its PSID reverts.",
+        "GetSecurityState shows what it speaks; SanitizeDrive erases it without.",
+    )
+    PSID_REFUSED = (
+        InvalidArgument,
+        "The drive does not take the PSID. It takes few that are wrong, and nothing was erased.",
+        "Read it again from this drive's own label: 32 characters, often beside a bar code.",
+    )
+    PSID_LOCKED_OUT = (
+        FailedPrecondition,
+        "The drive takes no PSID any more: too many were wrong.",
+        "Switch its power off and on, then give the right one; a reset is not enough.",
+    )
+    TCG_REFUSED = (
+        FailedPrecondition,
+        "The drive's security subsystem refused.",
+        "The message has its status; one that is busy has a session of another program, which a loss of power ends.",
+    )
+
     # firmware
     IMAGE_NOT_FOUND = NotFound, "The spool has no such image.", "ListImages shows those there are; upload it."
     IMAGE_IN_USE = (
@@ -284,7 +360,7 @@ class Reason(Enum):
     UPLOAD_NOT_FOUND = (
         NotFound,
         "No such upload: it was finished, aborted or has expired.",
-        "GetImage tells whether the image is there; else upload it again.",
+        "ListUploads shows those there are, GetImage whether the image is there; else upload it again.",
     )
     UPLOAD_BUSY = (
         Aborted,
@@ -294,7 +370,22 @@ class Reason(Enum):
     SPOOL_FULL = (
         ResourceExhausted,
         "The image does not fit into the spool's quota or file system.",
-        "DeleteImage and AbortUpload free space.",
+        "DeleteImage and AbortUpload free space; ListImages and ListUploads show what takes it.",
+    )
+    SUPPORT_BUNDLE_NOT_FOUND = (
+        NotFound,
+        "No such support bundle: it was deleted or has expired.",
+        "ListSupportBundles shows those there are.",
+    )
+    SUPPORT_BUNDLE_DAMAGED = (
+        DataLoss,
+        "The support bundle is no longer what was written.",
+        "Delete it, examine the file system it is on, and create another one.",
+    )
+    SUPPORT_BUNDLES_FULL = (
+        ResourceExhausted,
+        "The support bundle does not fit into the quota or the file system.",
+        "DeleteSupportBundle frees space; ListSupportBundles shows what takes it, and when each expires.",
     )
     FETCH_NOT_ALLOWED = (
         PermissionDenied,
@@ -315,6 +406,16 @@ class Reason(Enum):
         FailedPrecondition,
         "A precondition does not hold, so nothing was changed.",
         "Each violation names its gate and what to do; the metadata's `transient` names those that pass by themselves.",
+    )
+    FEATURE_OWNED = (
+        FailedPrecondition,
+        "Something else on the host sets this feature.",
+        "The message names what does; change it there.",
+    )
+    FEATURE_NOT_AS_EXPECTED = (
+        Aborted,
+        "The feature does not have the value that the request expects.",
+        "Get the feature, and decide anew.",
     )
     FIRMWARE_RULES_INVALID = (
         FailedPrecondition,

@@ -38,7 +38,7 @@ ANSWER_WAIT_S: Final = 60.0
 
 _RELOADABLE: Final = re.compile(
     r"log_level|policy\..*|firmware\.rules|limits\.(calls|streams)_.*"
-    r"|listen\.unix\[\d+\]\.roles\b.*|listen\.insecure_loopback\.roles\b.*|listen\.tls\[\d+\]\.(certificate|key|client_ca)"
+    r"|listen\.unix\[\d+\]\.roles\b.*|listen\.insecure_loopback\.roles\b.*|(listen|metrics)\.tls\[\d+\]\.(certificate|key|client_ca)"
 )
 """Fields, by their paths, that a reload takes over. A change of any other takes a restart: the reload is refused."""
 
@@ -125,7 +125,7 @@ class Reloader:
         firmware_rules.current()
         certificates = [
             (credentials, credentials.prepare(listener))
-            for listener, credentials in zip(new.listen.tls, served.tls_credentials, strict=True)
+            for (_, listener), credentials in zip(new.tls_listeners, served.tls_credentials, strict=True)
         ]
 
         def use() -> None:
@@ -134,6 +134,7 @@ class Reloader:
                 credentials.take(prepared)
             components.passthrus.use(passthru_rules)
             components.firmware.use(firmware_rules)
+            components.events.certificates.listeners = new.listen.tls
             components.admission.throttle.limits = new.limits
             components.admission.budget.total = new.limits.bytes_in_flight
             if new.log_level != served.configured.log_level:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nvmed.files import open_descriptor
+from nvmed.files import make_directory, open_descriptor
 from nvmed.reasons import Reason, error
 
 LOCK: Final = "lock"
@@ -26,7 +26,7 @@ def locked(directory: Path) -> Iterator[None]:
     """
     path = directory / LOCK
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as exc:
         raise _not_writable(path, exc) from exc

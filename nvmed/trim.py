@@ -16,6 +16,9 @@ LOOK_S: Final = 1.0
 GROWN_BYTES: Final = 32 << 20
 """How much larger the process must be than at its least for memory to be given back."""
 
+LEFT_OUT_MAX: Final = 7
+"""How many looks at most are left out after a trim that brought little."""
+
 
 def trim() -> None:
     """Give the kernel back what is free anywhere in the heap; takes milliseconds for hundreds of MiB."""
@@ -35,15 +38,26 @@ async def returned() -> AsyncIterator[None]:
 
 
 async def _give(pause: Callable[[], Awaitable[None]]) -> None:
-    """Trim at each look at which the process is larger than it was at its least.
+    """Trim at looks at which the process is larger than it was at its least.
 
-    What is in use stays, and may be free at the next look: so one trim that brought nothing is no reason to stop.
+    What is in use stays, and may be free at the next look: so a trim that brought little is no reason to stop, but for
+    leaving out ever more looks until it is made again. It holds up whoever wants memory, the longer the more there is.
     """
-    least = resident_bytes()
+    least = kept = resident_bytes()
+    left_out = to_leave_out = 0
     while True:
         await pause()
-        if resident_bytes() > least + GROWN_BYTES:
+        now = resident_bytes()
+        if now > kept + GROWN_BYTES:
+            to_leave_out = 0
+        if now > least + GROWN_BYTES and to_leave_out == 0:
             await asyncio.to_thread(trim)
+            kept = resident_bytes()
+            brought_much = now - kept >= GROWN_BYTES // 4
+            left_out = 0 if brought_much else min(2 * left_out + 1, LEFT_OUT_MAX)
+            to_leave_out = left_out
+        else:
+            to_leave_out = max(to_leave_out - 1, 0)
         least = min(least, resident_bytes())
 
 

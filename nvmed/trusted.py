@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from nvmed import files, limits
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 
 FILE_BYTES_MAX: Final = limits.MIB
+
+_WHERE: Final = re.compile(r" - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$")
 
 
 def read_trusted(path: Path, bytes_max: int = FILE_BYTES_MAX) -> str:
@@ -48,3 +54,16 @@ def invalid(source: str, where: str, sentence: str) -> NvmedError:
     """The error of one wrong place: the file, the path of the field in it, and what is wrong."""
     place = f"{source}: {where}: " if where else f"{source}: "
     return error(Reason.CONFIG_INVALID, f"{place}{sentence}", file=source, field=where)
+
+
+def explained(exc: msgspec.ValidationError, words: Mapping[str, str]) -> tuple[str, str]:
+    """Where and what is wrong, with `words` in the place of technical ones."""
+    text = str(exc)
+    found = _WHERE.search(text)
+    sentence = text[: found.start()] if found else text
+    for technical, plain in words.items():
+        sentence = sentence.replace(technical, plain)
+    sentence = sentence[:1].lower() + sentence[1:]
+    if found and found["key"]:
+        sentence = f"a name in it is wrong: {sentence}"
+    return (found["path"] if found else ""), sentence

@@ -20,7 +20,7 @@ IMPORT_CLIENT = """
 import importlib, pkgutil, sys
 import nvmedctl
 for module in pkgutil.walk_packages(nvmedctl.__path__, "nvmedctl."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith(("__main__", "top_app")):  # nvmed[top]
         importlib.import_module(module.name)
 import nvmed.v1.telemetry_pb2_grpc
 daemon = {"msgspec", "structlog", "prometheus_client", "cryptography", "grpc_health", "grpc_reflection"}
@@ -54,6 +54,12 @@ def main() -> None:
             "nvmedctl/py.typed",
             "nvmed_fleet/py.typed",
             "nvmed/security/passthru-rules.toml",
+            "nvmed/monitoring/nvmed.rules.yml",
+            "nvmed/monitoring/nvmed.dashboard.json",
+            "nvmed/v1/contract.json",
+            "nvmed/proto/buf.yaml",
+            "nvmed/proto/nvmed/v1/inventory.proto",
+            "nvmed/proto/google/longrunning/operations.proto",
         ):
             assert needed in contents, f"the wheel lacks {needed}"
 

@@ -49,7 +49,7 @@ def print_metrics() -> None:
     """What a scraper gets."""
     with socket.socket(socket.AF_UNIX) as scraper:
         scraper.connect("/run/nvmed/metrics.sock")
-        scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\n\r\n")
+        scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\nConnection: close\r\n\r\n")
         while data := scraper.recv(65536):
             sys.stdout.buffer.write(data)
 

@@ -16,6 +16,8 @@ from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.status import FABRICS_STATUSES, OPCODE_STATUSES, STATUSES, StatusEntry, required_reset
 from nvmed.os_errors import BY_CALL, MEANINGS, Meaning
 from nvmed.reasons import Reason
+from nvmed.v1 import errors_pb2
+from scripts import contract
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/errors.md"
@@ -28,16 +30,9 @@ HEAD = """\
 
 Every call that fails does so with a gRPC status; no reply carries a status of its own. The status has these details
 (`google.rpc.Status.details`), which every gRPC language can decode:
+"""
 
-| detail | when | what it says |
-|---|---|---|
-| `google.rpc.ErrorInfo` | always | domain `nvmed.dev`, one of the reasons below, the changing parts of the message |
-| `nvmed.v1.NvmeStatus` | a controller refused a command | status, opcode, namespace, mnemonic, DNR, retry delay |
-| `nvmed.v1.OsError` | a system call failed | errno, its symbol, the call, the file |
-| `google.rpc.BadRequest` | fields of the request are wrong | each field, its limit and the remedy |
-| `google.rpc.PreconditionFailure` | something must change first | each condition that does not hold |
-| `google.rpc.RetryInfo` | trying again helps | how long to wait |
-
+HEAD_END = """\
 Branch on the reason, or on the gRPC code for a whole class: reasons are only ever added. A call that failed with
 `UNAVAILABLE` may be repeated, one that failed with `ABORTED` begins anew, and `INTERNAL` is a bug in nvmed. The Python
 client raises the class named, from `nvmed.errors`.
@@ -102,12 +97,23 @@ def os_failures() -> Iterator[tuple[str, ...]]:
     yield from (os_row(number, f"`{call}`", meaning) for (call, number), meaning in BY_CALL.items())
 
 
+def details() -> Iterator[tuple[str, ...]]:
+    """One row for each type of detail, as the contract explains it."""
+    message = errors_pb2.ErrorDetails.DESCRIPTOR
+    for field in message.fields:
+        if field.message_type:
+            yield f"`{field.message_type.full_name}`", *contract.paragraphs(f"{message.full_name}.{field.name}")
+
+
 def document() -> str:
     """docs/errors.md."""
     columns = ("reason", "gRPC code", "class", "try again", "what happened", "what to do")
     return "\n".join(
         [
             HEAD,
+            *table("detail", "what it says", rows=details()),
+            "",
+            HEAD_END,
             "## Reasons\n",
             *table(*columns, rows=reasons()),
             "",

@@ -1,4 +1,4 @@
-"""What of requirements.lock somebody needs, as requirements with hashes: `locked.py client | daemon | fleet | build`.
+"""What of requirements.lock somebody needs, with hashes: `locked.py client | daemon | fleet | build | tests`.
 
 The lock says of each package what asked for it (`# via`), so no resolver is needed and nothing but Python.
 """
@@ -20,10 +20,12 @@ NAME = re.compile(r"[A-Za-z0-9._-]+")
 def roots(project: dict[str, Any], who: str) -> set[str]:
     """What `who` asks for by name."""
     base, extras = project["project"]["dependencies"], project["project"]["optional-dependencies"]
+    tools = [name for name in project["dependency-groups"]["dev"] if name.startswith(("pytest", "hypothesis"))]
     asked = {
         "client": base,
         "daemon": base + extras["daemon"],
         "fleet": base + extras["fleet"],
+        "tests": base + extras["daemon"] + extras["otel"] + tools,
         "build": project["build-system"]["requires"],
     }[who]
     return {match[0].lower() for requirement in asked if (match := NAME.match(requirement))}

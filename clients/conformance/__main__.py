@@ -9,15 +9,15 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from nvmedctl import Client
 
 from clients.conformance.daemon import Daemon, Wrong, serving
-from clients.conformance.proxy import CuttingProxy
+from clients.conformance.disturbance import disturbing
 from clients.conformance.relay import DamagingRelay
 from clients.conformance.scenario import (
-    CUTS,
     IMAGE_BYTES,
     REVISION,
     check_calls,
@@ -33,32 +33,42 @@ CLIENT_S = 180
 """How long a client may take on a busy machine."""
 
 
-async def run_client(command: list[str], environment: dict[str, str]) -> str:
-    """Run the program to its end, showing what it prints; returns that."""
+async def run_client(
+    command: list[str], environment: dict[str, str], reported: Callable[[str], None] = lambda _: None
+) -> str:
+    """Run the program to its end, showing what it prints; returns that. `reported` is told each step that is done."""
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment}
     )
+    assert process.stdout  # a pipe
+    output = ""
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), CLIENT_S)
+        async with asyncio.timeout(CLIENT_S):
+            while line := (await process.stdout.readline()).decode():
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                output += line
+                if line.startswith("ok "):
+                    reported(line.split()[1])
+            await process.wait()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise Wrong(f"the client was not done within {CLIENT_S} s") from None
-    sys.stdout.write(output.decode())
-    sys.stdout.flush()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise Wrong(f"{' '.join(command[:2])} exited with {process.returncode}")
-    return output.decode()
+    return output
 
 
 async def play(steps: str, daemon: Daemon, place: Path) -> dict[str, dict[str, str]]:
     """The scenario, and whether it is true; what the client reported."""
     (place / "image").write_bytes(build_image(REVISION, IMAGE_BYTES))
-    proxy = CuttingProxy("127.0.0.1", daemon.port, list(CUTS))
     relay = DamagingRelay(daemon)
-    async with proxy.listening() as address, relay.listening() as damaging:
+    async with disturbing(daemon) as disturbance, relay.listening() as damaging:
         environment = {
-            "NVMED_ADDRESS": address,
+            **disturbance.environment,
             "NVMED_DAMAGING_ADDRESS": damaging,
             "NVMED_CA": str(daemon.client.ca),
             "NVMED_CERT": str(daemon.client.certificate),
@@ -68,11 +78,10 @@ async def play(steps: str, daemon: Daemon, place: Path) -> dict[str, dict[str, s
             "NVMED_TELEMETRY": str(place / "telemetry"),
             "NVMED_DAMAGED": str(place / "damaged"),
         }
-        reports = parse_reports(await run_client([steps, "program"], environment))
-    if proxy.cuts:
-        raise Wrong(f"{len(proxy.cuts)} of {len(CUTS)} cuts were not made")
+        reports = parse_reports(await run_client([steps, "program"], environment, disturbance.reported))
+        await disturbance.done()
     async with Client(daemon.socket) as client:
-        await check_state(reports, client, place, relay)
+        await check_state(reports, client, place, relay, disturbance)
     return reports
 
 

@@ -16,7 +16,10 @@ from nvmedctl.errors import from_status
 from nvmedctl.operations import unpack
 
 from clients.conformance.daemon import CLIENT_URI, Call, Wrong
+from clients.conformance.disturbance import EVENTS, TELEMETRY_CUTS, UPLOAD_CUT, Disturbance
 from clients.conformance.relay import DamagingRelay
+from nvmed.reasons import Reason
+from nvmed.v1.event_pb2 import ListEventsRequest
 from nvmed.v1.firmware_pb2 import (
     FIRMWARE_OUTCOME_STAGED,
     GetFirmwareSlotsRequest,
@@ -28,9 +31,6 @@ from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
 STEPS = re.findall(r"^\| `([a-z-]+)` \|", Path(__file__).with_name("README.md").read_text(), re.MULTILINE)
 
 PRINCIPAL = f"uri:{CLIENT_URI}"
-
-CUTS = (1 << 20, 5 << 20)
-"""Bytes of answers after which the first and the second connection break; the log has 16 MiB."""
 
 IMAGE_BYTES = 3 << 20
 REVISION = "7.7.7"
@@ -50,7 +50,12 @@ class Failure:
 
     @property
     def reported(self) -> dict[str, str]:
-        return {"code": number(self.code), "reason": self.reason, **self.details}
+        return {
+            "code": number(self.code),
+            "reason": self.reason,
+            "remedy": one_word(Reason[self.reason].remedy),
+            **self.details,
+        }
 
 
 def number(code: grpc.StatusCode) -> str:
@@ -58,10 +63,24 @@ def number(code: grpc.StatusCode) -> str:
     return str(code.value[0])
 
 
+def one_word(text: str) -> str:
+    """A text as a value of a report, which has no blanks."""
+    return text.replace(" ", "_")
+
+
 STREAM = "/nvmed.v1.TelemetryService/StreamTelemetry"
 UPLOAD = "/nvmed.v1.FirmwareService/UploadImage"
+UPLOAD_BUSY = "UPLOAD_BUSY"
+"""The daemon had not noticed yet that the call before was gone."""
+WATCH = "/nvmed.v1.EventService/WatchEvents"
 
 FAILURES: Mapping[str, Failure] = {
+    "error-request-reused": Failure(
+        "/nvmed.v1.FirmwareService/StageFirmware",
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        {},
+    ),
     "error-not-found": Failure(
         "/nvmed.v1.InventoryService/GetController",
         grpc.StatusCode.NOT_FOUND,
@@ -115,7 +134,9 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def check_state(reports: Reports, client: Client, place: Path, relay: DamagingRelay) -> None:
+async def check_state(
+    reports: Reports, client: Client, place: Path, relay: DamagingRelay, disturbance: Disturbance
+) -> None:
     """Hold what the client reported against what the daemon says to the driver, and against the files."""
     expect("principal", reports["connect"], {"principal": PRINCIPAL})
     expect("refusal", reports["refuse-anonymous"], {"code": number(grpc.StatusCode.UNAVAILABLE)})
@@ -123,6 +144,8 @@ async def check_state(reports: Reports, client: Client, place: Path, relay: Dama
     expect("controllers", reports["list-controllers"], {"names": ",".join(names)})
     await _check_telemetry(reports, client, names[0], place)
     _check_relay(reports, place, relay)
+    await _check_events(reports, client, names, disturbance.captures)
+    _check_upload(disturbance)
     await _check_firmware(reports, client, names[0], place / "image")
     for step, failure in FAILURES.items():
         found = {name: value for name, value in reports[step].items() if name != "request_id"}
@@ -131,7 +154,7 @@ async def check_state(reports: Reports, client: Client, place: Path, relay: Dama
 
 async def _check_telemetry(reports: Reports, client: Client, controller: str, place: Path) -> None:
     log = await save_log(client, controller, place / "expected")
-    facts = {"streams": str(len(CUTS) + 1), "generation": str(log), "sha256": sha256(place / "expected")}
+    facts = {"streams": str(len(TELEMETRY_CUTS) + 1), "generation": str(log), "sha256": sha256(place / "expected")}
     expect("telemetry", reports["receive-telemetry"], facts)
     if not filecmp.cmp(place / "telemetry", place / "expected", shallow=False):
         raise Wrong("the client's file is not the drive's log")
@@ -156,12 +179,31 @@ def _check_relay(reports: Reports, place: Path, relay: DamagingRelay) -> None:
         raise Wrong(f"the {len(passed_on)} bytes passed on are not the first {relay.damaged_at} of the log")
 
 
+async def _check_events(reports: Reports, client: Client, controllers: list[str], captures: list[str]) -> None:
+    """Whether the client got each event once, also that of when its line was broken, and was told of the gap."""
+    listed = await client.events.ListEvents(ListEventsRequest(filter="kind = CAPTURE_FINISHED"))
+    expect("events that the daemon has", [event.capture_finished.capture for event in listed.events], captures)
+    expect("events that were made", len(captures), EVENTS)
+    expect("first part of the stream", reports["watch-events"], {"part": "heartbeat"})
+    sequences = ",".join(str(event.sequence) for event in listed.events)
+    expect("events", reports["resume-events"], {"sequences": sequences, "captures": ",".join(captures)})
+    expect("gap and snapshot", reports["events-gap"], {"dropped": "0", "controllers": ",".join(controllers)})
+
+
+def _check_upload(disturbance: Disturbance) -> None:
+    """Whether the image went on from what was on disk, rather than from its beginning."""
+    sent = disturbance.upload.requests.carried_bytes
+    if sent >= UPLOAD_CUT + IMAGE_BYTES:
+        raise Wrong(f"{sent} bytes were sent of an image of {IMAGE_BYTES}: none was spared that had arrived")
+
+
 async def _check_firmware(reports: Reports, client: Client, controller: str, file: Path) -> None:
     image = await client.firmware.GetImage(GetImageRequest(name=fact(reports, "upload-image", "image")))
     expect("image", image.name, f"images/{sha256(file)}")
     expect("size and revision of the image", (image.size_bytes, image.firmware_revision), (IMAGE_BYTES, REVISION))
 
     operation = await _operation(client, fact(reports, "stage-image", "operation"))
+    expect("operation of the same request", reports["repeat-request"], {"operation": operation.name})
     (drive,) = unpack(operation, StageFirmwareResponse).drives
     expect("drive and outcome", (drive.controller, drive.outcome), (controller, FIRMWARE_OUTCOME_STAGED))
     facts = {"outcome": str(drive.outcome), "slot": str(drive.slot), "revision": REVISION}
@@ -174,7 +216,7 @@ async def _check_firmware(reports: Reports, client: Client, controller: str, fil
     expect("gates", [gate.kind for gate in failure.gates], ["EXPECTED_MODEL"])
     code = number(grpc.StatusCode.FAILED_PRECONDITION)
     facts = {"operation": failed.name, "code": code, "reason": "GATE_FAILED", "gates": "EXPECTED_MODEL"}
-    expect("why the operation failed", reports["error-operation"], facts)
+    expect("why the operation failed", reports["error-operation"], {**facts, "remedy": one_word(failure.remedy)})
 
 
 async def _operation(client: Client, name: str) -> Operation:
@@ -193,8 +235,11 @@ def check_calls(reports: Reports, calls: list[Call]) -> None:
         if call is None:
             raise Wrong(f"{step}: the daemon knows no call {request_id} of {PRINCIPAL}")
         expect(step, (call.method, call.code, call.reason), (failure.method, failure.code.name, failure.reason))
-    uploads = [call.code for call in by_id.values() if call.method == UPLOAD]
-    expect("how uploads ended", uploads, ["ok"])
+    uploads = [call.code for call in by_id.values() if call.method == UPLOAD and call.reason != UPLOAD_BUSY]
+    expect("how uploads ended", sorted(uploads), ["CANCELLED", "ok"])
+    # One that was cut off, its successor, and that with the gap: who watches ends it.
+    watches = [call.code for call in by_id.values() if call.method == WATCH]
+    expect("how streams of events ended", watches, ["CANCELLED"] * 3)
     # Those of the step and, of the example, one.
     streams = [call.code for call in by_id.values() if call.method == STREAM and not call.reason]
-    expect("how streams of telemetry ended", sorted(streams), ["CANCELLED"] * len(CUTS) + ["ok"] * 2)
+    expect("how streams of telemetry ended", sorted(streams), ["CANCELLED"] * len(TELEMETRY_CUTS) + ["ok"] * 2)

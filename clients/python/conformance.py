@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from nvmedctl.telemetry import receive_telemetry
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
+from nvmed.v1.event_pb2 import EVENT_KIND_CAPTURE_FINISHED, Event, WatchEventsRequest, WatchEventsResponse
 from nvmed.v1.firmware_pb2 import FirmwarePreconditions, StageFirmwareRequest, StageFirmwareResponse
 from nvmed.v1.inventory_pb2 import GetControllerRequest, ListControllersRequest
 from nvmed.v1.log_pb2 import ReadLogPageRequest
@@ -28,6 +30,9 @@ from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
 
 if TYPE_CHECKING:
     from nvmed.v1.log_pb2_grpc import LogServiceAsyncStub
+
+EVENTS = 3
+"""So many captures resume-events waits for."""
 
 Facts = Mapping[str, object]
 """What a step found."""
@@ -45,7 +50,13 @@ class Scenario:
     tls: Tls
     controller: str = ""
     image: str = ""
+    events: AsyncGenerator[WatchEventsResponse, None] | None = None
+    staging: StageFirmwareRequest | None = None
     operation: Operation | None = None
+
+    def on(self, line: str) -> Client:
+        """A connection of its own over another line."""
+        return Client(os.environ[line], tls=self.tls)
 
 
 async def connect(scenario: Scenario) -> Facts:
@@ -90,7 +101,7 @@ async def refuse_damage(scenario: Scenario) -> Facts:
     request = StreamTelemetryRequest(controller=scenario.controller, source=TELEMETRY_SOURCE_HOST)
     sink = Partial()
     with ThreadPoolExecutor(1) as executor:
-        async with Client(os.environ["NVMED_DAMAGING_ADDRESS"], tls=scenario.tls) as client:
+        async with scenario.on("NVMED_DAMAGING_ADDRESS") as client:
             receiving = receive_telemetry(client.telemetry, request, sink, executor=executor)
             failure = await failure_of(receiving)
     if failure.reason != Reason.TRANSFER_CORRUPTED.name:
@@ -99,22 +110,82 @@ async def refuse_damage(scenario: Scenario) -> Facts:
     return {"bytes": len(sink.received)}
 
 
+async def watch(scenario: Scenario) -> Facts:
+    request = WatchEventsRequest(kinds=[EVENT_KIND_CAPTURE_FINISHED])
+    scenario.events = _events(scenario.on("NVMED_EVENTS_ADDRESS"), request)
+    first = await anext(scenario.events)
+    return {"part": first.WhichOneof("part")}
+
+
+async def _events(connection: Client, request: WatchEventsRequest) -> AsyncGenerator[WatchEventsResponse, None]:
+    async with connection as client, aclosing(client.watch_events(request)) as messages:
+        async for message in messages:
+            yield message
+
+
+async def resume_events(scenario: Scenario) -> Facts:
+    assert scenario.events is not None  # noqa: S101  # the step before
+    events: list[Event] = []
+    async with aclosing(scenario.events) as messages:
+        async for message in messages:
+            if message.HasField("dropped"):
+                raise Wrong("events are missing")
+            if message.HasField("event"):
+                events.append(message.event)
+            if len(events) == EVENTS:
+                break
+    captures = [event.capture_finished.capture for event in events]
+    return {"sequences": ",".join(str(event.sequence) for event in events), "captures": ",".join(captures)}
+
+
+async def events_gap(scenario: Scenario) -> Facts:
+    request = WatchEventsRequest(resume_token=os.environ["NVMED_EVENTS_TOKEN"], include_snapshot=True)
+    dropped, controllers = [], []
+    async with aclosing(scenario.client.watch_events(request)) as messages:
+        async for message in messages:
+            part = message.WhichOneof("part")
+            if part == "dropped":
+                dropped.append(str(message.dropped.count))
+            if part == "event" and message.event.HasField("controller_state"):
+                controllers.append(message.event.controller_state.name)
+            if part == "snapshot_end":
+                break
+    return {"dropped": ",".join(dropped), "controllers": ",".join(controllers)}
+
+
 async def upload_image(scenario: Scenario) -> Facts:
     revision = os.environ["NVMED_IMAGE_REVISION"]
-    uploaded = await scenario.client.upload_image(os.environ["NVMED_IMAGE"], firmware_revision=revision)
+    async with scenario.on("NVMED_UPLOAD_ADDRESS") as client:
+        uploaded = await client.upload_image(os.environ["NVMED_IMAGE"], firmware_revision=revision)
     scenario.image = uploaded.image.name
     return {"image": scenario.image}
 
 
 async def stage_image(scenario: Scenario) -> Facts:
-    request = StageFirmwareRequest(controllers=[scenario.controller], image=scenario.image)
-    scenario.operation = await scenario.client.firmware.StageFirmware(request)
+    scenario.staging = StageFirmwareRequest(
+        controllers=[scenario.controller], image=scenario.image, request_id=os.environ["NVMED_REQUEST_ID"]
+    )
+    scenario.operation = await scenario.client.firmware.StageFirmware(scenario.staging)
     return {"operation": scenario.operation.name}
+
+
+async def repeat_request(scenario: Scenario) -> Facts:
+    assert scenario.staging is not None  # noqa: S101  # the step before
+    same = await scenario.client.firmware.StageFirmware(scenario.staging)
+    return {"operation": same.name}
+
+
+async def error_request_reused(scenario: Scenario) -> Facts:
+    another = StageFirmwareRequest(max_concurrency=2)
+    assert scenario.staging is not None  # noqa: S101  # the step before
+    another.MergeFrom(scenario.staging)
+    return described(await failure_of(scenario.client.firmware.StageFirmware(another)))
 
 
 async def wait_operation(scenario: Scenario) -> Facts:
     assert scenario.operation is not None  # noqa: S101  # the step before
-    done = await wait(scenario.client.operations, scenario.operation)
+    async with scenario.on("NVMED_OPERATIONS_ADDRESS") as client:
+        done = await wait(client.operations, scenario.operation)
     (drive,) = unpack(done, StageFirmwareResponse).drives
     return {"outcome": drive.outcome, "slot": drive.slot, "revision": drive.slot_revision}
 
@@ -152,7 +223,8 @@ async def error_operation(scenario: Scenario) -> Facts:
         response = unpack(done, StageFirmwareResponse)
     except NvmedError as failure:
         gates = ",".join(gate.kind for gate in failure.gates)
-        return {"operation": done.name, "code": code(failure), "reason": failure.reason, "gates": gates}
+        about = {"code": code(failure), "reason": failure.reason, "remedy": one_word(failure.remedy)}
+        return {"operation": done.name, **about, "gates": gates}
     raise Wrong(f"answered {response}")
 
 
@@ -163,7 +235,17 @@ def code(failure: NvmedError) -> int:
 
 def described(failure: NvmedError) -> Facts:
     """What every failed call has."""
-    return {"code": code(failure), "reason": failure.reason, "request_id": failure.metadata["request_id"]}
+    return {
+        "code": code(failure),
+        "reason": failure.reason,
+        "request_id": failure.metadata["request_id"],
+        "remedy": one_word(failure.remedy),
+    }
+
+
+def one_word(text: str) -> str:
+    """A text as a value of a report, which has no blanks."""
+    return text.replace(" ", "_")
 
 
 async def failure_of(call: Awaitable[object]) -> NvmedError:
@@ -186,8 +268,13 @@ STEPS: Mapping[str, Callable[[Scenario], Awaitable[Facts]]] = {
     "list-controllers": list_controllers,
     "receive-telemetry": receive,
     "refuse-damage": refuse_damage,
+    "watch-events": watch,
+    "resume-events": resume_events,
+    "events-gap": events_gap,
     "upload-image": upload_image,
     "stage-image": stage_image,
+    "repeat-request": repeat_request,
+    "error-request-reused": error_request_reused,
     "wait-operation": wait_operation,
     "error-not-found": error_not_found,
     "error-bad-field": error_bad_field,

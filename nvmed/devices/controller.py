@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from nvmed import tracing
 from nvmed.devices.lane import Lane
+from nvmed.devices.omission import Omission
 from nvmed.devices.quirks import Quirk
+from nvmed.devices.shared_smart import SharedSmart
 from nvmed.devices.transfers import TRANSFER_MAX_BYTES, TransferLimit
 from nvmed.nvme import identify
 from nvmed.nvme.capabilities import Capabilities
@@ -43,12 +47,33 @@ class Session:
         queue: Queue = Queue.ADMIN,
     ) -> Completion:
         """Submit and wait, in this thread. Raises what `os_error` and `status.check` make of a failure."""
+        span = tracing.current.get()
+        if span is tracing.NONE:
+            return self._submit(command, data, metadata, queue)
+        with tracing.within(span.child(*self._told(command, data, queue))):
+            return self._submit(command, data, metadata, queue)
+
+    def _submit(
+        self, command: Command, data: bytearray | memoryview | None, metadata: bytearray | None, queue: Queue
+    ) -> Completion:
         submit = self.transport.admin if queue is Queue.ADMIN else self.transport.io
         try:
             completion = submit(command, data, metadata)
         except OSError as exc:
             raise os_error(exc, _SYSCALLS[queue], self.path, controller=self.device.name) from exc
         return check(command, completion, queue)
+
+    def _told(
+        self, command: Command, data: bytearray | memoryview | None, queue: Queue
+    ) -> tuple[str, Mapping[str, tracing.Value]]:
+        """What a trace says of a command: which one and how much, nothing of what it carries."""
+        about: dict[str, tracing.Value] = {
+            "nvme.controller": self.device.resource_name,
+            "nvme.opcode": command.opcode,
+            "nvme.nsid": command.nsid,
+            "nvme.transfer_bytes": len(data) if data is not None else 0,
+        }
+        return f"nvme {queue.name.lower()} {command.opcode:#04x}", about
 
     async def admin(self, command: Command, data: bytearray | memoryview | None = None) -> Completion:
         """Submit an admin command that changes nothing."""
@@ -82,6 +107,32 @@ class Session:
         return await self.device.lane.run(function, timeout_ms=timeout_ms)
 
 
+class _Opened:
+    """A transport between the thread that opens it and whoever asked for it, who may have left by then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+        self._is_left = False
+
+    def put(self, transport: Transport) -> Transport:
+        """In the thread: it is open. Closed at once if nobody wants it any more."""
+        with self._lock:
+            self._transport = transport
+            is_left = self._is_left
+        if is_left:
+            transport.close()
+        return transport
+
+    def leave(self) -> None:
+        """Close it, now or as soon as it is open."""
+        with self._lock:
+            self._is_left = True
+            transport = self._transport
+        if transport is not None:
+            transport.close()
+
+
 class Device:
     """A controller as long as it is there: the kernel's view of it in `node`, replaced by each scan."""
 
@@ -97,6 +148,13 @@ class Device:
         self._doubtful: tuple[Session, identify.IdentifyController] | None = None
         self._limit: TransferLimit | None = None
         self.quirks: set[Quirk] = set()
+        self.pages: dict[int, frozenset[int] | None] = {}
+        """The log pages that it lists, by UUID index, once they were asked for; None where it does not say."""
+        self.ocp_index: int | None = None
+        """The UUID index of OCP's pages, once it was asked for."""
+        self.smart = SharedSmart()
+        self.refused: dict[str, Omission] = {}
+        """What it refused of a support bundle, by the part's path: asked once (nvme-cli#1224)."""
 
     @property
     def node(self) -> ControllerNode:
@@ -120,6 +178,9 @@ class Device:
         self._doubtful = None
         self._limit = None
         self.quirks.clear()
+        self.pages.clear()
+        self.ocp_index = None
+        self.refused.clear()
 
     @asynccontextmanager
     async def open(self, node: str = "") -> AsyncIterator[Session]:
@@ -130,17 +191,18 @@ class Device:
         path = node or self.node.node
         current = self.node
 
+        opened = _Opened()
+
         def open_node() -> Transport:
             try:
-                return self.host.open(current, node)
+                return opened.put(self.host.open(current, node))
             except OSError as exc:
                 raise os_error(exc, "open", path, controller=self.name) from exc
 
-        transport = await self.lane.run(open_node)
         try:
-            yield Session(self, transport, path, current)
+            yield Session(self, await self.lane.run(open_node), path, current)
         finally:
-            transport.close()
+            opened.leave()
 
     async def identify(self, session: Session) -> identify.IdentifyController:
         """Identify Controller, asked once (optional commands fill error logs: nvme-cli#1224).

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
+from nvmed import tracing
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
 
@@ -35,10 +36,16 @@ class _Turns:
     def __init__(self, free: int) -> None:
         self._free = free
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._handed = 0
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    @property
+    def are_stuck(self) -> bool:
+        """Whether somebody waits whom nobody will wake, if nobody has a turn: none is on its way to one who waited."""
+        return not self._handed and any(not turn.done() for turn in self._waiting)
 
     async def take(self) -> None:
         """Wait for a turn; nothing is taken if this is cancelled or turned away."""
@@ -51,10 +58,12 @@ class _Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._handed -= 1
                 self.give()  # the turn came too late for us: pass it on
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
+        self._handed -= 1
 
     def give(self) -> None:
         """Return a turn: to the next who waits, so that nobody who comes later can snatch it."""
@@ -62,6 +71,7 @@ class _Turns:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
+                self._handed += 1
                 return
         self._free += 1
 
@@ -161,7 +171,7 @@ class Lane:
         """What is wrong with the lane itself and not with its drive, "" if nothing: only a restart mends it."""
         if any(not job.worker.is_alive for job in self._running):
             return f"{self.name}: a thread ended without returning its command"
-        if self._tokens.waiting and not self._running:
+        if not self._running and self._tokens.are_stuck:
             return f"{self.name}: calls wait although no thread is at work"
         return ""
 
@@ -235,7 +245,7 @@ class Lane:
         else:
             self._spawned += 1
             worker = _Worker(f"{self.name}/{self._spawned}", loop, self._returned)
-        job = _Job(function, loop.create_future(), on_return, worker)
+        job = _Job(tracing.carried(function), loop.create_future(), on_return, worker)
         self._running[job] = time.monotonic()
         allowed_ms = (timeout_ms or KERNEL_ADMIN_TIMEOUT_MS) + self._grace_ms
         job.timer = loop.call_later(allowed_ms / 1000, self._overdue, job, allowed_ms)

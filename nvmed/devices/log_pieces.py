@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from nvmed import limits
 from nvmed.devices.controller import Session
 from nvmed.devices.transfers import TransferLimit, smaller
 from nvmed.errors import NvmedError
@@ -145,3 +146,15 @@ async def read_log(session: Session, command: Callable[[int, int], Command], sta
     data = bytearray(end - start)
     await session.run(lambda: read_piece(session, piece, memoryview(data), limit))
     return bytes(data)
+
+
+def require_room(size: int, lid: int) -> None:
+    """Raise LIMIT_EXCEEDED for a log that is too long to be decoded into one message."""
+    if size > limits.LOG_BYTES_MAX:
+        raise error(
+            Reason.LIMIT_EXCEEDED,
+            f"the log has {size} bytes, and at most {limits.LOG_BYTES_MAX} are decoded into one message; "
+            f"ReadLogPage streams log page {lid:02X}h",
+            size_bytes=size,
+            limit=limits.LOG_BYTES_MAX,
+        )

@@ -3,7 +3,7 @@
 A chunk is one message to a client. Each chunk is filled by one of the lane's threads with as many commands as the
 transfer limit makes necessary, and `window` chunks are under way at a time: so a chunk costs one wake-up of the loop,
 however small the drive's transfers are. Nothing is read further ahead than the window, which advances when the
-consumer asks for the next chunk: a client that stops reading stops the drive.
+consumer takes a chunk: a client that stops reading stops the drive.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class _Reading(Generic[T]):
         def finish() -> None:
             payload.release()
             with self.lock:
-                if self.room() > 0:  # a reader that stalls keeps what is ready, and no buffers beside it
+                if self.room() > 0 or not self.free:  # one that stalls keeps what is ready, and one buffer beside it
                     self.free.append(buffer)
             self.deliver(index, encoded)
 
@@ -203,25 +203,34 @@ async def read_chunks(
 async def _take(reading: _Reading[T], index: int, jobs: set[asyncio.Task[None]]) -> T | BaseException:
     """Chunk `index`, once it is ready; sees to it that enough threads read."""
     future: asyncio.Future[None] | None = None
+    wanted = 0
     with reading.lock:
-        room = reading.room()
         if index not in reading.ready:
             future = asyncio.get_running_loop().create_future()
             reading.awaited = index, future.get_loop(), future
-            wanted = room  # as many threads as there are chunks to begin: the drive is what takes time
-        else:
-            # A thread that is woken has half a window to read; until then what is ready is enough.
-            wanted = 1 if reading.jobs == 0 and room * 2 >= reading.what.window else 0
-        reading.jobs += wanted
-    for _ in range(wanted):
-        task = asyncio.create_task(_job(reading, index))
-        jobs.add(task)
-        task.add_done_callback(jobs.discard)
+            wanted = reading.room()  # as many threads as there are chunks to begin: the drive is what takes time
+            reading.jobs += wanted
     if future is not None:
+        _begin(reading, index, wanted, jobs)
         await future
     with reading.lock:
         reading.taken = index + 1
-        return reading.ready.pop(index)
+        result, room = reading.ready.pop(index), reading.room()
+        # A thread that is woken has half a window to read; until then what is ready is enough. One that is there still
+        # counts, unless it has left everything: then it is on its way out, and the next chunk is read beside sending.
+        is_left = reading.jobs == 0 or reading.next == reading.taken
+        wanted = 1 if room and is_left and room * 2 >= reading.what.window else 0
+        reading.jobs += wanted
+    _begin(reading, index + 1, wanted, jobs)
+    return result
+
+
+def _begin(reading: _Reading[T], index: int, count: int, jobs: set[asyncio.Task[None]]) -> None:
+    """Begin `count` jobs, of which chunk `index` is awaited next."""
+    for _ in range(count):
+        task = asyncio.create_task(_job(reading, index))
+        jobs.add(task)
+        task.add_done_callback(jobs.discard)
 
 
 async def _job(reading: _Reading[T], index: int) -> None:

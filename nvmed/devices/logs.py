@@ -1,4 +1,4 @@
-"""Logs of fixed layout: health, errors, effects, self-tests, sanitize status, supported pages, and OCP's.
+"""Logs of fixed layout: health, errors, effects, self-tests, sanitize status, supported pages.
 
 Reading retains asynchronous events. Where the event is to be cleared the log is read first, so that nothing is cleared
 that could not be read, and then once more with the event: that is what is returned, whole where one command brings it.
@@ -18,14 +18,14 @@ from nvmed.devices.omission import Omission
 from nvmed.devices.quirks import Quirk
 from nvmed.devices.telemetry import Journalled
 from nvmed.errors import NvmedError
-from nvmed.nvme import health, uuid_list
+from nvmed.nvme import health
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
-from nvmed.nvme.health import ErrorLogEntry, OcpSmartLog, SanitizeStatus, SelfTestLog, SmartLog
+from nvmed.nvme.health import ErrorLogEntry, SanitizeStatus, SelfTestLog, SmartLog
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.layout import V1_2
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.namespace import require_nsid
-from nvmed.nvme.opcodes import IDENTIFY_BYTES, NSID_ALL, LogPage, SelfTestCode
+from nvmed.nvme.opcodes import NSID_ALL, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
 from nvmed.reasons import Reason, error
 
@@ -240,42 +240,6 @@ async def read_supported_pages(device: Device) -> Read[SupportedLogPages]:
         page = partial(get_log_page, LogPage.SUPPORTED_LOG_PAGES)
         data = await _read_meant(session, page, SupportedLogPages.SIZE)
         return Read(SupportedLogPages.parse(data), data, True)
-
-
-async def read_ocp_smart(device: Device, uuid_index: int | None = None) -> Read[OcpSmartLog]:
-    """OCP's extension of SMART; NVME_UNSUPPORTED if page C0h is something else, which only its GUID tells.
-
-    Without `uuid_index` OCP's own is looked up, where the controller has a list of them.
-    """
-    async with device.open() as session:
-        if uuid_index is None:
-            uuid_index = await _ocp_index(session)
-        page = partial(get_log_page, LogPage.OCP_SMART_EXTENDED, rae=True, nsid=NSID_ALL, uuid_index=uuid_index)
-        data = await read_bytes(session, page, 0, OcpSmartLog.SIZE)
-        if not any(data):  # zeros are no answer, and no event is lost: the page has none
-            data = await read_bytes(session, partial(page, rae=False), 0, OcpSmartLog.SIZE)
-    log = OcpSmartLog.parse(data)
-    if not log.is_ocp:
-        raise error(
-            Reason.NVME_UNSUPPORTED,
-            f"log page C0h of this drive is not the OCP SMART log: its GUID is {log.guid[::-1].hex()}; "
-            "ReadLogPage gives its bytes",
-            guid=log.guid[::-1].hex(),
-        )
-    return Read(log, data, True)
-
-
-async def _ocp_index(session: Session) -> int:
-    if not (await session.device.capabilities(session)).has("uuid_list"):
-        return 0
-    data = bytearray(IDENTIFY_BYTES)
-    try:
-        await session.admin(uuid_list.identify_uuid_list(), data)
-    except NvmedError as exc:
-        if exc.nvme is None:
-            raise
-        return 0
-    return uuid_list.index_of(uuid_list.parse_uuid_list(data), uuid_list.OCP_UUID)
 
 
 # -- self-tests

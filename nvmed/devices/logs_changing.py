@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from nvmed import limits
 from nvmed.devices.controller import Device, Session
-from nvmed.devices.log_pieces import one_command_bytes
+from nvmed.devices.log_pieces import one_command_bytes, require_room
 from nvmed.devices.logs import Page, Read, clear_event, read_bytes
 from nvmed.devices.telemetry import Journalled
 from nvmed.nvme import ana
@@ -54,7 +53,7 @@ async def _read_ana_once(session: Session, page: Page, expected: int) -> bytes:
     end = min(limit.bytes if reach is None else reach, expected)
     data = await read_bytes(session, page, 0, end)
     while (needed := ana.ana_log_extent(data)) > len(data):
-        _require_room(needed, LogPage.ASYMMETRIC_NAMESPACE_ACCESS)
+        require_room(needed, LogPage.ASYMMETRIC_NAMESPACE_ACCESS)
         end = needed if reach is not None else max(needed, min(len(data) + limit.bytes, expected))
         start = len(data) if reach is None else 0
         data = data[:start] + await read_bytes(session, page, start, end)
@@ -76,7 +75,7 @@ async def _read_lba_status_once(session: Session, page: Page) -> bytes:
     size = ana.lba_status_log_bytes(header)
     if not header.lslplen:
         return head
-    _require_room(size, LogPage.LBA_STATUS_INFORMATION)
+    require_room(size, LogPage.LBA_STATUS_INFORMATION)
     data = await read_bytes(session, page, 0, size)
     # A log that grew meanwhile is not what its beginning says: let it be read again.
     return data if data.startswith(head) else b""
@@ -109,14 +108,3 @@ async def _read_settled(
         reads=READS_MAX,
         retry_delay_ms=1_000,
     )
-
-
-def _require_room(size: int, lid: LogPage) -> None:
-    if size > limits.LOG_BYTES_MAX:
-        raise error(
-            Reason.LIMIT_EXCEEDED,
-            f"the log has {size} bytes, and at most {limits.LOG_BYTES_MAX} are decoded into one message; "
-            f"ReadLogPage streams log page {lid:02X}h",
-            size_bytes=size,
-            limit=limits.LOG_BYTES_MAX,
-        )

@@ -35,6 +35,7 @@ class RawRequest:
     headroom: int
     encode: Callable[[memoryview, int, int], bytes]
     clear: Journalled | None
+    has_digest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class RawStart:
 
 @dataclass(frozen=True, slots=True)
 class RawEnd:
-    """Everything was read, and this is its SHA-256."""
+    """Everything was read, and this is its SHA-256; b"" if none was asked for."""
 
     sha256: bytes
     omissions: tuple[Omission, ...] = ()
@@ -90,7 +91,7 @@ async def stream(
             await context.enter_async_context(persistent.context(session, omissions))
             page = replace(page, lsp=int(EventAction.READ))
         yield RawStart()
-        digest = OrderedDigest()
+        digest = OrderedDigest() if request.has_digest else None
         what = LogRange(
             command=lambda offset, size: _command(page, size, offset),
             start=page.offset_bytes,
@@ -108,7 +109,7 @@ async def stream(
         await context.aclose()
         if request.clear is not None:
             await clear_event(session, lambda size, rae: _command(page, size, 0, rae=rae), 4, request.clear)
-        yield RawEnd(digest.digest(), tuple(omissions))
+        yield RawEnd(digest.digest() if digest else b"", tuple(omissions))
 
 
 def _command(page: LogPageRequest, size: int, offset: int, *, rae: bool = True) -> Command:

@@ -341,7 +341,7 @@ class NamesFile:
                     self._write(name, entry)
         except sqlite3.Error as exc:
             if not self._is_failing:  # once, and not at each look at the host
-                log.warning("names_not_written", path=str(self._path), error=str(exc))
+                log.warning("names_not_written", path=str(self._path), message=str(exc))
             self._is_failing = True
             return
         self._is_failing = False

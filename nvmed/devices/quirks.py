@@ -11,3 +11,4 @@ class Quirk(Enum):
 
     REFUSES_CREATED_AREA = "refuses to be told how much telemetry to create (MCDA)"
     ZEROS_WHEN_RETAINED = "answers logs with zeros when the event is to be retained (nvme-cli#1729, #1731)"
+    REFUSES_BROADCAST_SELF_TEST = "refuses to test all namespaces at once, and takes one that is named"

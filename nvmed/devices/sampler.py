@@ -1,7 +1,9 @@
-"""SMART data of every controller, read from time to time: for metrics.
+"""What metrics show of every controller, read from time to time: SMART data, one more log, and what is around it.
 
-Whoever looks gets what was read last and never waits for a drive. A drive that does not answer keeps only itself from
-being read: each is read by a task of its own, and not again before that one has ended. Events are retained.
+An interval costs a drive one command at most: for whichever other log is due and has waited longest, in turns with
+SMART data where somebody else has not just read them. Whoever looks gets what was read last and never waits for a
+drive. A drive that does not answer keeps only itself from being read: each is read by a task of its own, and not again
+before that one has ended. Events are retained.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -20,8 +22,11 @@ import structlog
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.logs import read_smart
+from nvmed.devices.rotation import Logs, is_due, read_next
+from nvmed.devices.shared_smart import Reading
 from nvmed.errors import NvmedError
 from nvmed.nvme.health import SmartLog
+from nvmed.nvme.surroundings import Surroundings
 
 log: Final = structlog.get_logger("nvmed.sampler")
 
@@ -31,13 +36,16 @@ class Sample:
     """What is known of a controller's health.
 
     `smart` is None where the last attempt failed, for the reason `failure`; neither is there before the first one has
-    ended. `read_at` is when it was last read, in seconds since the epoch, 0 for never.
+    ended. `read_at` is when it was last read, in seconds since the epoch, 0 for never. `logs` are the other logs, each
+    as it was when it had its turn; `around` is what the host knew then, None where it could not tell.
     """
 
     controller: str
     smart: SmartLog | None = None
     failure: str = ""
     read_at: float = 0.0
+    logs: Logs = field(default_factory=Logs)
+    around: Surroundings | None = None
 
 
 Listener = Callable[[Device, Sample, Sample], None]
@@ -98,18 +106,48 @@ class Sampler:
     def _ended(self, name: str, _: asyncio.Task[None]) -> None:
         del self._reading[name]
 
+    def operation_ended(self, controller: str) -> None:
+        """Read all logs of this controller again, by its resource name, in its next turns: it may have changed them."""
+        for name, sample in self._samples.items():
+            if sample.controller == controller:
+                self._samples[name] = replace(sample, logs=replace(sample.logs, read_at={}))
+
     async def _read(self, device: Device) -> None:
-        known = self._samples[device.name]
+        found = replace(self._samples[device.name], around=await self._around(device))
+        logs = found.logs
         try:
-            smart = (await read_smart(device, None, None)).log
+            reading, logs = await self._next(device, logs)
         except NvmedError as exc:
-            found = replace(known, smart=None, failure=exc.reason)
+            found = replace(found, smart=None, failure=exc.reason)
         else:
-            found = Sample(device.resource_name, smart=smart, read_at=self._clock())
-        if device.name not in self._samples:
+            found = replace(found, smart=reading.log, failure="", read_at=reading.read_at)
+        known = self._samples.get(device.name)
+        if known is None:
             return
+        # What was read while an operation ended may be of before it.
+        found = replace(found, logs=logs if known.logs is found.logs else known.logs)
         if found.failure != known.failure:
-            log.info("drive_sampled", controller=device.resource_name, failure=found.failure)
+            log.info("drive_sampled", controller=device.resource_name, reason=found.failure)
         self._samples[device.name] = found
         for listener in tuple(self._listeners):
             listener(device, known, found)
+
+    async def _next(self, device: Device, logs: Logs) -> tuple[Reading, Logs]:
+        """SMART data, those of the interval before where a log is due; and that log, if they cost no command."""
+        due, is_spent = is_due(device, logs, self._clock()), False
+
+        async def smart() -> SmartLog:
+            nonlocal is_spent
+            is_spent = True
+            return (await read_smart(device, None, None)).log
+
+        age_max_s = self._interval_s * (1.5 if due else 0.5)
+        reading = await device.smart.within(age_max_s, smart, self._clock)
+        return reading, logs if is_spent else await read_next(device, logs, self._clock())
+
+    async def _around(self, device: Device) -> Surroundings | None:
+        """What the host knows around a controller, without asking it; None where it cannot tell."""
+        try:
+            return await self._inventory.lane.run(lambda: device.host.surroundings(device.node))
+        except (NvmedError, OSError):
+            return None

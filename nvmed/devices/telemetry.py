@@ -70,6 +70,7 @@ class TelemetryRequest:
     encode: Callable[[memoryview, int, int], bytes]
     journalled: Journalled
     must_notice_changes: bool = False
+    has_digest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class TelemetryStart:
 
 @dataclass(frozen=True, slots=True)
 class TelemetryEnd:
-    """What the stream was: the hash covers it from its offset on."""
+    """What the stream was: the hash covers it from its offset on, and is b"" if none was asked for."""
 
     sha256: bytes
     header: TelemetryHeader
@@ -111,6 +112,37 @@ async def read_state(device: Device) -> TelemetryState:
         return TelemetryState(int(areas[-1]), limit.bytes, host, controller, tuple(omissions))
 
 
+async def plan(device: Device, request: TelemetryRequest) -> TelemetryStart | None:
+    """What `stream` would begin with, as far as that can be told without changing anything; None where it cannot: a log
+    is to be created, or area 4 shown first.
+
+    Raises what `stream` does before the first chunk.
+    """
+    _refuse_contradictions(request)
+    async with device.open() as session:
+        lpa = (await device.identify(session)).lpa
+        telemetry.require_area(lpa, request.area)
+        if request.create:
+            return None
+        areas = int(telemetry.supported_areas(lpa)[-1])
+        header = await read_header(session, request.log, areas)
+        if request.log is TelemetryLog.CONTROLLER_INITIATED:
+            _require_available(header)
+        if request.area is TelemetryDataArea.AREA_4:
+            return None
+        return _start(device, request, await _Log.of(session, request, header, areas), ())
+
+
+async def read_raised(device: Device) -> TelemetryHeader | None:
+    """The header of the log that the controller raised by itself, None while it has raised none."""
+    async with device.open() as session:
+        areas = telemetry.supported_areas((await device.identify(session)).lpa)
+        if not areas:
+            return None
+        header = await read_header(session, TelemetryLog.CONTROLLER_INITIATED, len(areas))
+        return header if header.is_available else None
+
+
 async def stream(
     device: Device, request: TelemetryRequest, extended: ExtendedTelemetry
 ) -> AsyncGenerator[TelemetryStart | bytes | TelemetryEnd, None]:
@@ -128,7 +160,7 @@ async def stream(
         log = await _Log.of(session, request, header, areas)
         start = _start(device, request, log, omissions)
         yield start
-        digest = OrderedDigest()
+        digest = OrderedDigest() if request.has_digest else None
         limit = await device.transfer_limit(session)
         what = LogRange(
             command=partial(_data, request.log),
@@ -147,7 +179,7 @@ async def stream(
         await log.require_same(session)
         if not request.retain_async_event:
             await request.journalled("clear_event", lambda: _clear_event(session, request.log))
-        yield TelemetryEnd(digest.digest(), header, request.retain_async_event)
+        yield TelemetryEnd(digest.digest() if digest else b"", header, request.retain_async_event)
 
 
 async def _areas(

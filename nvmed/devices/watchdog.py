@@ -55,10 +55,10 @@ async def _feed(
     while True:
         why = unsound(own, drives())
         if why:
-            log.error("watchdog_starves", why=why)
+            log.error("watchdog_starves", message=why)
         else:
             try:
                 systemd.alive(environ=environ)
             except OSError as exc:  # the next beat may get through; if none does, systemd restarts us
-                log.warning("watchdog_unreachable", error=str(exc))
+                log.warning("watchdog_unreachable", message=str(exc))
         await asyncio.sleep(every_s)

@@ -41,6 +41,9 @@ class Read:
     events: Sequence[Event]
 
 
+NOTHING: Final = Read(0, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """What one asks for: events of `kinds`, of all if empty, and about `controller`, if any."""
@@ -66,7 +69,7 @@ class Events:
         self._last = 0
         self._watchers_max = watchers_max
         self._watchers = 0
-        self._waiting: dict[Topic, dict[Watcher, asyncio.Future[None]]] = {}
+        self._audiences: dict[Topic, dict[Watcher, None]] = {}
         self._closed: NvmedError | None = None
 
     @property
@@ -80,9 +83,9 @@ class Events:
         return self._last
 
     def publish(self, event: Event) -> Event:
-        """Number and keep an event, and wake those who want it; it comes back with its number and time.
+        """Number and keep an event, and hand it to those who wait for it; it comes back with its number and time.
 
-        Those who wait for the same are asked together: ten thousand who wait for something else cost nothing.
+        Those who watch for the same are asked together: ten thousand who watch for something else cost nothing.
         """
         self._last += 1
         event = replace(event, sequence=self._last, created_ms=now_ms())
@@ -90,9 +93,12 @@ class Events:
             self._ring.append(event)
         else:
             self._ring[(self._last - 1) % self._kept] = event
-        asked = [waiting for topic, waiting in self._waiting.items() if topic.covers(event)]
-        for watcher in [watcher for waiting in asked for watcher in waiting if watcher.may_see(event)]:
-            self._wake(watcher, self._last - 1)
+        read = Read(0, (event,))  # one for all
+        for topic, watchers in self._audiences.items():
+            if topic.covers(event):
+                for watcher in watchers:
+                    if watcher.handed is not None and watcher.may_see(event):
+                        watcher.hand(read)
         return event
 
     def since(self, sequence: int, at_most: int = BATCH) -> Read:
@@ -113,17 +119,21 @@ class Events:
                 f"{self._watchers_max} streams watch for events already; end one, or read ListEvents",
                 limit=self._watchers_max,
             )
+        watcher = Watcher(self, may_see, position, topic)
         self._watchers += 1
+        self._audiences.setdefault(topic, {})[watcher] = None
         try:
-            yield Watcher(self, may_see, position, topic)
+            yield watcher
         finally:
             self._watchers -= 1
+            self._forget(watcher)
 
     def close(self) -> None:
         """End every watcher's waiting with SHUTTING_DOWN."""
         self._closed = error(Reason.SHUTTING_DOWN, "the daemon is stopping; watch again when it is back")
-        for watcher in [watcher for waiting in self._waiting.values() for watcher in waiting]:
-            self._wake(watcher, watcher.position)
+        for watchers in self._audiences.values():
+            for watcher in watchers:
+                watcher.hand(None)
 
     # -- tokens
 
@@ -146,29 +156,12 @@ class Events:
         if self._closed is not None:
             raise self._closed
 
-    async def wait(self, watcher: Watcher, timeout_s: float) -> bool:
-        """Wait until something is published that `watcher` wants; false if that did not happen in time."""
-        loop = asyncio.get_running_loop()
-        woken = self._waiting.setdefault(watcher.topic, {})[watcher] = loop.create_future()
-        timer = loop.call_later(timeout_s, _resolve, woken)
-        try:
-            await woken
-            return watcher not in self._waiting.get(watcher.topic, {})
-        finally:
-            timer.cancel()
-            self._wait_ends(watcher)
-
-    def _wake(self, watcher: Watcher, position: int) -> None:
-        watcher.position = position
-        if (woken := self._wait_ends(watcher)) is not None:
-            _resolve(woken)
-
-    def _wait_ends(self, watcher: Watcher) -> asyncio.Future[None] | None:
-        waiting = self._waiting.get(watcher.topic, {})
-        woken = waiting.pop(watcher, None)
-        if not waiting:
-            self._waiting.pop(watcher.topic, None)
-        return woken
+    def _forget(self, watcher: Watcher) -> None:
+        watcher.stop()
+        audience = self._audiences[watcher.topic]
+        del audience[watcher]
+        if not audience:
+            del self._audiences[watcher.topic]
 
 
 class Watcher:
@@ -180,31 +173,72 @@ class Watcher:
         self.may_see = may_see
         self.topic = topic
         self._events = events
+        self.handed: asyncio.Future[Read | None] | None = None
+        """What it waits for, once it has read everything."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._until = 0.0
 
     async def read(self, timeout_s: float) -> Read:
         """What there is after `position`, which moves on; waits for it, and comes back with nothing after `timeout_s`.
 
-        Events that are not wanted wake nobody: of ten thousand who watch for other things, none gets a turn.
+        Events that are not wanted wake nobody: of ten thousand who watch for other things, none gets a turn. One that
+        is wanted is handed to who waits for it, who was asked then whether it may see it, and looks nothing up.
         """
         while True:
             self._events.check_open()
-            found = self._events.since(self.position)
+            found = self._events.since(self.position) if self.position != self._events.last else NOTHING
             if found.missing:
                 self.position += found.missing
                 return Read(found.missing, ())
             if not found.events:
-                if not await self._events.wait(self, timeout_s):
-                    self.position = self._events.last
-                    return Read(0, ())
-                continue
+                handed = await self._wait(timeout_s)
+                self._events.check_open()
+                self.position = handed.events[-1].sequence if handed else self._events.last
+                return handed or NOTHING
             self.position = found.events[-1].sequence
             if wanted := [event for event in found.events if self.topic.covers(event) and self.may_see(event)]:
                 return Read(0, wanted)
 
+    def hand(self, read: Read | None) -> None:
+        """End its waiting, if it waits: with what it reads, or with nothing."""
+        if self.handed is not None and not self.handed.done():
+            self.handed.set_result(read)
+        self.handed = None
 
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def stop(self) -> None:
+        """It reads no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _wait(self, timeout_s: float) -> Read | None:
+        """What it is handed; None if that is nothing for so long.
+
+        The timer is left running when there is something: where many are told much, making one for each cost more than
+        telling.
+        """
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + timeout_s
+        if self._timer is not None and self._timer.when() > self._until:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = loop.call_at(self._until, self._time_is_up)
+        self.handed = loop.create_future()
+        try:
+            return await self.handed
+        finally:
+            self.handed = None
+
+    def _time_is_up(self) -> None:
+        """The timer's time has come: if it waits, perhaps for longer, as it began later."""
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        if self.handed is None:
+            return
+        if loop.time() >= self._until:
+            self.hand(None)
+        else:
+            self._timer = loop.call_at(self._until, self._time_is_up)
 
 
 def _unpacked(token: str) -> tuple[int, bytes, int]:

@@ -20,6 +20,7 @@ from nvmed.errors import NvmedError
 from nvmed.events.events import Events
 from nvmed.events.host_changes import View, changes, controller_event
 from nvmed.events.kinds import ControllerState, Event, Kind
+from nvmed.events.path_changes import path_changes
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.host import EVENTS_LOST, Host, HostEvent, HostEvents
 from nvmed.operations.background import running
@@ -55,7 +56,7 @@ class HostWatch:
         try:
             told = self._host.watch()
         except OSError as exc:
-            log.warning("host_does_not_tell", error=exc.strerror)
+            log.warning("host_does_not_tell", message=exc.strerror)
             await self._look()
             async with running(self._compare):
                 yield
@@ -94,12 +95,12 @@ class HostWatch:
             try:
                 await self._look()
             except (NvmedError, OSError) as exc:
-                log.warning("scan_failed", error=str(exc))
+                log.warning("scan_failed", message=str(exc))
                 self._told = told + self._told
                 await asyncio.sleep(RETRY_S)
                 self._some.set()
                 continue
-            for event in _explained(told, before, self.view):
+            for event in (*_explained(told, before, self.view), *path_changes(before, self.view)):
                 self._on_change(self._events.publish(event))
 
 

@@ -44,6 +44,8 @@ class KeyExpiry:
         self._keyring = keyring
         self._key_type = key_type
         self._told: dict[int, int] = {}
+        self.ends_ms: dict[str, int] = {}
+        """When each key ends that does, in milliseconds since the epoch, by its identity, at the last look."""
         self._failing = ""
 
     async def run(self) -> None:
@@ -56,13 +58,19 @@ class KeyExpiry:
                 failing = exc.reason
             if failing != self._failing:
                 self._failing = failing
-                log.info("keys_not_watched" if failing else "keys_watched", reason=failing)
+                if failing:
+                    log.info("keys_not_watched", reason=failing)
+                else:
+                    log.info("keys_watched")
             await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
         """Publish a warning for each key that has come to another distance since the last look."""
         told: dict[int, int] = {}
+        ends_ms: dict[str, int] = {}
         async for key in self._keys.scan_tls_keys(self._keyring, key_type=self._key_type):
+            if key.expiry.state is ExpiryState.EXPIRES:
+                ends_ms[key.about.description] = now_ms() + key.expiry.remaining_s * 1000
             distance = self._distance(key)
             if distance is None:
                 continue
@@ -70,6 +78,7 @@ class KeyExpiry:
             if distance < self._told.get(key.serial, distance + 1):
                 self._events.publish(Event(Kind.KEY_EXPIRING, detail=self._detail(key)))
         self._told = told
+        self.ends_ms = ends_ms
 
     def _distance(self, key: KeyInfo) -> int | None:
         """The nearest distance that the key has come to; None if it is farther away than all, or does not expire."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Final
+from typing import Any, Final
 
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.host import ControllerNode, NamespaceNode
+from nvmed.nvme.surroundings import Link, LinkErrors
 from nvmed.operations.records import State
 from nvmed.security.patterns import HOST
 
@@ -28,6 +30,19 @@ class Kind(Enum):
     CRITICAL_WARNING_CHANGED = "CRITICAL_WARNING_CHANGED"
     OPERATION_CHANGED = "OPERATION_CHANGED"
     KEY_EXPIRING = "KEY_EXPIRING"
+    SELF_TEST_ENDED = "SELF_TEST_ENDED"
+    CAPTURE_FINISHED = "CAPTURE_FINISHED"
+    SANITIZE_ENDED = "SANITIZE_ENDED"
+    FIRMWARE_PENDING = "FIRMWARE_PENDING"
+    PATH_LOST = "PATH_LOST"
+    PATH_RESTORED = "PATH_RESTORED"
+    PATH_FAILED_OVER = "PATH_FAILED_OVER"
+    LINK_DEGRADED = "LINK_DEGRADED"
+    LINK_RESTORED = "LINK_RESTORED"
+    PCI_ERRORS = "PCI_ERRORS"
+    CERTIFICATE_EXPIRING = "CERTIFICATE_EXPIRING"
+    DRIVE_SLOW = "DRIVE_SLOW"
+    DRIVE_RECOVERED = "DRIVE_RECOVERED"
 
 
 STATE_KINDS: Final = frozenset(
@@ -117,8 +132,118 @@ class KeyExpiring:
     resolution_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class SelfTestEnded:
+    """A self-test that an operation ran; `result` is the contract's `SelfTestResult` in protobuf's JSON."""
+
+    test: int
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFinished:
+    """A capture that is on disk; `result` is the contract's `CaptureTelemetryResponse` in protobuf's JSON."""
+
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SanitizeEnded:
+    """A sanitize that an operation began; `reason` is why the drive does not count as erased, "" if it does."""
+
+    reason: str
+    erasure_record: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwarePending:
+    """Firmware that runs after the next reset; `revision` is "" where the drive does not show it."""
+
+    slot: int
+    revision: str
+    running_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathChanged:
+    """A path to a namespace, and how many of the namespace's can be used now."""
+
+    path: PathState
+    usable: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkErrorsMet:
+    """Errors since the link was looked at before, `interval_ms` ago; 0 if that is not known."""
+
+    errors: LinkErrors
+    interval_ms: int
+
+
+@unique
+class CertificateUse(Enum):
+    """What a certificate is for, by the contract's names."""
+
+    SERVER = "SERVER"
+    CLIENT_CA = "CLIENT_CA"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateExpiring:
+    """A certificate of a TLS address that expires `expires_ms` after the epoch."""
+
+    use: CertificateUse
+    path: str
+    subject: str
+    expires_ms: int
+    fingerprint: bytes
+
+
+@unique
+class Direction(Enum):
+    """Of I/O, by the contract's names."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """Commands that a drive itself counted as taking at least `threshold_ms`."""
+
+    count: int
+    threshold_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriveLatency:
+    """How long a drive took over reads or writes (`direction`), what its peers took, and what it took before; and what
+    its own monitor counted meanwhile, if it has one.
+    """
+
+    direction: Direction
+    latency_us: float
+    peers_us: float
+    past_us: float
+    peers: int
+    count: int
+    monitored: Monitored | None = None
+
+
 Described = ControllerState | NamespaceState
-Detail = Described | AsyncEvent | TelemetryAvailable | CriticalWarnings | OperationChanged | KeyExpiring
+Ended = SelfTestEnded | CaptureFinished | SanitizeEnded | FirmwarePending
+Surrounding = PathChanged | Link | LinkErrorsMet | DriveLatency
+Detail = (
+    Described
+    | AsyncEvent
+    | TelemetryAvailable
+    | CriticalWarnings
+    | OperationChanged
+    | KeyExpiring
+    | CertificateExpiring
+    | Ended
+    | Surrounding
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from nvmed.devices.controller import Device
 from nvmed.errors import NvmedError
 from nvmed.firmware.evidence import UNVERIFIED, Content, content_of, look, runs_wanted
 from nvmed.firmware.resets import Kind, do_reset
-from nvmed.firmware.staging import Firmware, Preconditions, commit, gate_results, outcome_field
+from nvmed.firmware.staging import Firmware, Preconditions, commit, outcome_field
 from nvmed.nvme.firmware import CommitAction
 from nvmed.nvme.identify import IdentifyController
 from nvmed.nvme.status import RequiredReset
@@ -25,6 +25,7 @@ from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import fresh_identity, slots_if_shown
 from nvmed.preconditions.firmware_rules import Quirk
+from nvmed.preconditions.gate_report import gate_results
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 from nvmed.reasons import Reason, error
 
@@ -33,6 +34,11 @@ STAGE: Final = f"{SERVICE}/StageFirmware"
 ACTIVATE: Final = f"{SERVICE}/ActivateFirmware"
 ROLLBACK: Final = f"{SERVICE}/RollbackFirmware"
 KINDS: Final = (STAGE, ACTIVATE, ROLLBACK)
+
+APPLY: Final = "nvmed.v1.DriveService/ApplyDrive"
+WITHIN: Final = "firmware"
+"""Under what an operation that changes more than the firmware has, in its result, what an activation's is."""
+
 """Operations that are a drive's firmware history."""
 
 LOOKED_BACK_MAX: Final = 100
@@ -126,7 +132,7 @@ class Activations:
         """The slot, what it holds, and the gates; raises GATE_FAILED."""
         slot = activation.slot
         if rollback and not slot:
-            slot = previous_slot(drive, await self._history(drive, (ACTIVATE, ROLLBACK)))
+            slot = previous_slot(drive, await self._history(drive, (ACTIVATE, ROLLBACK, APPLY)))
         rules = await self._firmware.rules()
         content = content_of(drive.slots, slot, await self._history(drive, (STAGE,)))
         mode, conditions = activation.mode, activation.preconditions
@@ -255,7 +261,8 @@ def previous_slot(drive: DriveState, activations: Sequence[Record]) -> int:
     }
     for record in activations:
         if record.state is State.SUCCEEDED:
-            before = (record.result or {}).get("previous_revision", "")
+            result = record.result or {}
+            before = result.get(WITHIN, result).get("previous_revision", "")
             found = [slot for slot, revision in others.items() if revision == before]
             if before and before != drive.revision and found:
                 return found[0]

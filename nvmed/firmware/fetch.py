@@ -183,7 +183,7 @@ class _Transfer:
                 await self._attempt()
             except https.Broken as exc:
                 failures = 1 if self.writer.received_bytes > before else failures + 1
-                log.warning("fetch_broke", url=self.wanted.location.shown, why=str(exc), failures=failures)
+                log.warning("fetch_broke", url=self.wanted.location.shown, message=str(exc), failures=failures)
                 if failures >= ATTEMPTS_MAX:
                     raise _failed(self.wanted, str(exc), self.writer.received_bytes) from None
                 await asyncio.sleep(RETRY_S * 2 ** (failures - 1))

@@ -13,12 +13,12 @@ from typing import Final
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.lane import NOT_STARTED
 from nvmed.errors import NvmedError
-from nvmed.firmware.staging import gate_results
 from nvmed.nvme.identify import IdentifyController
 from nvmed.operations.running import Result, Running
 from nvmed.os_errors import os_error
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import Drives
+from nvmed.preconditions.gate_report import gate_results
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 
 RESET_TIMEOUT_MS: Final = 120_000

@@ -16,7 +16,7 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,13 +26,14 @@ import structlog
 
 from nvmed import limits
 from nvmed.devices.lane import Lane
+from nvmed.disk.files import READ_BYTES, Disk, digest_of, disk_error
+from nvmed.disk.room import Room, Words
+from nvmed.disk.threads import DiskThreads
 from nvmed.errors import NvmedError
-from nvmed.files import open_binary, open_descriptor
-from nvmed.firmware.spool_files import READ_BYTES, SHA256_HEX, Disk, Folder, Image, Upload, digest_of
-from nvmed.firmware.spool_part import PartFile, spool_error
-from nvmed.firmware.spool_room import Room
+from nvmed.files import open_binary
+from nvmed.firmware.spool_files import SHA256_HEX, Image, SpoolFolder, Upload
+from nvmed.firmware.spool_part import PartFile
 from nvmed.reasons import Reason, error, invalid_field
-from nvmed.settle import to_the_end
 
 T = TypeVar("T")
 
@@ -41,8 +42,7 @@ COMMIT_S: Final = 1.0
 """How much, and how old, what is not on disk becomes before it is put there and the client is told."""
 
 REAP_EVERY_S: Final = 600.0
-_PATIENCE_MS: Final = 600_000
-"""How long a call to the file system may take: a disk that flushes its cache does not hang."""
+_FULL: Final = Words(Reason.SPOOL_FULL, "images and uploads", lambda: "delete an image or abort an upload")
 
 log: Final = structlog.get_logger("nvmed.spool")
 
@@ -137,15 +137,11 @@ class Pinned:
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Its bytes, a mebibyte at a time."""
-        path = self._spool.path_of(self.image)
-        descriptor = await self._spool.in_thread(lambda: open_descriptor(path, os.O_RDONLY | os.O_NOFOLLOW))
-        try:
+        async with self._spool.opened(self.image) as descriptor:
             done = 0
             while block := await self._spool.in_thread(partial(os.pread, descriptor, READ_BYTES, done)):
                 yield block
                 done += len(block)
-        finally:
-            os.close(descriptor)
 
     async def verify(self) -> None:
         """Read it all and raise IMAGE_DAMAGED unless it still has its hash."""
@@ -179,16 +175,16 @@ class Spool:
         clock: Callable[[], float] = time.time,
         disk: Disk | None = None,
     ) -> None:
-        self._folder = Folder(directory, disk or Disk())
+        self._folder = SpoolFolder(directory, disk or Disk())
         self._limits = spool_limits or SpoolLimits()
         self._clock = clock
-        self._lane = Lane("spool", threads=2, waiting_max=100_000)
+        self._threads = DiskThreads("spool", self._failed)
         self._naming = asyncio.Lock()
         self._images: dict[str, Image] = {}
         self._uploads: dict[str, Upload] = {}
         self._writing: set[str] = set()
         self._pins: dict[str, list[str]] = {}
-        self._room = Room(self._limits.quota_bytes, self._limits.principal_bytes)
+        self.room = Room(self._limits.quota_bytes, self._limits.principal_bytes, _FULL)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Spool]:
@@ -199,9 +195,9 @@ class Spool:
         self._images = {image.sha256: image for image in content.images}
         self._uploads = {upload.id: upload for upload in content.uploads}
         for image in content.images:
-            self._room.put(image.sha256, image.principal, image.size_bytes)
+            self.room.put(image.sha256, image.principal, image.size_bytes)
         for upload in content.uploads:
-            self._room.put(upload.id, upload.principal, upload.committed_bytes)
+            self.room.put(upload.id, upload.principal, upload.committed_bytes)
         reaper = asyncio.create_task(self._reap_forever())
         try:
             yield self
@@ -209,14 +205,14 @@ class Spool:
             reaper.cancel()
             with suppress(asyncio.CancelledError):
                 await reaper
-            self._lane.close()
+            self._threads.close()
 
     # -- what there is
 
     @property
     def lane(self) -> Lane:
         """The threads that write to disk."""
-        return self._lane
+        return self._threads.lane
 
     def images(self) -> Sequence[Image]:
         """Every image, ordered by hash."""
@@ -236,6 +232,10 @@ class Spool:
         """The image of that hash, if there is one."""
         return self._images.get(sha256)
 
+    def uploads(self) -> Sequence[Upload]:
+        """Every upload that is not finished, ordered by id."""
+        return tuple(self._uploads[key] for key in sorted(self._uploads))
+
     def upload(self, upload: str) -> Upload:
         """The upload of that id; raises UPLOAD_NOT_FOUND."""
         if (found := self._uploads.get(upload)) is None:
@@ -251,6 +251,14 @@ class Spool:
         if isinstance(what, Image):
             return what.used_ms + self._limits.image_ttl_s * 1000
         return what.updated_ms + self._limits.upload_ttl_s * 1000
+
+    def received_bytes(self, upload: Upload) -> int:
+        """What has arrived of an upload, on disk or not yet."""
+        return max(upload.committed_bytes, self.room.held(upload.id))
+
+    def is_receiving(self, upload: Upload) -> bool:
+        """Whether a call sends it now."""
+        return upload.id in self._writing
 
     def path_of(self, image: Image) -> Path:
         """The file of an image."""
@@ -278,7 +286,7 @@ class Spool:
             )
         if (begun := self._uploads.get(upload)) is not None:
             return replace(begun, image=replace(image, created_ms=begun.image.created_ms))
-        if (full := self._room.refusal(principal, image.size_bytes, self._idle())) is not None:
+        if (full := self.room.refusal(principal, image.size_bytes, self._idle())) is not None:
             raise full
         count = sum(other.principal == principal for other in self._uploads.values())
         if count >= self._limits.uploads_per_principal:
@@ -295,14 +303,14 @@ class Spool:
 
         If there is none, uploads that nobody goes on with give way, those that were left longest ago first.
         """
-        more = received_bytes - self._room.held(upload.id)
-        while (full := self._room.refusal(upload.principal, more)) is not None:
-            idle = sorted(self._idle(), key=lambda name: self._room.owner(name) != upload.principal)  # its own first
-            if self._room.refusal(upload.principal, more, idle) is not None:
+        more = received_bytes - self.room.held(upload.id)
+        while (full := self.room.refusal(upload.principal, more)) is not None:
+            idle = sorted(self._idle(), key=lambda name: self.room.owner(name) != upload.principal)  # its own first
+            if self.room.refusal(upload.principal, more, idle) is not None:
                 raise full
             log.info("upload_gave_way", upload=idle[0], to=upload.id)
             await self._drop_upload(self._uploads[idle[0]])
-        self._room.put(upload.id, upload.principal, received_bytes)
+        self.room.put(upload.id, upload.principal, received_bytes)
 
     def _idle(self) -> Sequence[str]:
         """Uploads that nobody has gone on with for a while, those that were left longest ago first."""
@@ -352,7 +360,7 @@ class Spool:
         finally:
             if not over:
                 committed = file.committed_bytes
-                self._room.put(upload.id, upload.principal, committed)
+                self.room.put(upload.id, upload.principal, committed)
                 self._uploads[upload.id] = replace(upload, committed_bytes=committed, updated_ms=self._now_ms())
 
     async def publish(self, upload: Upload, file: PartFile) -> Image:
@@ -363,12 +371,12 @@ class Spool:
             except NvmedError as exc:
                 if exc.reason == Reason.IMAGE_REJECTED.name:
                     self._uploads.pop(upload.id, None)
-                    self._room.free(upload.id)
+                    self.room.free(upload.id)
                 raise
             self._images[image.sha256] = image
             self._uploads.pop(upload.id, None)
-            self._room.free(upload.id)
-            self._room.put(image.sha256, image.principal, image.size_bytes)
+            self.room.free(upload.id)
+            self.room.put(image.sha256, image.principal, image.size_bytes)
             return image
 
     async def abort(self, upload: str, *, validate_only: bool = False) -> None:
@@ -427,16 +435,17 @@ class Spool:
 
     # -- inside
 
+    def opened(self, image: Image) -> AbstractAsyncContextManager[int]:
+        """A descriptor to read an image by. For `Pinned`."""
+        return self._threads.opened(self.path_of(image))
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Call a blocking function of the file system; a caller that is cancelled leaves when it has returned."""
+        return await self._threads.run(function)
 
-        async def call() -> T:
-            try:
-                return await self._lane.run(function, timeout_ms=_PATIENCE_MS)
-            except OSError as exc:
-                raise spool_error(exc, self._folder) from exc
-
-        return await to_the_end(call())
+    def _failed(self, exc: OSError) -> NvmedError:
+        remedy = "make room and continue the upload: what was committed is kept"
+        return disk_error(exc, self._folder.path, Reason.SPOOL_FULL, remedy)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -453,7 +462,7 @@ class Spool:
             except NvmedError:
                 self._images[image.sha256] = image
                 raise
-            self._room.free(image.sha256)
+            self.room.free(image.sha256)
 
     async def _drop_upload(self, upload: Upload) -> None:
         del self._uploads[upload.id]
@@ -465,7 +474,7 @@ class Spool:
             self._uploads[upload.id] = upload
             raise
         else:
-            self._room.free(upload.id)
+            self.room.free(upload.id)
         finally:
             self._writing.discard(upload.id)
 

@@ -5,40 +5,26 @@
     *.new             a sidecar being written
 
 Names are 64 or 32 hexadecimal digits that nvmed made or checked: nothing that a client says becomes a path. Everything
-here blocks and raises `OSError`; `Disk` is all that writes, so that a test can fill it up at every single write.
+here blocks and raises `OSError`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from nvmed.files import open_binary, open_descriptor
+from nvmed.disk.files import DAMAGED, TIME_MS_MAX, Folder, is_file, modified_ms, read_start
 
 SHA256_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UPLOAD_HEX: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HALF: Final = re.compile(r"(?:[0-9a-f]{64}|[0-9a-f]{32})\.new", re.ASCII)
 """A sidecar that was not finished."""
 _NAME: Final = re.compile(r"(?:(?P<sha256>[0-9a-f]{64})|(?P<upload>[0-9a-f]{32}))\.(?P<kind>image|part|json)", re.ASCII)
-
-READ_BYTES: Final = 1 << 20
-"""How much of a file is in memory at a time where it is read."""
-
-SIDECAR_BYTES_MAX: Final = 64 << 10
-"""No sidecar that nvmed wrote is larger."""
-
-TIME_MS_MAX: Final = 253_402_300_799_999
-"""The end of the year 9999: the latest moment that can be shown."""
-
-_DAMAGED: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""What reading a sidecar that is no such thing ends in."""
 
 _COMMITTED_HEAD: Final = b'{"committed_bytes": '
 _COMMITTED_WIDTH: Final = 16
@@ -69,37 +55,6 @@ class Upload:
     updated_ms: int = 0
 
 
-class Disk:
-    """Every way in which the spool changes its file system. A full disk shows as `OSError` of any of them."""
-
-    def create(self, path: Path, flags: int = 0) -> int:
-        """Open a file of the spool for writing, made if it is not there."""
-        return open_descriptor(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, 0o600)
-
-    def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
-        """Write all of `data` at `offset`."""
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(descriptor, view, offset)
-            view, offset = view[written:], offset + written
-
-    def sync(self, descriptor: int) -> None:
-        """Return once the file's bytes and size would survive a power cut."""
-        os.fdatasync(descriptor)
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Give a file another name, whatever had it."""
-        source.rename(target)
-
-    def sync_directory(self, path: Path) -> None:
-        """Return once the names in a directory would survive a power cut."""
-        descriptor = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 # -- sidecars
 
 
@@ -112,7 +67,7 @@ def load_image(text: bytes) -> Image | None:
     """The image of a sidecar; None if it is not one that nvmed wrote."""
     try:
         return _image(json.loads(text))
-    except _DAMAGED:
+    except DAMAGED:
         return None
 
 
@@ -137,7 +92,7 @@ def load_upload(text: bytes) -> Upload | None:
         if type(committed) is not int or not 0 <= committed <= image.size_bytes:
             return None
         return Upload(saved["id"], saved["principal"], image, committed)
-    except _DAMAGED:
+    except DAMAGED:
         return None
 
 
@@ -191,12 +146,8 @@ class Content:
     removed: tuple[str, ...]
 
 
-class Folder:
-    """The spool's files by what they are."""
-
-    def __init__(self, path: Path, disk: Disk) -> None:
-        self.path = path
-        self.disk = disk
+class SpoolFolder(Folder):
+    """The spool's files by what they are. A sidecar is named by an image's SHA-256 or an upload's id."""
 
     def image(self, sha256: str) -> Path:
         """The bytes of an image."""
@@ -206,46 +157,19 @@ class Folder:
         """The bytes of an upload."""
         return self.path / f"{upload}.part"
 
-    def sidecar(self, name: str) -> Path:
-        """The sidecar of an image's SHA-256 or an upload's id."""
-        return self.path / f"{name}.json"
-
-    def write_sidecar(self, name: str, text: bytes) -> None:
-        """Put a sidecar on disk, whole or not at all."""
-        target = self.sidecar(name)
-        fresh = target.with_suffix(".new")
-        try:
-            descriptor = self.disk.create(fresh, os.O_TRUNC)
-            try:
-                self.disk.write(descriptor, text, 0)
-                self.disk.sync(descriptor)
-            finally:
-                os.close(descriptor)
-            self.disk.rename(fresh, target)
-        except OSError:
-            with suppress(OSError):
-                fresh.unlink(missing_ok=True)
-            raise
-        self.disk.sync_directory(self.path)
-
     def touch(self, image: Image) -> None:
         """Keep when an image was last used, as its sidecar's mtime."""
         os.utime(self.sidecar(image.sha256), ns=(image.used_ms * 10**6,) * 2)
 
-    def remove(self, *paths: Path) -> None:
-        """Delete files, those that are there."""
-        for path in paths:
-            path.unlink(missing_ok=True)
-
     def scan(self) -> Content:
         """What is there, after removing what an interruption left of no use; what is not nvmed's stays."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        removed = [entry.name for entry in self.path.iterdir() if _HALF.fullmatch(entry.name) and _is_file(entry)]
+        self.make()
+        removed = [entry.name for entry in self.path.iterdir() if _HALF.fullmatch(entry.name) and is_file(entry)]
         images: list[Image] = []
         uploads: list[Upload] = []
         for entry in sorted(self.path.iterdir()):
             match = _NAME.fullmatch(entry.name)
-            if match is None or not _is_file(entry):
+            if match is None or not is_file(entry):
                 continue
             if match["kind"] != "json":
                 if not self.sidecar(entry.stem).exists():
@@ -265,17 +189,17 @@ class Folder:
         return Content(tuple(images), unfinished, tuple(removed))
 
     def _load_image(self, sidecar: Path, sha256: str) -> Image | None:
-        image = load_image(_read_start(sidecar))
+        image = load_image(read_start(sidecar))
         try:
             size = self.image(sha256).stat().st_size
         except FileNotFoundError:
             return None
         if image is None or image.sha256 != sha256 or image.size_bytes != size:
             return None
-        return replace(image, used_ms=_modified_ms(sidecar.stat()))
+        return replace(image, used_ms=modified_ms(sidecar.stat()))
 
     def _load_upload(self, sidecar: Path, name: str) -> Upload | None:
-        upload = load_upload(_read_start(sidecar))
+        upload = load_upload(read_start(sidecar))
         if upload is None or upload.id != name:
             return None
         part = self.part(name)
@@ -283,30 +207,5 @@ class Folder:
         return replace(
             upload,
             committed_bytes=min(upload.committed_bytes, present.st_size if present else 0),
-            updated_ms=_modified_ms(present or sidecar.stat()),
+            updated_ms=modified_ms(present or sidecar.stat()),
         )
-
-
-def _modified_ms(found: os.stat_result) -> int:
-    """When a file was written last, as a moment that can be shown: a clock may have been anywhere."""
-    return min(max(found.st_mtime_ns // 10**6, 0), TIME_MS_MAX)
-
-
-def _is_file(entry: Path) -> bool:
-    """Whether it is a file of its own: nvmed makes no links and no directories there."""
-    return entry.is_file() and not entry.is_symlink()
-
-
-def _read_start(path: Path) -> bytes:
-    with open_binary(path) as file:
-        return file.read(SIDECAR_BYTES_MAX)
-
-
-def digest_of(descriptor: int, size: int) -> Any:
-    """The SHA-256 state of the first `size` bytes of a file; fewer if it is shorter."""
-    digest = hashlib.sha256()
-    done = 0
-    while done < size and (data := os.pread(descriptor, min(READ_BYTES, size - done), done)):
-        digest.update(data)
-        done += len(data)
-    return digest

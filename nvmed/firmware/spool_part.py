@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
 
 from isal import isal_zlib
 
-from nvmed.errors import NvmedError, OsFailure
+from nvmed.disk.files import digest_of
 from nvmed.files import open_descriptor
 from nvmed.firmware.spool_files import (
-    Folder,
     Image,
+    SpoolFolder,
     Upload,
     committed_field,
-    digest_of,
     dump_image,
     dump_upload,
 )
 from nvmed.reasons import Reason, error
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""No room: on the device, in a quota, in the largest file that the file system or RLIMIT_FSIZE allows."""
-
-
-def spool_error(exc: OSError, folder: Folder) -> NvmedError:
-    """The error of a system call on the spool that failed."""
-    symbol = errno.errorcode.get(exc.errno or 0, str(exc.errno))
-    if exc.errno in _FULL:
-        reason, remedy = Reason.SPOOL_FULL, "make room and continue the upload: what was committed is kept"
-    else:
-        reason, remedy = Reason.STATE_NOT_WRITABLE, "repair the file system of the state directory"
-    failure = OsFailure(exc.errno or 0, symbol, "write", str(folder.path))
-    return error(reason, f"{folder.path}: {symbol}; {remedy}", os=failure, path=folder.path, errno=symbol)
 
 
 class PartFile:
@@ -46,7 +29,7 @@ class PartFile:
     had been committed is there when the file is opened again.
     """
 
-    def __init__(self, folder: Folder, upload: Upload, *, fresh: bool) -> None:
+    def __init__(self, folder: SpoolFolder, upload: Upload, *, fresh: bool) -> None:
         """Open the file of `upload`, `fresh` if there is none yet; hashes what is committed. Raises `OSError`."""
         self._folder = folder
         self._upload = upload
@@ -83,6 +66,7 @@ class PartFile:
         if self.received_bytes != self.committed_bytes:
             self._folder.disk.sync(self._part)
             self._folder.disk.write(self._sidecar, committed_field(self.received_bytes), 0)
+            self._folder.disk.sync(self._sidecar)  # or the client, which may have let go of them, is asked again
             self.committed_bytes = self.received_bytes
 
     def close(self) -> None:

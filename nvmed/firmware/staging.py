@@ -30,6 +30,7 @@ from nvmed.operations.running import Result, Running
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.firmware_rules import Quirk, Rules, RulesFiles
+from nvmed.preconditions.gate_report import gate_results
 from nvmed.preconditions.gates import DriveState, GateResult, Wanted
 from nvmed.reasons import Reason, error, invalid_field
 
@@ -339,19 +340,6 @@ def _drive_result(plan: _Plan, slots: FirmwareSlots | None, outcome: str, slot: 
 def outcome_field(outcome: str) -> dict[str, str]:
     """FirmwareOutcome, not set where there is none."""
     return {"outcome": f"FIRMWARE_OUTCOME_{outcome}"} if outcome else {}
-
-
-def gate_results(results: Any) -> list[dict[str, str]]:
-    """Gate results as the journal and the contract have them."""
-    return [
-        {
-            "controller": result.controller,
-            "gate": f"GATE_{result.gate}",
-            "state": f"STATE_{result.found.value}",
-            "description": result.description,
-        }
-        for result in results
-    ]
 
 
 def part_result(record: Record) -> Result:

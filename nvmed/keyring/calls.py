@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from enum import Enum, unique
 
 from nvmed.errors import NotFound, NvmedError
+from nvmed.keyring.kernel import kernel
 from nvmed.keys.description import UNKNOWN_EXPIRY, KeyDescription, KeyExpiry
+from nvmed.keys.kernel import MAX_DESCRIPTION_BYTES, MAX_PAYLOAD_BYTES, PROCESS_KEYRING, THREAD_KEYRING
 from nvmed.keys.secret import Secret
 from nvmed.linux import keyctl
 from nvmed.reasons import Reason, error, invalid_field
@@ -69,7 +71,7 @@ def check_serial(field: str, serial: int) -> int:
     return serial
 
 
-def check_name(field: str, value: str, limit: int = keyctl.MAX_DESCRIPTION_BYTES) -> str:
+def check_name(field: str, value: str, limit: int = MAX_DESCRIPTION_BYTES) -> str:
     """`value`, or the validation error of what the kernel takes for no type or description."""
     try:
         size = len(value.encode("utf-8", "surrogateescape"))
@@ -91,8 +93,8 @@ def check_type(key_type: str) -> str:
 
 def check_payload(payload: Secret) -> None:
     """Raises the validation error of a payload that types user and psk do not take: empty, or over 32767 bytes."""
-    if not 0 < len(payload) <= keyctl.MAX_PAYLOAD_BYTES:
-        raise invalid_field("payload", f"it has {len(payload)} bytes; the kernel takes 1 to {keyctl.MAX_PAYLOAD_BYTES}")
+    if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
+        raise invalid_field("payload", f"it has {len(payload)} bytes; the kernel takes 1 to {MAX_PAYLOAD_BYTES}")
 
 
 def check_timeout(timeout_s: int | None) -> None:
@@ -109,15 +111,15 @@ def find_keyring(name: str) -> int:
     """
     check_name("keyring", name)
     with suppress(NvmedError):
-        serial = keyctl.request_key("keyring", name)
-        if keyctl.describe(serial).description == name:
+        serial = kernel().request_key("keyring", name)
+        if kernel().describe(serial).description == name:
             return serial
     owners = {0, os.geteuid()}
-    for key in keyctl.proc_keys():
+    for key in kernel().proc_keys():
         if key.type != "keyring" or key.description.rpartition(": ")[0] != name:
             continue
         with suppress(NvmedError):
-            about = keyctl.describe(key.serial)
+            about = kernel().describe(key.serial)
             if (about.type, about.description) == ("keyring", name) and about.uid in owners:
                 return key.serial
     raise _no_keyring(name)
@@ -142,7 +144,7 @@ def resolve_keyring(keyring: KeyringRef) -> int:
         return find_keyring(keyring)
     check_serial("keyring", keyring)
     try:
-        about = keyctl.describe(keyring)
+        about = kernel().describe(keyring)
     except NotFound:
         raise error(
             Reason.KEYRING_NOT_FOUND, f"there is no keyring with serial {keyring}; look it up by name", keyring=keyring
@@ -157,14 +159,14 @@ def resolve_keyring(keyring: KeyringRef) -> int:
 
 
 @contextmanager
-def possessing(key: int, anchor: int = keyctl.THREAD_KEYRING) -> Iterator[None]:
+def possessing(key: int, anchor: int = THREAD_KEYRING) -> Iterator[None]:
     """Hold a key, or all that is in a keyring, in a keyring of this thread: what is possessed can be used."""
-    keyctl.link(key, anchor)
+    kernel().link(key, anchor)
     try:
         yield
     finally:
         with suppress(NotFound):  # invalidated meanwhile
-            keyctl.unlink(key, anchor)
+            kernel().unlink(key, anchor)
 
 
 def walk(keyring: int) -> Iterator[tuple[int, KeyDescription]]:
@@ -173,16 +175,16 @@ def walk(keyring: int) -> Iterator[tuple[int, KeyDescription]]:
     What cannot be described (revoked, expired, gone, not permitted) is left out; not so if `keyring` cannot be read.
     """
     seen = {keyring}
-    waiting = deque(keyctl.read_keyring(keyring))
+    waiting = deque(kernel().read_keyring(keyring))
     while waiting:
         serial = waiting.popleft()
         if serial in seen:
             continue
         seen.add(serial)
         try:
-            about = keyctl.describe(serial)
+            about = kernel().describe(serial)
             if about.type == "keyring":
-                waiting.extend(keyctl.read_keyring(serial))
+                waiting.extend(kernel().read_keyring(serial))
         except NvmedError:
             continue
         yield serial, about
@@ -195,14 +197,14 @@ def find_key(keyring: int, key_type: str, description: str) -> int | None:
     """
     refusal: NvmedError | None = None
     try:
-        serial = keyctl.search(keyring, key_type, description)
+        serial = kernel().search(keyring, key_type, description)
     except NotFound:
         return None
     except NvmedError as failure:
         refusal = failure
     else:
         try:
-            if keyctl.describe(serial).description == description:
+            if kernel().describe(serial).description == description:
                 return serial
         except NvmedError as failure:
             refusal = None if isinstance(failure, NotFound) else failure
@@ -241,13 +243,13 @@ def update_key(
     if old is None:
         serial = add_key(keyring, key_type, description, payload, timeout_s)
         return UpdatedKey(serial, 0, UpdateOutcome.CREATED)
-    with possessing(old, keyctl.PROCESS_KEYRING):
+    with possessing(old, PROCESS_KEYRING):
         check_revocable(old)
         serial = add_key(keyring, key_type, description, payload, timeout_s)
         if serial == old:
             return UpdatedKey(serial, old, UpdateOutcome.UPDATED)
         try:
-            keyctl.revoke(old)
+            kernel().revoke(old)
         except NvmedError as failure:
             if failure.reason not in GONE:
                 raise
@@ -263,7 +265,7 @@ def plan_update(keyring: int, key_type: str, description: str) -> UpdatedKey:
     old = _find_living(keyring, key_type, description)
     if old is None:
         return UpdatedKey(0, 0, UpdateOutcome.CREATED)
-    with possessing(old, keyctl.PROCESS_KEYRING):
+    with possessing(old, PROCESS_KEYRING):
         check_revocable(old)
     return UpdatedKey(0, old, UpdateOutcome.UPDATED if key_type in _UPDATED_IN_PLACE else UpdateOutcome.REPLACED)
 
@@ -276,7 +278,7 @@ def check_type_is_there(keyring: int, key_type: str) -> None:
     if key_type not in _TAKE_NO_EMPTY_PAYLOAD:
         return
     try:
-        keyctl.add_key(key_type, "nvmed: is there such a type?", Secret(b""), keyring)
+        kernel().add_key(key_type, "nvmed: is there such a type?", Secret(b""), keyring)
     except NvmedError as answer:
         if answer.reason != Reason.KERNEL_REFUSED.name:
             raise
@@ -293,9 +295,9 @@ def _find_living(keyring: int, key_type: str, description: str) -> int | None:
 
 def add_key(keyring: int, key_type: str, description: str, payload: Secret, timeout_s: int | None) -> int:
     """Add a key, or update or displace one, and let it expire; returns its serial."""
-    serial = keyctl.add_key(key_type, description, payload, keyring)
+    serial = kernel().add_key(key_type, description, payload, keyring)
     if timeout_s is not None:
-        keyctl.set_timeout(serial, timeout_s)
+        kernel().set_timeout(serial, timeout_s)
     return serial
 
 
@@ -304,7 +306,7 @@ def check_revocable(key: int) -> None:
 
     Reckons as `key_task_permission` does: one of user, group and others, and the possessor on top.
     """
-    about = keyctl.describe(key)
+    about = kernel().describe(key)
     if about.uid == os.geteuid():
         rights = about.permissions >> 16
     elif about.gid in {os.getegid(), *os.getgroups()}:
@@ -323,8 +325,8 @@ def check_revocable(key: int) -> None:
 
 def describe_key(serial: int) -> KeyInfo:
     """A key's whole description, and its expiry as far as /proc/keys shows it."""
-    about = keyctl.describe(serial)
-    expiry = next((key.expiry for key in keyctl.proc_keys() if key.serial == serial), UNKNOWN_EXPIRY)
+    about = kernel().describe(serial)
+    expiry = next((key.expiry for key in kernel().proc_keys() if key.serial == serial), UNKNOWN_EXPIRY)
     return KeyInfo(serial, about, expiry)
 
 
@@ -333,13 +335,13 @@ def read_key(keyring: int, serial: int) -> Secret:
 
     A serial alone opens nothing: the right to read TLS keys is not one to every key of uid 0 on the host.
     """
-    if serial not in keyctl.read_keyring(keyring) and all(serial != other for other, _ in walk(keyring)):
+    if serial not in kernel().read_keyring(keyring) and all(serial != other for other, _ in walk(keyring)):
         raise error(
             Reason.KEY_NOT_FOUND, f"key {serial} is not in that keyring; name the keyring that holds it", key=serial
         )
-    return keyctl.read(serial)
+    return kernel().read(serial)
 
 
 def expiries(key_type: str) -> dict[int, KeyExpiry]:
     """The expiry of every key of a type that /proc/keys shows."""
-    return {key.serial: key.expiry for key in keyctl.proc_keys() if key.type == key_type}
+    return {key.serial: key.expiry for key in kernel().proc_keys() if key.type == key_type}

@@ -16,9 +16,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from nvmed.errors import NvmedError
 from nvmed.keyring import calls
 from nvmed.keyring.calls import DEFAULT_KEYRING, KeyInfo, KeyringRef, UpdatedKey
+from nvmed.keyring.kernel import kernel
 from nvmed.keys.description import UNKNOWN_EXPIRY, KeyDescription
 from nvmed.keys.identity import parse_identity
 from nvmed.keys.interchange import export_psk, import_psk
+from nvmed.keys.kernel import SESSION_KEYRING
 from nvmed.keys.keyfile import KeyFileEntry, build_line, parse_file
 from nvmed.keys.psk import (
     Derivation,
@@ -30,7 +32,6 @@ from nvmed.keys.psk import (
     derive_variants,
 )
 from nvmed.keys.secret import Secret
-from nvmed.linux import keyctl
 from nvmed.linux.key_thread import KeyThread
 from nvmed.reasons import Reason
 
@@ -146,7 +147,7 @@ class Keyring:
         calls.check_type(key_type)
         calls.check_name("description", description)
         if keyring is None:
-            return await self._thread.run(calls.lookup_key, keyctl.SESSION_KEYRING, key_type, description)
+            return await self._thread.run(calls.lookup_key, SESSION_KEYRING, key_type, description)
         return await self.possessing(keyring, calls.lookup_key, key_type, description)
 
     async def link_keyring(self, keyring: KeyringRef = DEFAULT_KEYRING) -> int:
@@ -157,7 +158,7 @@ class Keyring:
 
         def link() -> int:
             serial = calls.resolve_keyring(keyring)
-            keyctl.link(serial, keyctl.SESSION_KEYRING)
+            kernel().link(serial, SESSION_KEYRING)
             return serial
 
         return await self._thread.run(link)
@@ -285,7 +286,7 @@ class Keyring:
 
         def read(ring: int) -> tuple[int, Secret]:
             serial = calls.lookup_key(ring, calls.check_type(key_type), identity)
-            return serial, keyctl.read(serial)
+            return serial, kernel().read(serial)
 
         serial, psk = await self.possessing(keyring, read)
         entry = KeyFileEntry(parsed, psk)
@@ -303,7 +304,7 @@ class Keyring:
 
         def revoke(ring: int) -> int:
             serial = calls.lookup_key(ring, key_type, identity)
-            keyctl.revoke(serial)
+            kernel().revoke(serial)
             return serial
 
         return await self.possessing(keyring, revoke)
@@ -357,7 +358,7 @@ def _checked(ring: int, key_type: str, variant: DerivedTlsKey, original: Secret)
     try:
         serial = calls.find_key(ring, key_type, variant.identity) or 0
         if serial:
-            with keyctl.read(serial) as payload:
+            with kernel().read(serial) as payload:
                 loaded = LoadedPayload.OTHER
                 if payload.matches(original):
                     loaded = LoadedPayload.VERBATIM

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nvmed.devices.inventory import Inventory
+from nvmed.keyring import kernel, rotation_dhchap, rotation_recovery
 from nvmed.keyring import recovery as key_recovery
-from nvmed.keyring import rotation_dhchap, rotation_recovery
 from nvmed.keyring.files import KeySources
 from nvmed.keyring.keyring import Keyring
 from nvmed.keyring.paths import Fabrics, Paths
 from nvmed.keyring.rotation import TlsRotations
 from nvmed.keyring.rotation_dhchap import DhchapRotations
 from nvmed.keyring.store import KeyStore
+from nvmed.keys.kernel import KeyService
+from nvmed.linux import keyctl
 from nvmed.linux.key_thread import KeyThread
 from nvmed.operations.manager import Reconcile
 from nvmed.preconditions.exclusion import Exclusion
@@ -40,12 +43,14 @@ class Keys:
         *,
         sources: KeySources,
         state_dir: Path,
+        service: KeyService = keyctl,
     ) -> Keys:
-        """All of it. `fabrics` is None where drives are simulated, whose connections are not this kernel's.
+        """All of it. `fabrics` is None where drives are simulated, whose connections are not this kernel's; `service`
+        has the keyrings.
 
         Keys of `sources` are inserted inside `async with keys.store.serving()`.
         """
-        thread = KeyThread()
+        thread = KeyThread(partial(kernel.use, service))
         keyring = Keyring(thread)
         paths = Paths(inventory, fabrics)
         return cls(

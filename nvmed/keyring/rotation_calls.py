@@ -14,9 +14,10 @@ from typing import Final
 
 from nvmed.errors import NotFound, NvmedError
 from nvmed.keyring import calls
+from nvmed.keyring.kernel import kernel
 from nvmed.keys.description import KeyDescription
+from nvmed.keys.kernel import USER_KEYRING
 from nvmed.keys.secret import Secret
-from nvmed.linux import keyctl
 
 HOLDER: Final = "nvmed-rotation:"
 """What the name of a rotation's keyring begins with; the operation's id follows."""
@@ -75,11 +76,11 @@ def hold(ring: int, operation: str, keys: Sequence[OldKey]) -> int:
     """Hold `keys`, which `find_old` found, for `operation`; returns the keyring that holds them."""
     with ExitStack() as possessed:
         _possess_holders(possessed)
-        holder = _new_keyring(HOLDER + operation, keyctl.USER_KEYRING)
+        holder = _new_keyring(HOLDER + operation, USER_KEYRING)
         try:
             with calls.possessing(holder):
                 for key in keys:
-                    keyctl.link(key.serial, _new_keyring(str(key.serial), holder))
+                    kernel().link(key.serial, _new_keyring(str(key.serial), holder))
         except NvmedError:
             release(holder)
             raise
@@ -95,7 +96,7 @@ def insert(ring: int, holder: int, new: NewKey, old: Sequence[OldKey]) -> int:
     unlink(ring, [key for key in old if key.description == new.description])
     serial = calls.add_key(ring, new.key_type, new.description, new.payload, new.timeout_s)
     with calls.possessing(holder):
-        keyctl.link(serial, _new_keyring(str(serial), holder))
+        kernel().link(serial, _new_keyring(str(serial), holder))
     return serial
 
 
@@ -111,14 +112,14 @@ def put_back(ring: int, holder: int, new: int, old: Sequence[OldKey]) -> None:
         if new:
             _unlink(new, ring)
         for key in old:
-            keyctl.link(key.serial, key.keyring)
+            kernel().link(key.serial, key.keyring)
 
 
 def revoke(holder: int, serial: int) -> None:
     """Revoke a key that is held; one that is gone already is as good."""
     with calls.possessing(holder):
         try:
-            keyctl.revoke(serial)
+            kernel().revoke(serial)
         except NvmedError as failure:
             if failure.reason not in calls.GONE:
                 raise
@@ -127,7 +128,7 @@ def revoke(holder: int, serial: int) -> None:
 def release(holder: int) -> None:
     """Hold the keys no longer; idempotent."""
     with suppress(NotFound):
-        keyctl.unlink(holder, keyctl.USER_KEYRING)
+        kernel().unlink(holder, USER_KEYRING)
 
 
 def release_empty() -> None:
@@ -144,9 +145,9 @@ def find_holder(operation: str) -> int:
 
 def holders() -> Iterator[tuple[str, int]]:
     """Every operation whose keys are held, and the keyring that holds them."""
-    for serial in keyctl.read_keyring(keyctl.USER_KEYRING):
+    for serial in kernel().read_keyring(USER_KEYRING):
         with suppress(NvmedError):
-            about = keyctl.describe(serial)
+            about = kernel().describe(serial)
             if about.type == "keyring" and about.description.startswith(HOLDER):
                 yield about.description.removeprefix(HOLDER), serial
 
@@ -162,8 +163,8 @@ def _unlink(key: int, keyring: int) -> None:
 
     The kernel unlinks by type and description: of a key that was displaced, it would unlink the one that displaced it.
     """
-    if key in keyctl.read_keyring(keyring):
-        keyctl.unlink(key, keyring)
+    if key in kernel().read_keyring(keyring):
+        kernel().unlink(key, keyring)
 
 
 def _possess_holders(possessed: ExitStack) -> list[int]:
@@ -179,9 +180,9 @@ def _keys(ring: int) -> Iterator[tuple[int, int, KeyDescription]]:
     waiting, seen = [ring], {ring}
     while waiting:
         keyring = waiting.pop()
-        for serial in keyctl.read_keyring(keyring):
+        for serial in kernel().read_keyring(keyring):
             try:
-                about = keyctl.describe(serial)
+                about = kernel().describe(serial)
             except NvmedError:  # revoked, expired, gone
                 continue
             if about.type != "keyring":
@@ -198,6 +199,6 @@ def _new_keyring(name: str, keyring: int) -> int:
     of a service of systemd (KeyringMode=private), and none that a keyring was linked into first.
     """
     with calls.possessing(keyring):
-        serial = keyctl.add_key("keyring", name, Secret(b""), keyring)
-        keyctl.set_permissions(serial, _ALL_FOR_ITS_USER)
+        serial = kernel().add_key("keyring", name, Secret(b""), keyring)
+        kernel().set_permissions(serial, _ALL_FOR_ITS_USER)
     return serial

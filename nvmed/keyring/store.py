@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
@@ -24,7 +23,7 @@ from typing import Any, Final
 import structlog
 
 from nvmed.errors import NvmedError
-from nvmed.files import open_descriptor, read_bytes
+from nvmed.files import read_bytes, write_whole
 from nvmed.keyring import calls
 from nvmed.keyring import files as key_files
 from nvmed.keyring.calls import DEFAULT_KEYRING, KeyringRef
@@ -280,15 +279,8 @@ class Note:
     def write(self, ring: int, keys: frozenset[str]) -> None:
         """Replace the note. A disk that is full keeps no key out: that is logged, and a restart may insert again."""
         content = {"boot": self._boot(), "keyring": ring, "identities": sorted(keys)}
-        temporary = self._path.with_suffix(".new")
         try:
-            temporary.unlink(missing_ok=True)
-            descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(content).encode())
         except OSError as failure:
             log.error(
                 "keys_not_noted", reason=Reason.STATE_NOT_WRITABLE.name, message=f"{self._path}: {failure.strerror}"

@@ -19,10 +19,11 @@ class KeyThread:
 
     Thread and process keyrings, and with them possession, are the thread's: what one call links, the next one sees, and
     no other thread of the daemon does. Calls to the kernel's keyrings take microseconds, so one thread is enough.
+    `begin` is run on it before anything else.
     """
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nvmed-keys")
+    def __init__(self, begin: Callable[[], None] = lambda: None) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nvmed-keys", initializer=begin)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns or raises.

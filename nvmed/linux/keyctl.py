@@ -1,7 +1,7 @@
 """The kernel's key retention service: add_key(2), request_key(2), keyctl(2), and /proc/keys.
 
 Thin: one function a call, by number through `syscall`, since libc wraps none of them and libkeyutils would be one more
-library in a privileged process. Each raises the error of the errno (`MEANINGS`), with the call attached.
+library in a privileged process. Each raises the error of the errno (`nvmed.keys.kernel`), with the call attached.
 
 Keys belong to the calling thread's credentials: special keyrings, possession and so permissions differ from thread to
 thread. Call these functions on one thread, the `KeyThread`, and on no other.
@@ -14,28 +14,23 @@ import errno
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nvmed.errors import NvmedError, OsFailure
 from nvmed.files import open_text
 from nvmed.keys.description import KeyDescription, ProcKey, parse_description, parse_proc_line
+from nvmed.keys.kernel import MAX_DESCRIPTION_BYTES as MAX_DESCRIPTION_BYTES
+from nvmed.keys.kernel import MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES
+from nvmed.keys.kernel import MEANINGS as MEANINGS
+from nvmed.keys.kernel import PROCESS_KEYRING as PROCESS_KEYRING
+from nvmed.keys.kernel import SESSION_KEYRING as SESSION_KEYRING
+from nvmed.keys.kernel import THREAD_KEYRING as THREAD_KEYRING
+from nvmed.keys.kernel import USER_KEYRING as USER_KEYRING
+from nvmed.keys.kernel import key_error as key_error
 from nvmed.keys.secret import Secret, wipe
 from nvmed.reasons import Reason, error
 
-THREAD_KEYRING: Final = -1
-PROCESS_KEYRING: Final = -2
-"""Of the calling thread and those it starts, whatever the name: a thread that ran before has another (keyrings(7))."""
-SESSION_KEYRING: Final = -3
-USER_KEYRING: Final = -4
-
 PROC_KEYS: Final = Path("/proc/keys")
-MAX_DESCRIPTION_BYTES: Final = 4095
-MAX_PAYLOAD_BYTES: Final = 32767
-"""Of types user and psk (`user_preparse`)."""
-
-
 _NUMBERS: Final = {
     "x86_64": {"add_key": 248, "request_key": 249, "keyctl": 250},
     "aarch64": {"add_key": 217, "request_key": 218, "keyctl": 219},
@@ -57,73 +52,11 @@ _SET_TIMEOUT: Final = 15
 _INVALIDATE: Final = 21
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an errno of a key call says: the reason, and a sentence with the remedy."""
-
-    reason: Reason
-    sentence: str
-
-
-_SHUT_OUT: Final = Meaning(
-    Reason.KEY_PERMISSION,
-    "its permissions shut the daemon out; DescribeKey shows owner and permissions, and `.nvme` opens to uid 0 alone",
-)
-_LINK_INVALID: Final = Meaning(
-    Reason.KEYRING_LINK_INVALID, "the keyring would contain itself, or too many levels; link it elsewhere"
-)
-_QUOTA: Final = Meaning(
-    Reason.KEY_QUOTA,
-    "no room is left for keys of this user; revoke unused ones, or raise the limits in /proc/sys/kernel/keys",
-)
-
-MEANINGS: Final[dict[int, Meaning]] = {
-    errno.ENOKEY: Meaning(Reason.KEY_NOT_FOUND, "there is no such key; ScanTlsKeys shows those there are"),
-    errno.ENOENT: Meaning(Reason.KEY_NOT_FOUND, "the key is not in that keyring"),
-    errno.EKEYREVOKED: Meaning(Reason.KEY_REVOKED, "the key was revoked; insert a new one"),
-    errno.EKEYEXPIRED: Meaning(Reason.KEY_EXPIRED, "the key has expired; insert a new one"),
-    errno.EKEYREJECTED: Meaning(Reason.KEY_REVOKED, "the key was rejected when it was asked for; insert a new one"),
-    errno.EACCES: _SHUT_OUT,
-    errno.EPERM: _SHUT_OUT,
-    errno.EDQUOT: _QUOTA,
-    errno.ENFILE: Meaning(Reason.KEY_QUOTA, "the keyring is full; revoke keys that nobody uses"),
-    errno.ENOMEM: Meaning(Reason.KEY_QUOTA, "the kernel has no memory for it; free some"),
-    errno.ENODEV: Meaning(
-        Reason.KEYRING_TYPE_MISSING,
-        "the kernel has no such key type; psk comes with the module nvme-keyring: modprobe nvme-keyring, or nvme-tcp",
-    ),
-    errno.ENOTDIR: Meaning(Reason.KEYRING_LINK_INVALID, "that is a key, not a keyring; name a keyring"),
-    errno.EDEADLK: _LINK_INVALID,
-    errno.ELOOP: _LINK_INVALID,
-    errno.EOPNOTSUPP: Meaning(Reason.KEY_OPERATION_UNSUPPORTED, "keys of this type cannot do that"),
-    errno.ENOSYS: Meaning(
-        Reason.KERNEL_UNSUPPORTED, "this kernel has no key retention service; use one with CONFIG_KEYS"
-    ),
-    errno.EINVAL: Meaning(Reason.KERNEL_REFUSED, "the kernel refused a value: type, description or payload do not fit"),
-}
-"""What each errno means. One that is missing is KERNEL_REFUSED."""
-
-_REFUSED: Final = Meaning(Reason.KERNEL_REFUSED, "the kernel refused the call")
-
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _syscall: Final = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 _Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
-
-
-def key_error(number: int, syscall: str, about: str) -> NvmedError:
-    """The error that errno `number` of `syscall` means; `about` is the serial or the type and description."""
-    meaning = MEANINGS.get(number, _REFUSED)
-    symbol = errno.errorcode.get(number, str(number))
-    return error(
-        meaning.reason,
-        f"{about}: {syscall} failed with {symbol}: {meaning.sentence}",
-        os=OsFailure(number, symbol, syscall),
-        errno=symbol,
-        syscall=syscall,
-        key=about,
-    )
 
 
 def _call(which: str, name: str, about: str, *arguments: _Argument) -> int:

@@ -21,13 +21,15 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from nvmed.files import open_descriptor, read_bytes
+from nvmed.linux import kernel_log, surroundings
+from nvmed.linux.attributes import names_in, number_in, opened_directory, read_attribute
 from nvmed.linux.ioctl import LinuxTransport
+from nvmed.linux.power import on_battery
 from nvmed.linux.uevent import LinuxEvents
 from nvmed.linux.usage import is_shown, usage
 from nvmed.nvme.host import (
@@ -39,20 +41,15 @@ from nvmed.nvme.host import (
     Usage,
     require_same,
 )
+from nvmed.nvme.kernel_log import KernelLine
 from nvmed.nvme.layout import shown_text
+from nvmed.nvme.surroundings import Indicator, Surroundings
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
 
 _CONTROLLER: Final = re.compile(r"nvme(\d+)", re.ASCII)
 _NAMESPACE: Final = re.compile(r"nvme(\d+)(?:c\d+)?n(\d+)", re.ASCII)
 """A namespace's directory in its controller's: the namespace itself, or (`c`) a path to a multipath head."""
-
-_ATTRIBUTE_BYTES: Final = 4096
-"""An attribute is at most a page."""
-
-_UNKNOWN: Final = ("(efault)", "(null)")
-"""What printk makes of a pointer to nothing: a controller's serial and model before the kernel has identified it (seen
-on Linux 6.12 with nvme-tcp, right after the event that it was added)."""
 
 _SECTOR_BYTES: Final = 512
 """The unit of a block device's `size`, whatever its logical blocks are."""
@@ -61,7 +58,7 @@ _SECTOR_BYTES: Final = 512
 def scan(sysfs_root: str | Path = "/sys") -> tuple[ControllerNode, ...]:
     """Every controller there is, ordered by number; none if the kernel has no NVMe driver."""
     root = Path(sysfs_root)
-    names = [name for name in _names(root / "class/nvme") if _CONTROLLER.fullmatch(name)]
+    names = [name for name in names_in(root / "class/nvme") if _CONTROLLER.fullmatch(name)]
     subsystems = _subsystems(root)
     found = (_controller(root, name, subsystems.get(name, "")) for name in sorted(names, key=_number))
     return tuple(controller for controller in found if controller)
@@ -99,6 +96,23 @@ class LinuxHost:
     def usage(self, node: str) -> Usage:
         """As `nvmed.linux.usage` finds it."""
         return usage(node, sysfs_root=self._sysfs_root, dev_root=self._dev_root)
+
+    def surroundings(self, controller: ControllerNode) -> Surroundings:
+        """As `nvmed.linux.surroundings` finds them."""
+        return surroundings.surroundings(self._sysfs_root, controller)
+
+    def set_indicator(self, controller: ControllerNode, indicator: Indicator, is_on: bool) -> None:
+        """As `nvmed.linux.surroundings` does it, once the node is known to be that controller still."""
+        self.check(controller)
+        surroundings.set_indicator(self._sysfs_root, controller, indicator, is_on)
+
+    def on_battery(self) -> bool | None:
+        """By `/sys/class/power_supply`, where servers mostly show nothing."""
+        return on_battery(self._sysfs_root)
+
+    def kernel_log(self) -> Sequence[KernelLine]:
+        """What /dev/kmsg gives, where the unit opens it."""
+        return kernel_log.read(self._dev_root)
 
     def watch(self) -> HostEvents:
         """The kernel's own events, by netlink."""
@@ -138,8 +152,8 @@ def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
     else:
         kind, is_kind = "block", stat.S_ISBLK(status.st_mode)
     try:
-        with _directory(root / "class" / kind / name) as directory:
-            numbers = _read(directory, "dev")
+        with opened_directory(root / "class" / kind / name) as directory:
+            numbers = read_attribute(directory, "dev")
     except OSError:
         return False
     return is_kind and numbers == f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
@@ -148,7 +162,7 @@ def _is_device(status: os.stat_result, root: Path, name: str) -> bool:
 def _controller(root: Path, name: str, subsystem: str = "", *, whole: bool = True) -> ControllerNode | None:
     """The controller `name`, or None if it is gone, or went while it was read."""
     try:
-        with _directory(root / "class/nvme" / name) as directory:
+        with opened_directory(root / "class/nvme" / name) as directory:
             return read_controller(root, directory, name, subsystem, whole=whole)
     except OSError:
         return None
@@ -161,28 +175,28 @@ def read_controller(
 
     Without its namespaces if it is not to be `whole`: who it is takes a dozen attributes, and there may be hundreds.
     """
-    entries = _names(directory) if whole else []
+    entries = names_in(directory) if whole else []
     limits = [limit for entry in entries if _NAMESPACE.fullmatch(entry) and (limit := _limit(directory, entry))]
     found = ControllerNode(
         node=name,
-        serial=_read(directory, "serial", shown_text),
-        model=_read(directory, "model", shown_text),
-        firmware_revision=_read(directory, "firmware_rev", shown_text),
-        controller_id=_number_in(directory, "cntlid", CONTROLLER_ID_UNKNOWN),
-        subsystem_nqn=_read(directory, "subsysnqn"),
+        serial=read_attribute(directory, "serial", shown_text),
+        model=read_attribute(directory, "model", shown_text),
+        firmware_revision=read_attribute(directory, "firmware_rev", shown_text),
+        controller_id=number_in(directory, "cntlid", CONTROLLER_ID_UNKNOWN),
+        subsystem_nqn=read_attribute(directory, "subsysnqn"),
         subsystem_node=subsystem,
-        transport=_read(directory, "transport"),
-        address=_read(directory, "address"),
-        state=_read(directory, "state"),
-        controller_type=_read(directory, "cntrltype"),
-        host_nqn=_read(directory, "hostnqn"),
-        numa_node=_number_in(directory, "numa_node", _number_in(directory, "device/numa_node", -1)),
+        transport=read_attribute(directory, "transport"),
+        address=read_attribute(directory, "address"),
+        state=read_attribute(directory, "state"),
+        controller_type=read_attribute(directory, "cntrltype"),
+        host_nqn=read_attribute(directory, "hostnqn"),
+        numa_node=number_in(directory, "numa_node", number_in(directory, "device/numa_node", -1)),
         max_transfer_bytes=min(limits, default=None),
         namespaces=tuple(_namespaces(root, directory, entries)),
-        host_id=_read(directory, "hostid"),
+        host_id=read_attribute(directory, "hostid"),
         instance=f"{_boot()}:{os.fstat(directory).st_ino}",
     )
-    return found if _read(directory, "dev") else None  # the kernel takes this attribute away before all others
+    return found if read_attribute(directory, "dev") else None  # the kernel takes this attribute away before all others
 
 
 @functools.cache
@@ -201,35 +215,35 @@ def _limit(directory: int, namespace: str) -> int:
     buffer does not begin on a page, so that the same command fails with EINVAL on some memory (seen on Linux 6.12 with
     512 KiB and 128 segments: 7 of 15 times; nvme-cli#2526, nvme-cli#3507).
     """
-    hardware = _number_in(directory, f"{namespace}/queue/max_hw_sectors_kb", 0) * 1024
-    segments = _number_in(directory, f"{namespace}/queue/max_segments", 0)
+    hardware = number_in(directory, f"{namespace}/queue/max_hw_sectors_kb", 0) * 1024
+    segments = number_in(directory, f"{namespace}/queue/max_segments", 0)
     return min(hardware, (segments - 1) * mmap.PAGESIZE) if segments > 1 else hardware
 
 
 def _namespaces(root: Path, directory: int, entries: list[str]) -> list[NamespaceNode]:
     """The namespaces whose paths or selves are among `entries` of a controller's directory, ordered by nsid."""
-    generic = set(_names(root / "class/nvme-generic"))
+    generic = set(names_in(root / "class/nvme-generic"))
     found = []
     for entry in entries:
         match = _NAMESPACE.fullmatch(entry)
-        nsid = _number_in(directory, f"{entry}/nsid", 0) if match else 0
+        nsid = number_in(directory, f"{entry}/nsid", 0) if match else 0
         if not match or not nsid:
             continue
         suffix = f"{match[1]}n{match[2]}"
-        nguid = _identifier(_read(directory, f"{entry}/nguid"))
-        uuid = _read(directory, f"{entry}/uuid")
+        nguid = _identifier(read_attribute(directory, f"{entry}/nguid"))
+        uuid = read_attribute(directory, f"{entry}/uuid")
         found.append(
             NamespaceNode(
                 node=f"nvme{suffix}" if is_shown(root, f"nvme{suffix}") else "",
                 generic_node=f"ng{suffix}" if f"ng{suffix}" in generic else "",
                 nsid=nsid,
-                size_bytes=_number_in(directory, f"{entry}/size", 0) * _SECTOR_BYTES,
-                logical_block_bytes=_number_in(directory, f"{entry}/queue/logical_block_size", 0),
+                size_bytes=number_in(directory, f"{entry}/size", 0) * _SECTOR_BYTES,
+                logical_block_bytes=number_in(directory, f"{entry}/queue/logical_block_size", 0),
                 # uuid_show repeats the NGUID for a namespace that has no UUID.
                 uuid="" if _identifier(uuid) == nguid else uuid,
                 nguid=nguid,
-                eui64=_identifier(_read(directory, f"{entry}/eui")),
-                ana_state=_read(directory, f"{entry}/ana_state"),
+                eui64=_identifier(read_attribute(directory, f"{entry}/eui")),
+                ana_state=read_attribute(directory, f"{entry}/ana_state"),
             )
         )
     return sorted(found, key=lambda namespace: (namespace.nsid, namespace.node))
@@ -240,54 +254,10 @@ def _subsystems(root: Path) -> dict[str, str]:
     directory = root / "class/nvme-subsystem"
     return {
         controller: subsystem
-        for subsystem in _names(directory)
-        for controller in _names(directory / subsystem)
+        for subsystem in names_in(directory)
+        for controller in names_in(directory / subsystem)
         if _CONTROLLER.fullmatch(controller)
     }
-
-
-@contextmanager
-def _directory(path: Path) -> Iterator[int]:
-    """A descriptor of the directory. It stays that of the device it was opened for, even if the kernel gives the name
-    to another one meanwhile: attributes of two drives are never mixed."""
-    fd = open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _names(directory: Path | int) -> list[str]:
-    """The names in a directory, none if it is missing or vanishes."""
-    try:
-        return os.listdir(directory)  # noqa: PTH208  (pathlib takes no descriptors)
-    except OSError:
-        return []
-
-
-def _utf8(data: bytes) -> str:
-    return data.split(b"\0", 1)[0].decode("utf-8", "replace").strip(" \t\n")
-
-
-def _read(directory: int, name: str, as_text: Callable[[bytes], str] = _utf8) -> str:
-    """An attribute stripped of padding, "" if it is missing, unreadable, unknown yet, or of a device that is going."""
-    try:
-        fd = open_descriptor(name, os.O_RDONLY, directory=directory)
-    except OSError:
-        return ""
-    try:
-        text = as_text(os.read(fd, _ATTRIBUTE_BYTES))
-        return "" if text in _UNKNOWN else text
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
-
-
-def _number_in(directory: int, name: str, default: int) -> int:
-    """A decimal attribute, or `default`; the kernel writes nothing negative but -1 for what there is none of."""
-    text = _read(directory, name)
-    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else default
 
 
 def _identifier(text: str) -> str:

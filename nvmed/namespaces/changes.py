@@ -14,14 +14,13 @@ from typing import Any, Final
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
-from nvmed.devices.lane import NOT_STARTED
 from nvmed.errors import NvmedError
 from nvmed.namespaces.settings import Layout, check_creation, check_layout, require_made
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.namespace import AttachmentSelect, NamespaceSettings
-from nvmed.nvme.transport import Command, Completion
 from nvmed.operations.running import Result, Running
+from nvmed.operations.submit import submit
 from nvmed.preconditions import gates
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.gates import DriveState, Wanted
@@ -272,16 +271,6 @@ async def _compare(session: Session, nsid: int, settings: NamespaceSettings) -> 
             raise
         return
     require_made(nsid, settings, made)
-
-
-async def submit(running: Running, session: Session, command: Command, data: bytes = b"") -> Completion:
-    """Submit a command that changes the drive; where nobody knows whether it did, the drive is asked in the end."""
-    try:
-        return await session.mutate(command, bytearray(data) if data else None)
-    except NvmedError as exc:
-        if exc.nvme is None and exc.reason not in NOT_STARTED:
-            running.uncertain()
-        raise
 
 
 def refuse_in_use(state: DriveState, nodes: Collection[str]) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
-from nvmed.namespaces.changes import SubsystemControllers, refuse_in_use, submit
+from nvmed.errors import NvmedError
+from nvmed.namespaces.changes import SubsystemControllers, refuse_in_use
+from nvmed.namespaces.recorder import Recorder
 from nvmed.namespaces.settings import Layout, check_layout, described, require_formatted
 from nvmed.nvme import namespace as commands
 from nvmed.nvme.identify import IdentifyNamespace
-from nvmed.nvme.layout import bit, bits
-from nvmed.nvme.namespace import Format, SecureErase
+from nvmed.nvme.layout import bit
+from nvmed.nvme.namespace import Format, SecureErase, remaining_percent
 from nvmed.nvme.opcodes import NSID_ALL
 from nvmed.operations.running import Result, Running
+from nvmed.operations.submit import submit
 from nvmed.preconditions.drives import Drives
 from nvmed.preconditions.gates import DriveState
 from nvmed.preconditions.host_view import HostView, rescan, wait_until
@@ -25,9 +28,7 @@ from nvmed.reasons import Reason, error, invalid_field
 FORMAT_APPLIES_TO_ALL, ERASE_APPLIES_TO_ALL, NO_BROADCAST = 0, 1, 3
 """Bits of FNA (Base 2.0, figure 275)."""
 
-REPORTS_PROGRESS: Final = 7
-"""Bit of FPI: bits 6:0 are the percentage that is left."""
-
+FORMAT_STEP: Final = "format"
 PROGRESS_POLL_S: Final = 0.2
 SHOWN_WAIT_MS: Final = 10_000
 
@@ -61,8 +62,9 @@ class _Plan:
 class Formats:
     """FormatNamespace."""
 
-    def __init__(self, drives: Drives) -> None:
+    def __init__(self, drives: Drives, recorder: Recorder) -> None:
         self._drives = drives
+        self._recorder = recorder
         self._family = SubsystemControllers(drives.inventory)
 
     async def check(self, wanted: Formatting) -> Result:
@@ -78,16 +80,33 @@ class Formats:
         async with self._drives.claim((device,), f"operations/{running.record.id}") as (state,):
             async with device.open() as session:
                 plan = await self._plan(session, wanted, state)
-                nsid = NSID_ALL if wanted.nsid is None else wanted.nsid
-                command = replace(commands.format_nvm(nsid, plan.settings), timeout_ms=wanted.timeout_ms)
-                running.no_return()
-                detail: dict[str, Any] = {"nsids": list(plan.nsids), "lba_format": plan.settings.lba_format}
-                async with running.step("format", nsid=nsid, **detail):
-                    await submit(running, session, command)
-                async with running.step("verify", **detail):
-                    await _verify(session, plan, wanted.timeout_ms)
-            view = await self._show(running, device, plan)
-        return _result(wanted, plan, view)
+            kept = await self._recorder.before(device, plan.settings, plan.nsids)
+            running.no_return()
+            try:
+                await self._format(running, wanted, plan, kept)
+                view = await self._show(running, device, plan)
+            except NvmedError as exc:
+                # If the drive may have heard it and did not answer, its reconciler finds out and writes the record.
+                if kept and not running.is_uncertain and (exc.nvme or running.progress.phase != FORMAT_STEP):
+                    exc.metadata["erasure_record"] = await self._record(running, kept, exc)
+                raise
+            name = await self._record(running, kept) if kept else ""
+        return {**_result(wanted, plan, view), "erasure_record": name}
+
+    async def _format(self, running: Running, wanted: Formatting, plan: _Plan, kept: Mapping[str, Any]) -> None:
+        nsid = NSID_ALL if wanted.nsid is None else wanted.nsid
+        command = replace(commands.format_nvm(nsid, plan.settings), timeout_ms=wanted.timeout_ms)
+        detail: dict[str, Any] = {"nsids": list(plan.nsids), "lba_format": plan.settings.lba_format}
+        erasure: dict[str, Any] = {"erasure": kept} if kept else {}
+        async with wanted.device.open() as session:
+            async with running.step(FORMAT_STEP, nsid=nsid, **detail, **erasure):
+                await submit(running, session, command)
+            async with running.step("verify", **detail):
+                await _verify(session, plan, wanted.timeout_ms)
+
+    async def _record(self, running: Running, kept: Mapping[str, Any], why: NvmedError | None = None) -> str:
+        async with running.step("record"):
+            return await self._recorder.after(running.record, kept, why)
 
     async def _plan(self, session: Session, wanted: Formatting, state: DriveState) -> _Plan:
         capabilities = await session.device.capabilities(session)
@@ -193,11 +212,6 @@ async def _verify(session: Session, plan: _Plan, timeout_ms: int) -> None:
                 )
             await asyncio.sleep(PROGRESS_POLL_S)
         require_formatted(nsid, plan.layout, data)
-
-
-def remaining_percent(namespace: IdentifyNamespace) -> int | None:
-    """How much of a format is left (FPI); None where the controller does not tell."""
-    return bits(namespace.fpi, 6, 0) if bit(namespace.fpi, REPORTS_PROGRESS) else None
 
 
 def _shows_blocks(device: Device, plan: _Plan) -> bool:

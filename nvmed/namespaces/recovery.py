@@ -7,17 +7,21 @@ leaves no such trace: unless the drive had answered, somebody has to look.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from nvmed.devices import namespaces
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
+from nvmed.errors import NvmedError
 from nvmed.namespaces.changes import SubsystemControllers, report
-from nvmed.namespaces.format import remaining_percent
-from nvmed.nvme.namespace import AttachmentSelect
-from nvmed.operations.manager import Interrupted, Reconcile, Verdict
+from nvmed.namespaces.recorder import Recorder
+from nvmed.nvme.namespace import AttachmentSelect, remaining_percent
+from nvmed.operations import failure
+from nvmed.operations.manager import Interrupted, Reconcile, Resumption, Verdict
 from nvmed.operations.records import State, Step
 from nvmed.preconditions.host_view import HostView
+from nvmed.reasons import Reason, error
 
 SERVICE: Final = "nvmed.v1.NamespaceService"
 ATTACH, DETACH, CREATE, DELETE, FORMAT, RESCAN = (
@@ -34,8 +38,8 @@ HISTORY: Final = frozenset({CREATE, DELETE, FORMAT})
 Judge = Callable[[Interrupted, Device, Session], Awaitable[Verdict]]
 
 
-def reconcilers(inventory: Inventory) -> Mapping[str, Reconcile]:
-    """How each kind is reconciled."""
+def reconcilers(inventory: Inventory, recorder: Recorder) -> Mapping[str, Reconcile]:
+    """How each kind is reconciled; a format that erases has its record then, too."""
     family = SubsystemControllers(inventory)
 
     async def attached(case: Interrupted, device: Device, session: Session) -> Verdict:
@@ -65,9 +69,32 @@ def reconcilers(inventory: Inventory) -> Mapping[str, Reconcile]:
         DETACH: asking(detached),
         CREATE: asking(_creation),
         DELETE: asking(_deletion),
-        FORMAT: asking(_format),
+        FORMAT: recording(asking(_format), recorder),
         RESCAN: rescanned,
     }
+
+
+def recording(reconcile: Reconcile, recorder: Recorder) -> Reconcile:
+    """The same, with the record of what it finds."""
+
+    async def recorded(case: Interrupted) -> Verdict | Resumption:
+        verdict = await reconcile(case)
+        kept = case.steps[0].detail.get("erasure")
+        if not kept or not isinstance(verdict, Verdict):
+            return verdict
+        if verdict.state is not State.SUCCEEDED:
+            why = failure.load(verdict.failure) if verdict.failure else None
+            await recorder.after(case.record, kept, why or error(Reason.ERASURE_UNCONFIRMED, verdict.message))
+            return verdict
+        try:
+            name = await recorder.after(case.record, kept)
+        except NvmedError as exc:
+            if exc.reason != Reason.ERASURE_CONTRADICTED.name:
+                raise
+            return Verdict(State.FAILED, failure=failure.dump(exc))
+        return replace(verdict, result={**(verdict.result or {}), "erasure_record": name})
+
+    return recorded
 
 
 async def _attachment(

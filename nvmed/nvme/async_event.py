@@ -31,6 +31,7 @@ INFORMATION: Final[Mapping[int, Mapping[int, str]]] = {
         0x00: "RESERVATION_LOG_AVAILABLE",
         0x01: "SANITIZE_COMPLETED",
         0x02: "SANITIZE_COMPLETED_WITH_UNEXPECTED_DEALLOCATION",
+        0x03: "SANITIZE_ENTERED_MEDIA_VERIFICATION",
     },
 }
 """What an event of a type is about, by bits 15:8 of its dword 0. Vendors number their own."""

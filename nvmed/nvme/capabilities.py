@@ -107,6 +107,7 @@ CAPABILITIES: dict[str, Capability] = {
             (10, "multiple_domains", "Multiple domains"),
             (11, "fixed_capacity_management", "Fixed capacity management"),
             (12, "variable_capacity_management", "Variable capacity management"),
+            ((11, 12), "capacity_management", "Capacity management"),
             (15, "extended_lba_formats", "More than 16 LBA formats"),
             (19, "flexible_data_placement", "Flexible data placement"),
         ),
@@ -128,6 +129,7 @@ CAPABILITIES: dict[str, Capability] = {
             (1, "sanitize_block_erase", "Sanitizing by block erase"),
             (2, "sanitize_overwrite", "Sanitizing by overwriting"),
             ((0, 1, 2), "sanitize", "Sanitize"),
+            (3, "sanitize_media_verification", "Showing media that were sanitized before they are deallocated"),
         ),
         *_rows(
             "fna",
@@ -142,6 +144,8 @@ CAPABILITIES: dict[str, Capability] = {
             (11, "ana_change_notices", "Notices of changed ANA states"),
             (13, "lba_status_notices", "Notices of LBA status"),
         ),
+        *_rows("apsta", (0, "autonomous_power_state_transition", "Autonomous power state transition")),
+        *_rows("hctma", (0, "host_controlled_thermal_management", "Host controlled thermal management")),
         *_rows("vwc", (0, "volatile_write_cache", "A volatile write cache")),
         *_rows("nwpc", (0, "namespace_write_protection", "Namespace write protection")),
     )

@@ -8,10 +8,12 @@ An event whose data are shorter than its structure, as drives of older versions 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import Final
 
 from nvmed.nvme.health import SmartLog
 from nvmed.nvme.layout import U8, U16, U32, U64, Structure, at, bit, bits, text
+from nvmed.nvme.ocp import TCG_ACTIVITY_CODE, TcgActivity
 from nvmed.nvme.persistent_event import EventType
 from nvmed.nvme.telemetry import TelemetryHeader
 
@@ -175,6 +177,46 @@ class ThermalExcursionData(Structure):
     threshold: int = at(1, U8)
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalityChangeData(Structure):
+    """A configurable device personality was changed; what was set follows (Base 2.3)."""
+
+    SIZE = 12
+
+    status: int = at(0, U8)
+    personality_id: int = at(1, U8)
+
+    @property
+    def has_failed(self) -> bool:
+        return bit(self.status, 0)
+
+    @property
+    def is_freeze_requested(self) -> bool:
+        return bit(self.status, 1)
+
+
+@unique
+class VendorDataType(IntEnum):
+    """What a vendor specific event descriptor has in it (Base 2.3, figure 256)."""
+
+    EVENT_NAME = 1
+    TEXT = 2
+    BINARY = 3
+    SIGNED_INTEGER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class VendorEventData(Structure):
+    """What each descriptor of a vendor specific event begins with; `length` bytes follow."""
+
+    SIZE = 6
+
+    code: int = at(0, U16)
+    data_type: int = at(2, U8)
+    uuid_index: int = at(3, U8)
+    length: int = at(4, U16)
+
+
 STRUCTURES: Final[dict[int, type[Structure]]] = {
     EventType.SMART_HEALTH_SNAPSHOT: SmartLog,
     EventType.FIRMWARE_COMMIT: FirmwareCommitData,
@@ -189,6 +231,8 @@ STRUCTURES: Final[dict[int, type[Structure]]] = {
     EventType.SET_FEATURE: SetFeatureData,
     EventType.TELEMETRY_LOG_CREATED: TelemetryHeader,
     EventType.THERMAL_EXCURSION: ThermalExcursionData,
+    EventType.PERSONALITY_CHANGE: PersonalityChangeData,
+    EventType.VENDOR_SPECIFIC: VendorEventData,
 }
 """What the data of an event begin with."""
 
@@ -209,3 +253,27 @@ def dwords_of(data: bytes) -> tuple[int, ...]:
     """The command dwords of a Set Feature event, from CDW10 on, as far as they are there."""
     count = min(SetFeatureData.parse(data).dword_count, len(data) // 4 - 1)
     return tuple(int.from_bytes(data[4 + 4 * n : 8 + 4 * n], "little") for n in range(count))
+
+
+def vendor_descriptors(data: bytes) -> tuple[tuple[VendorEventData, bytes], ...]:
+    """The descriptors of a vendor specific event that are there whole, each with its data."""
+    found: list[tuple[VendorEventData, bytes]] = []
+    start = 0
+    while start + VendorEventData.SIZE <= len(data):
+        head = VendorEventData.parse(data[start:])
+        end = start + VendorEventData.SIZE + head.length
+        if end > len(data):
+            break
+        found.append((head, data[start + VendorEventData.SIZE : end]))
+        start = end
+    return tuple(found)
+
+
+def tcg_activity_of(data: bytes) -> TcgActivity | None:
+    """OCP's TCG activity event, which a vendor specific event of just this form is; None for any other."""
+    descriptors = vendor_descriptors(data)
+    if len(descriptors) != 1:
+        return None
+    head, activity = descriptors[0]
+    is_one = head.code == TCG_ACTIVITY_CODE and head.data_type == VendorDataType.BINARY
+    return TcgActivity.parse(activity) if is_one and len(activity) == TcgActivity.SIZE else None

@@ -10,7 +10,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.nvme.layout import U8, U16, U32, U64, U128, V1_4, Buffer, Structure, array, at, bit, bits, raw, record, uint
+from nvmed.nvme.layout import (
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    V1_4,
+    V2_1,
+    Buffer,
+    Structure,
+    array,
+    at,
+    bit,
+    bits,
+    raw,
+    record,
+    text,
+    uint,
+)
 from nvmed.nvme.logpage import get_log_page
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage, SelfTestCode
 from nvmed.nvme.transport import Command
@@ -293,6 +311,19 @@ class SanitizeState(IntEnum):
     COMPLETED_UNEXPECTED_DEALLOCATE = 4
 
 
+@unique
+class SanitizePhase(IntEnum):
+    """SSI bits 3:0, where a sanitize operation stands (Base 2.1, figure 291); drives before 2.1 report 0."""
+
+    IDLE = 0
+    RESTRICTED_PROCESSING = 1
+    RESTRICTED_FAILURE = 2
+    UNRESTRICTED_PROCESSING = 3
+    UNRESTRICTED_FAILURE = 4
+    MEDIA_VERIFICATION = 5
+    POST_VERIFICATION_DEALLOCATION = 6
+
+
 NOT_REPORTED = 0xFFFF_FFFF
 
 
@@ -311,6 +342,18 @@ class SanitizeStatus(Structure):
     overwrite_no_deallocate_seconds: int = at(20, U32, NOT_REPORTED, since=V1_4)
     block_erase_no_deallocate_seconds: int = at(24, U32, NOT_REPORTED, since=V1_4)
     crypto_erase_no_deallocate_seconds: int = at(28, U32, NOT_REPORTED, since=V1_4)
+    post_verification_deallocation_seconds: int = at(32, U32, NOT_REPORTED, since=V2_1)
+    ssi: int = at(36, U8)
+
+    @property
+    def phase(self) -> int:
+        """`SanitizePhase`, or a reserved value."""
+        return bits(self.ssi, 3, 0)
+
+    @property
+    def failed_in(self) -> int:
+        """The `SanitizePhase` that an operation failed in, 0 where none did or the drive does not say."""
+        return bits(self.ssi, 7, 4)
 
     @property
     def state(self) -> int:
@@ -328,6 +371,11 @@ class SanitizeStatus(Structure):
         return bit(self.sstat, 8)
 
     @property
+    def media_verification_canceled(self) -> bool:
+        """Whether the showing of media was canceled (MVCNCLD, Base 2.1)."""
+        return bit(self.sstat, 9)
+
+    @property
     def fraction_complete(self) -> float:
         """How far a sanitize operation is, 0 to 1; 1 where none is in progress."""
         return 1.0 if self.sprog == 0xFFFF else self.sprog / 65536
@@ -343,10 +391,16 @@ def read_sanitize_status(*, retain_async_event: bool = True) -> Command:
 OCP_SMART_GUID = bytes.fromhex("c5af1028eabff2a49c4f6f7cc914d5af")
 """AFD514C97C6F4F9CA4F2BFEA2810AFC5h: other vendors' C0h pages are something else entirely."""
 
+OCP_2_5, OCP_2_6, OCP_2_7 = 4, 5, 6
+"""Log page versions of C0h that these versions of the specification write; 2.0 writes 3."""
+
 
 @dataclass(frozen=True, slots=True)
 class OcpSmartLog(Structure):
-    """SMART / Health Information Extended, LID C0h (OCP Datacenter NVMe SSD Specification 2.0, section 4.8.5)."""
+    """SMART / Health Information Extended, LID C0h (OCP Datacenter NVMe SSD Specification 2.7, section 4.8.5).
+
+    Fields with `since` came with that version of the page.
+    """
 
     SIZE = 512
 
@@ -376,6 +430,9 @@ class OcpSmartLog(Structure):
     free_blocks_percent: int = at(120, U8)
     capacitor_health_percent: int = at(128, U16)
     nvme_errata_version: int = at(130, U8)
+    command_set_errata_version: int = at(131, U8, since=OCP_2_5)
+    pcie_transport_errata_version: int = at(132, U8, since=OCP_2_6)
+    management_interface_errata_version: int = at(133, U8, since=OCP_2_6)
     unaligned_io: int = at(136, U64)
     security_version: int = at(144, U64)
     total_nuse: int = at(152, U64)
@@ -383,6 +440,28 @@ class OcpSmartLog(Structure):
     endurance_estimate_bytes: int = at(176, U128)
     pcie_link_retrainings: int = at(192, U64)
     power_state_changes: int = at(200, U64)
+    lowest_permitted_firmware_revision: int = at(208, U64, since=OCP_2_5)
+    total_media_dies: int = at(216, U16, since=OCP_2_6)
+    die_failure_tolerance: int = at(218, U16, since=OCP_2_6)
+    media_dies_offline: int = at(220, U16, since=OCP_2_6)
+    maximum_temperature_celsius: int = at(222, U8, since=OCP_2_6)
+    form_factor: int = at(223, U8, since=OCP_2_7)
+    average_user_data_erases: int = at(224, U64, since=OCP_2_6)
+    command_timeouts: int = at(232, U32, since=OCP_2_6)
+    system_program_failures: int = at(236, U32, since=OCP_2_6)
+    system_program_failures_normalized: int = at(240, U8, since=OCP_2_6)
+    system_uncorrectable_reads: int = at(244, U32, since=OCP_2_6)
+    system_uncorrectable_reads_normalized: int = at(248, U8, since=OCP_2_6)
+    system_erase_failures: int = at(252, U32, since=OCP_2_6)
+    system_erase_failures_normalized: int = at(256, U8, since=OCP_2_6)
+    maximum_peak_power: int = at(260, U16, since=OCP_2_6)
+    maximum_average_power: int = at(262, U16, since=OCP_2_6)
+    lifetime_energy: int = at(264, uint(6), since=OCP_2_6)
+    firmware_revision: str = at(270, text(8), since=OCP_2_6)
+    firmware_build_uuid: bytes = at(278, raw(16), since=OCP_2_6)
+    firmware_build_label: str = at(294, text(64), since=OCP_2_6)
+    bad_blocks_of_dies_in_use: int = at(358, uint(6), since=OCP_2_7)
+    bad_blocks_of_dies_in_use_normalized: int = at(364, U16, since=OCP_2_7)
     version: int = at(494, U16)
     guid: bytes = at(496, raw(16), OCP_SMART_GUID)
 

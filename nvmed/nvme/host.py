@@ -7,11 +7,13 @@ drive says now, only a new Identify tells.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, Protocol
 
+from nvmed.nvme.kernel_log import KernelLine
+from nvmed.nvme.surroundings import Indicator, Surroundings
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error
 
@@ -246,6 +248,26 @@ class Host(Protocol):
 
     def usage(self, node: str) -> Usage:
         """Whether a namespace's block device (`nvme0n1`) is in use; `OSError` where the host cannot tell."""
+        ...
+
+    def surroundings(self, controller: ControllerNode) -> Surroundings:
+        """What is around a controller; what the host does not tell is left out. No command is sent to the drive."""
+        ...
+
+    def set_indicator(self, controller: ControllerNode, indicator: Indicator, is_on: bool) -> None:
+        """Switch a light of the controller's bay.
+
+        Raises DEVICE_IDENTITY_CHANGED, INDICATOR_UNSUPPORTED where there is none, `OSError` where it cannot be
+        switched.
+        """
+        ...
+
+    def on_battery(self) -> bool | None:
+        """Whether the host runs on battery: every supply from mains is off line. None where it does not tell."""
+        ...
+
+    def kernel_log(self) -> Sequence[KernelLine]:
+        """What the kernel's log has, oldest first; `OSError` where it may not be read."""
         ...
 
     def watch(self) -> HostEvents:

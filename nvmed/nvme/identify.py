@@ -21,6 +21,7 @@ from nvmed.nvme.layout import (
     Structure,
     array,
     at,
+    bit,
     bits,
     malformed,
     raw,
@@ -45,6 +46,26 @@ MINIMUM_PAGE_BYTES = 4096
 CONTROLLER_LIST_MAX = 2047
 NAMESPACE_LIST_MAX = 1024
 LBA_FORMATS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PowerState(Structure):
+    """A power state descriptor (Base 2.0, figure 276)."""
+
+    SIZE = 32
+
+    mp: int = at(0, U16)
+    flags: int = at(3, U8)
+    enlat: int = at(4, U32)
+    exlat: int = at(8, U32)
+
+    @property
+    def is_non_operational(self) -> bool:
+        """NOPS: whether I/O is not processed in this state."""
+        return bit(self.flags, 1)
+
+
+POWER_STATES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,7 @@ class IdentifyController(Structure):
     msdbd: int = at(1803, U8)
     ofcs: int = at(1804, U16)
     dctype: int = at(1806, U8)
+    psd: tuple[PowerState, ...] = at(2048, array(record(PowerState), POWER_STATES))
 
     @property
     def max_transfer_bytes(self) -> int | None:

@@ -21,8 +21,8 @@ from nvmed.reasons import Reason, error
 
 T = TypeVar("T")
 
-V1_2, V1_4 = 0x0001_0200, 0x0001_0400
-"""VER of NVMe 1.2, before which controllers report none, and 1.4."""
+V1_2, V1_4, V2_1 = 0x0001_0200, 0x0001_0400, 0x0002_0100
+"""VER of NVMe 1.2, before which controllers report none, of 1.4 and of 2.1."""
 
 ANY_VERSION = 1 << 32
 """Later than any VER."""

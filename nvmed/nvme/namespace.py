@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from nvmed.nvme.identify import LBA_FORMATS, build_controller_list
-from nvmed.nvme.layout import U8, U16, U32, U64, Structure, array, at, bits
+from nvmed.nvme.identify import LBA_FORMATS, IdentifyNamespace, build_controller_list
+from nvmed.nvme.layout import U8, U16, U32, U64, Structure, array, at, bit, bits
 from nvmed.nvme.opcodes import CONTROLLER_ID_MAX, IDENTIFY_BYTES, NSID_ALL, NSID_MAX, AdminOpcode
 from nvmed.nvme.transport import Command
 from nvmed.reasons import invalid_field
@@ -178,3 +178,12 @@ def decode_format(command: Command) -> Format:
         protection_first=bool(bits(command.cdw10, 8, 8)),
         extended_metadata=bool(bits(command.cdw10, 4, 4)),
     )
+
+
+_REPORTS_PROGRESS = 7
+"""Bit of FPI: bits 6:0 are the percentage that is left."""
+
+
+def remaining_percent(namespace: IdentifyNamespace) -> int | None:
+    """How much of a format is left (FPI); None where the controller does not tell."""
+    return bits(namespace.fpi, 6, 0) if bit(namespace.fpi, _REPORTS_PROGRESS) else None

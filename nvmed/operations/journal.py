@@ -63,7 +63,7 @@ class Journal:
                 limit=self._answers_max,
             )
         self._write(
-            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
+            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?)",
             record.id,
             record.kind,
             record.target,
@@ -78,6 +78,7 @@ class Journal:
             record.parent,
             json.dumps(record.resources),
             record.kind in self._history,
+            record.trace,
         )
         return self.operation(record.id)
 

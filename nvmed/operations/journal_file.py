@@ -20,7 +20,7 @@ from nvmed.reasons import Reason, error
 NAME: Final = "journal.sqlite"
 """Of the file, in the state directory."""
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _TABLES: Final = """
 CREATE TABLE operations (
@@ -50,12 +50,18 @@ UPDATE OR IGNORE operations SET request_id = lower(request_id);
 CREATE INDEX operations_open ON operations (created_ms, id) WHERE state IN ('PENDING', 'RUNNING');
 """
 
-_VERSIONS: Final = (_TABLES, _PAGES)
+_TRACES: Final = "ALTER TABLE operations ADD COLUMN trace TEXT NOT NULL DEFAULT '';"
+
+_VERSIONS: Final = (_TABLES, _PAGES, _TRACES)
 """What leads to each version of the schema from the one before it."""
 
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-_OPERATIONS: Final = {1: "SELECT *, '[]' FROM operations", 2: "SELECT * FROM operations"}
+_OPERATIONS: Final = {
+    1: "SELECT *, '[]', 0, '' FROM operations",
+    2: "SELECT *, '' FROM operations",
+    3: "SELECT * FROM operations",
+}
 """Every operation of a journal of that version, for `record_of`."""
 
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)

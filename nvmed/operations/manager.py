@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from nvmed import tracing
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
 from nvmed.operations import failure
@@ -39,6 +40,7 @@ __all__ = [
     "Progress",
     "Reconcile",
     "Result",
+    "Resumption",
     "Run",
     "Running",
     "Verdict",
@@ -95,7 +97,14 @@ class OperationListener(Protocol):
         """Raises nothing."""
 
 
-Reconcile = Callable[[Interrupted], Awaitable[Verdict]]
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """An operation that did not end and goes on with `run`: what it began is still under way in the drive itself."""
+
+    run: Run
+
+
+Reconcile = Callable[[Interrupted], Awaitable[Verdict | Resumption]]
 
 _ENDS: Final = {
     Reason.OPERATION_CANCELLED.name: State.CANCELLED,
@@ -116,9 +125,11 @@ class Manager:
         reconcilers: Mapping[str, Reconcile],
         retention: Retention | None = None,
         listener: OperationListener | None = None,
+        tracer: tracing.Tracer = tracing.OFF,
     ) -> None:
         self._journal = journal
         self._listener = listener
+        self._tracer = tracer
         self._calls = JournalCalls(journal)
         self._reconcilers = reconcilers
         self._running: dict[str, Running] = {}
@@ -136,9 +147,9 @@ class Manager:
         """The journal's thread, and those that read it."""
         return self._calls.lane, self._reader.lane
 
-    def kinds_running(self) -> Sequence[str]:
-        """The kind of each operation that runs, without asking the journal."""
-        return [running.record.kind for running in self._running.values()]
+    def records_running(self) -> Sequence[Record]:
+        """Each operation that has not ended, without asking the journal."""
+        return [running.record for running in self._running.values()]
 
     # -- beginning and ending
 
@@ -177,6 +188,7 @@ class Manager:
             digest=mutation.digest,
             parameters=mutation.parameters,
             resources=mutation.resources,
+            trace=tracing.current.get().context,
         )
         return await self._start(wanted, run)
 
@@ -305,25 +317,42 @@ class Manager:
     async def _run(self, running: Running, run: Run) -> None:
         record = running.record
         self.changed(record)
-        try:
+
+        async def begin(running: Running) -> Result:
             if self._listener is not None:
                 await self._listener.began(record)
-            verdict = Verdict(State.SUCCEEDED, result=await run(running))
-        except NvmedError as exc:
-            verdict = Verdict(_ENDS.get(exc.reason, State.FAILED), exc.message, failure=failure.dump(exc))
-        except Exception:
-            log.exception("bug", operation=record.id, kind=record.kind)
-            bug = error(Reason.BUG, f"a bug in nvmed ended operation {record.id}; its log has the details")
-            verdict = Verdict(State.FAILED, failure=failure.dump(bug))
+            return await run(running)
+
+        with tracing.within(tracing.current.get().child(*_told(record))):
+            await self._run_to_end(running, begin)
+
+    async def _run_to_end(self, running: Running, run: Run) -> None:
+        record = running.record
+        verdict = await self._verdict(running, run)
         if running.is_uncertain and verdict.state is not State.SUCCEEDED:
-            verdict = await self._ask_drive(record, verdict)
-        await self._end(record, verdict)
+            verdict = await self._ask_drive(running, verdict)
+        if not (running.is_left and verdict.state is State.SAFE_TO_RETRY):
+            await self._end(record, verdict)
         del self._running[record.id]
         running.done.set()
 
-    async def _ask_drive(self, record: Record, verdict: Verdict) -> Verdict:
+    async def _verdict(self, running: Running, run: Run) -> Verdict:
+        """How `run` ends."""
+        record = running.record
+        try:
+            return Verdict(State.SUCCEEDED, result=await run(running))
+        except NvmedError as exc:
+            return Verdict(_ENDS.get(exc.reason, State.FAILED), exc.message, failure=failure.dump(exc))
+        except Exception:
+            log.exception("bug", operation=record.id, kind=record.kind)
+            bug = error(Reason.BUG, f"a bug in nvmed ended operation {record.id}; its log has the details")
+            return Verdict(State.FAILED, failure=failure.dump(bug))
+
+    async def _ask_drive(self, running: Running, verdict: Verdict) -> Verdict:
         """What became of an operation whose last step failed in a way that leaves open whether it was done."""
-        found = await self._reconcile(record)
+        found = await self._reconcile(running.record)
+        if isinstance(found, Resumption):
+            return await self._verdict(running, found.run)
         if found.state is State.SAFE_TO_RETRY:
             return verdict  # nothing came of it, so the error is the whole truth
         if found.state is State.NEEDS_ATTENTION and verdict.message:
@@ -335,6 +364,8 @@ class Manager:
         saved = verdict.failure
         if verdict.state is not State.SUCCEEDED and saved is None:
             saved = failure.dump(_interrupted(record, verdict))
+        if saved is not None:
+            tracing.current.get().failed(str(saved.get("reason", verdict.state.value)))
         ended = replace(record, state=verdict.state, result=verdict.result, failure=saved, updated_ms=now_ms())
         try:
             ended = await self._call(partial(self._finish, ended))
@@ -357,11 +388,24 @@ class Manager:
             self._unwritten.pop(ended.id, None)
 
     async def _settle_interrupted(self, record: Record) -> None:
-        verdict = await self._reconcile(record)
-        log.warning("reconciled", operation=record.id, kind=record.kind, state=verdict.state.value)
-        await self._end(record, verdict)
+        with tracing.within(self._tracer.resumed(*_resumed(record))):
+            await self._settled_or_resumed(record)
 
-    async def _reconcile(self, record: Record) -> Verdict:
+    async def _settled_or_resumed(self, record: Record) -> None:
+        found = await self._reconcile(record)
+        if isinstance(found, Resumption):
+            log.info("resumed", operation=record.id, kind=record.kind)
+            running = self._running[record.id] = Running(record, self)
+            self._spawn(self._resume(running, found.run))
+            return
+        log.warning("reconciled", operation=record.id, kind=record.kind, state=found.state.value)
+        await self._end(record, found)
+
+    async def _resume(self, running: Running, run: Run) -> None:
+        with tracing.within(self._tracer.resumed(*_resumed(running.record))):
+            await self._run_to_end(running, run)
+
+    async def _reconcile(self, record: Record) -> Verdict | Resumption:
         steps = await self.steps(record.id)
         if damage := record.damage or "; ".join(step.damage for step in steps if step.damage):
             return Verdict(State.NEEDS_ATTENTION, failure=damaged(record, damage).failure)
@@ -400,6 +444,17 @@ def _same_request(found: Record, kind: str, digest: bytes) -> None:
             f"request_id {found.request_id} was used for another request; use a new one",
             request_id=found.request_id,
         )
+
+
+def _told(record: Record) -> tuple[str, Mapping[str, tracing.Value]]:
+    """What a trace says of an operation."""
+    about = {"nvmed.operation": record.id, "nvmed.target": record.target, "nvmed.principal": record.principal}
+    return f"operation {record.kind.rpartition('.')[2]}", about
+
+
+def _resumed(record: Record) -> tuple[str, str, Mapping[str, tracing.Value]]:
+    name, about = _told(record)
+    return name, record.trace, {**about, "nvmed.resumed": True}
 
 
 def _interrupted(record: Record, verdict: Verdict) -> NvmedError:

@@ -46,7 +46,8 @@ class Record:
 
     `parent` is the operation that this one is a part of, "" for none. `resources` is everything that it is about, by
     the names that the policy speaks of. `damage` is what could not be read, "" for nothing: then it is in
-    NEEDS_ATTENTION, with a failure that says so.
+    NEEDS_ATTENTION, with a failure that says so. `trace` is the context of the call that began it
+    (`tracing.Span.context`), "" for none.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Record:
     parent: str = ""
     resources: Sequence[str] = ()
     damage: str = ""
+    trace: str = ""
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ def record_of(row: Sequence[Any]) -> Record:
         failure=_failure(row[12], found),
         parent=row[13],
         resources=_names(row[14], row[2], found),
+        trace=row[16],
     )
     return damaged(record, "; ".join(found)) if found else record
 

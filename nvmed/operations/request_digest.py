@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from nvmed.files import open_descriptor, read_bytes
+from nvmed.files import read_bytes, write_whole
 from nvmed.keys.secret import Secret
 from nvmed.reasons import Reason, error
 
@@ -65,12 +65,5 @@ def _load(path: Path) -> bytes | None:
 def _make(path: Path) -> bytes:
     """A new key, on disk before it is used, whole or not at all."""
     fresh = os.urandom(KEY_BYTES)
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(fresh)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, fresh)
     return fresh

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from nvmed import tracing
 from nvmed.errors import NvmedError
 from nvmed.operations import failure
 from nvmed.operations.records import Record
@@ -41,6 +42,8 @@ class Progress:
     phase: str = ""
     bytes_done: int = 0
     bytes_total: int = 0
+    percent: float | None = None
+    remaining_s: float | None = None
     cancellable: bool = False
     since: float = field(default_factory=time.monotonic)
 
@@ -59,6 +62,7 @@ class Running:
         self.done = asyncio.Event()
         self.parts: list[str] = []
         self.is_uncertain = False
+        self.is_left = False
         self._keeper = keeper
         self._stop: Reason | None = None
         self._interrupt: Callable[[], object] | None = None
@@ -77,7 +81,8 @@ class Running:
         self._keeper.changed(self.record)
         outcome: dict[str, Any] = {}
         try:
-            yield outcome
+            with tracing.within(tracing.current.get().child(f"step {name}", {"nvmed.step": number})):
+                yield outcome
         except Exception as exc:
             known = exc if isinstance(exc, NvmedError) else error(Reason.BUG, f"{type(exc).__name__} in step {name}")
             await self._settle(number, {**outcome, "failure": failure.dump(known)})
@@ -92,6 +97,10 @@ class Running:
     def advance(self, done: int, total: int) -> None:
         """Say how many bytes of this phase are done."""
         self.progress.bytes_done, self.progress.bytes_total = done, total
+
+    def estimate(self, percent: float, remaining_s: float | None) -> None:
+        """Say how much of this phase is done where it is not bytes, and how long the rest takes, None if unknown."""
+        self.progress.percent, self.progress.remaining_s = percent, remaining_s
 
     @property
     def cancel_requested(self) -> bool:
@@ -122,6 +131,8 @@ class Running:
         """
         task = asyncio.ensure_future(work)
         self._interrupt = task.cancel
+        if self.should_stop:
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:
@@ -140,6 +151,16 @@ class Running:
         """From here on nothing stops it, not even what was asked before: it puts back what it did."""
         self._is_final = True
         self.progress.cancellable = False
+
+    def may_stop(self) -> None:
+        """From here on it may be stopped again: what could not be left half done is whole."""
+        self._is_final = False
+
+    def leave_to_drive(self) -> None:
+        """Say that the drive goes on by itself: a daemon that stops leaves the operation open, and the next one's
+        reconciler resumes it.
+        """
+        self.is_left = True
 
     def uncertain(self) -> None:
         """Say that it is not known what came of the last step, so that the drive is asked before the operation ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -86,6 +86,10 @@ class Drives:
                     stack.enter_context(self._exclusion.hold(subsystem, holder))
             states = await self.examine(devices)
             yield tuple(replace(state, busy_with=busy.get(state.subsystem, "")) for state in states)
+
+    def hold(self, subsystem: str, holder: str) -> AbstractContextManager[None]:
+        """Work on a subsystem whose drives may not be there now; raises SUBSYSTEM_BUSY."""
+        return self._exclusion.hold(subsystem, holder)
 
     async def returned(self, name: str) -> tuple[Device, IdentifyController]:
         """The controller of a resource name, and its identity, once it answers after a reset.

@@ -69,7 +69,7 @@ class Wanted:
 
     `image_fault` is what is wrong with the image's file. `target_revision` is what is to run, or to be stored, as far
     as it is known. `slot` 0 leaves the choice to nvmed. `staged` is what the slot got that does not show it, if it did:
-    see `nvmed.firmware.evidence`.
+    see `nvmed.firmware.evidence`. `risk` is what may come of it, in words.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -86,6 +86,7 @@ class Wanted:
     live: bool = False
     disruptive: bool = False
     acknowledged: bool = False
+    risk: str = ""
 
 
 @unique
@@ -106,6 +107,7 @@ class GateResult:
     gate: str
     found: Found
     description: str
+    transient: bool = False
 
 
 Answer = tuple[Found, str]
@@ -333,6 +335,14 @@ def _disruption_acknowledged(drive: DriveState, wanted: Wanted) -> Answer:
     return _holds("acknowledged")
 
 
+def _risk_acknowledged(drive: DriveState, wanted: Wanted) -> Answer:
+    if not wanted.risk:
+        return _nothing("nothing is at risk")
+    if not wanted.acknowledged:
+        return _violated(f"{wanted.risk}; set acknowledge_risk if that is meant")
+    return _holds(f"acknowledged: {wanted.risk}")
+
+
 def _explained(uses: Sequence[Use]) -> str:
     shown = [f"{use.device} {use.kind.value}{f' {use.subject}' if use.subject else ''}" for use in uses[:4]]
     more = [f"{len(uses) - 4} more"] if len(uses) > 4 else []
@@ -356,6 +366,7 @@ GATES: Final[Mapping[str, Gate]] = {
     "SUBSYSTEM_BUSY": Gate(_subsystem_busy, transient=True),
     "LIVE_ACTIVATION": Gate(_live_activation, overridable=True),
     "DISRUPTION_ACKNOWLEDGED": Gate(_disruption_acknowledged),
+    "RISK_ACKNOWLEDGED": Gate(_risk_acknowledged),
 }
 """Every gate, by the name that it has in the contract's enum (`GATE_...`) and in PreconditionFailure."""
 
@@ -373,6 +384,7 @@ ACTIVATE: Final = (
     *IDENTITY, "EXPECTED_REVISION", "SLOT_EXISTS", "SLOT_CONTENT", "TRANSITION", *HOST, "LIVE_ACTIVATION",
     "DISRUPTION_ACKNOWLEDGED",
 )  # fmt: skip
+RISKY: Final = (*HOST, "RISK_ACKNOWLEDGED")
 RESET: Final = (*HOST, "DISRUPTION_ACKNOWLEDGED")
 
 
@@ -385,7 +397,7 @@ def _evaluate(name: str, drive: DriveState, wanted: Wanted) -> GateResult:
     found, description = GATES[name].check(drive, wanted)
     if found is Found.VIOLATED and name in wanted.overrides:
         found = Found.OVERRIDDEN
-    return GateResult(drive.controller, name, found, description)
+    return GateResult(drive.controller, name, found, description, GATES[name].transient)
 
 
 def refuse(results: Iterable[GateResult]) -> None:
@@ -399,7 +411,7 @@ def refuse(results: Iterable[GateResult]) -> None:
     if not violated:
         return
     names = dict.fromkeys(result.gate for result in violated)
-    transient = [name for name in names if GATES[name].transient]
+    transient = [*dict.fromkeys(result.gate for result in violated if result.transient)]
     raise error(
         Reason.SUBSYSTEM_BUSY if len(transient) == len(names) else Reason.GATE_FAILED,
         "; ".join(f"{result.controller}: {result.gate}: {result.description}" for result in violated[:8])

@@ -17,7 +17,7 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from nvmed import limits
+from nvmed import limits, tracing
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error, invalid_field
 from nvmed.rpc.budget import Budget, Lease
@@ -57,12 +57,14 @@ class AdmissionControl:
         audit: Audit,
         throttle: Throttle,
         budget: Budget,
+        tracer: tracing.Tracer = tracing.OFF,
     ) -> None:
         self.resources = resources
         self.calls = calls
         self.audit = audit
         self.throttle = throttle
         self.budget = budget
+        self.tracer = tracer
         self._policy = policy
         self._inside: set[Admission] = set()
 
@@ -111,14 +113,19 @@ class Admission:
         self._call: Call | None = None
         self._request_id = uuid.uuid4().hex
         self._task: asyncio.Task[Any] | None = None
-        self._has_sent = False
+        self._span = tracing.NONE
+        self._count_sent: Callable[[], None] | None = None
         self._attempted = False
         self._is_counted = False
         self._is_revoked = False
         self._is_unreadable = False
 
     async def __aenter__(self) -> Admission:
+        self._span = self._control.tracer.call(self._method, self._context.invocation_metadata)
+        tracing.current.set(self._span)
         structlog.contextvars.bind_contextvars(request_id=self._request_id)
+        if self._span.trace_id:
+            structlog.contextvars.bind_contextvars(trace_id=self._span.trace_id)
         self._task = asyncio.current_task()
         self._control.entered(self)
         self._control.calls.began(self._method)
@@ -132,8 +139,9 @@ class Admission:
 
     def sent(self) -> None:
         """A message of a stream is about to be sent."""
-        self._control.calls.sent(self._method, first=not self._has_sent)
-        self._has_sent = True
+        if self._count_sent is None:
+            self._count_sent = self._control.calls.streams(self._method)
+        self._count_sent()
 
     async def admit(self) -> Any:
         """Let the call begin: whoever it is may do this to that, and the request, which is returned, is sound."""
@@ -202,14 +210,22 @@ class Admission:
             if self._attempted:
                 await self._control.audit.settle(self._event(Kind.OUTCOME, "OK"))
         elif isinstance(exc, GeneratorExit | asyncio.CancelledError):
-            traceback.clear_frames(exc.__traceback__)
-            self._log("CANCELLED")
-            if self._attempted:
-                self._control.audit.note(self._event(Kind.OUTCOME, "CANCELLED"))
+            self._went_away(exc)
+        elif isinstance(
+            exc, grpc.aio.InternalError
+        ):  # what is sent after its caller went, before this loop learns of it
+            self._went_away(exc)
+            raise asyncio.CancelledError from None
         elif isinstance(exc, grpc.aio.AbortError):  # a library's servicer (health, reflection) aborted by itself
             self._log("aborted")
         else:
             await self._abort(exc)
+
+    def _went_away(self, exc: BaseException) -> None:
+        traceback.clear_frames(exc.__traceback__)
+        self._log("CANCELLED")
+        if self._attempted:
+            self._control.audit.note(self._event(Kind.OUTCOME, "CANCELLED"))
 
     def _identified_call(self) -> Call:
         """The call of whoever it is, from here on the current one; raises UNKNOWN_PRINCIPAL, TOO_MANY_CALLS."""
@@ -284,9 +300,25 @@ class Admission:
             message=failure.message if failure else "",
         )
 
+    def _trace(self, code: str, reason: str) -> None:
+        """End the span: who, what about and how it ended. No message of an error, which may quote the request."""
+        span = self._span
+        if span is tracing.NONE:
+            return
+        span.set("rpc.response.status_code", code.upper())
+        span.set("nvmed.request_id", self._request_id)
+        if self._call is not None:
+            span.set("nvmed.principal", self._call.principal.name)
+        if reason:
+            span.failed(reason)
+        elif self._call is not None:  # of a call that is refused they may be whatever the caller wrote
+            span.set("nvmed.resources", " ".join(dict.fromkeys(self._call.resources.values())))
+        span.end()
+
     def _log(self, code: str, **more: str) -> None:
         seconds = time.monotonic() - self._started
-        self._control.calls.ended(self._method, code, seconds, streamed=self._has_sent)
+        self._control.calls.ended(self._method, code, seconds, streamed=self._count_sent is not None)
+        self._trace(code, more.get("reason", ""))
         if not self._is_counted:
             return  # the throttle tells of all that it refuses at once
         log.info(

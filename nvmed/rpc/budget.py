@@ -129,11 +129,12 @@ class Lease:
     async def window(self, chunk_bytes: int, window: int, read_ahead_max: int) -> int:
         """How many chunks a stream may read ahead: at most `window`, and what there is room for, but at least one.
 
-        Two more are held meanwhile: the one that is sent, and the one that a drive fills.
+        Two more are held meanwhile: the one that is sent, and the memory that a drive fills, which a stream keeps, as
+        fresh pages cost five times what it takes to check and copy what is in them.
         """
         most = max(1, min(window, read_ahead_max // chunk_bytes))
         for chunks in range(most, 0, -1):
-            size = (chunks + 1) * chunk_bytes
+            size = (chunks + 2) * chunk_bytes
             if chunks == 1:
                 await self.resize(self.size + size)
             elif self._budget.take(self._caller, size):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nvmed.operations.records import Record
 from nvmed.rpc.budget import Lease
-from nvmed.security.policy import denied, grant_of, may_see_operation
+from nvmed.security.policy import denied, grant_of, may_see
 from nvmed.security.principal import Principal
 
 
@@ -35,7 +35,7 @@ class Call:
         """
         if self.operation is not None:
             about = self.operation
-            if not may_see_operation(self.principal, permission, about.principal, about.subjects):
+            if not may_see(self.principal, permission, about.principal, about.subjects):
                 raise denied(self.principal, permission, f"operations/{about.id}")
             return
         for asked, resource in self.resources.items():

@@ -12,6 +12,7 @@ import grpc
 from nvmed.reasons import Reason, error
 from nvmed.rpc.accepting import UNKNOWN_METHOD
 from nvmed.rpc.admission import Admission, AdmissionControl, Context, Identify
+from nvmed.rpc.field_mask import mask_of, trim
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -51,7 +52,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         async def unary_unary(_: object, context: Context) -> Any:
             async with admission_of(context) as admission:
-                return await handler.unary_unary(await admission.admit(), context)
+                request = await admission.admit()
+                mask = mask_of(context.invocation_metadata(), method)
+                answer = await handler.unary_unary(request, context)
+                if mask:
+                    trim(answer, mask)
+                return answer
 
         async def stream_unary(_: object, context: Context) -> Any:
             async with admission_of(context) as admission:

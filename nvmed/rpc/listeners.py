@@ -18,7 +18,7 @@ from nvmed import config, files
 from nvmed.reasons import Reason, error
 from nvmed.rpc.admission import Context, Identify
 from nvmed.rpc.connections import Connections, counted
-from nvmed.rpc.credentials import ListenerCredentials
+from nvmed.rpc.credentials import GrpcCredentials
 from nvmed.rpc.health import checked
 from nvmed.rpc.server import make_server
 from nvmed.rpc.services import Components
@@ -85,7 +85,7 @@ async def loopback_listener(components: Components, listener: config.Loopback) -
 
 @asynccontextmanager
 async def tls_listener(
-    components: Components, listener: config.TlsListener, tls: ListenerCredentials
+    components: Components, listener: config.TlsListener, tls: GrpcCredentials
 ) -> AsyncIterator[str]:
     """Serve TCP with mutual TLS; clients are who their certificates say. Yields its address."""
 

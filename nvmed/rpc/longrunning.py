@@ -12,6 +12,7 @@ from nvmed.errors import FailedPrecondition
 from nvmed.operations import failure
 from nvmed.operations.manager import Manager, Run
 from nvmed.operations.records import Record, State, now_ms
+from nvmed.operations.request_digest import RequestDigests
 from nvmed.operations.running import Result
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import operations as convert
@@ -25,14 +26,17 @@ async def show(operations: Manager, record: Record) -> longrunning.Operation:
     return convert.operation(record, operations.running(record.id), steps, parts)
 
 
-async def replayed(operations: Manager, request: Any) -> longrunning.Operation | None:
+async def replayed(
+    operations: Manager, request: Any, digests: RequestDigests | None = None
+) -> longrunning.Operation | None:
     """The operation that the request's request_id began before, if it did: before anything is looked up for it.
 
+    `digests` are for a request that holds a secret, here and in `begin`, as `mutation` has them.
     Raises REQUEST_ID_REUSED if the request was another one then.
     """
     if request.validate_only or not request.request_id:
         return None
-    record = await operations.replay(mutation(request, ""))
+    record = await operations.replay(mutation(request, "", digests))
     return None if record is None else await show(operations, record)
 
 
@@ -64,9 +68,16 @@ async def answered(request: Any, target: str, ask: Callable[[], Awaitable[Result
 
 
 async def begin(
-    operations: Manager, request: Any, target: str, check: Callable[[], Awaitable[Result]], run: Run, **parameters: Any
+    operations: Manager,
+    request: Any,
+    target: str,
+    check: Callable[[], Awaitable[Result]],
+    run: Run,
+    digests: RequestDigests | None = None,
+    /,
+    **parameters: Any,
 ) -> longrunning.Operation:
     """Begin what `request` asks for on `target`; with validate_only, just `check`."""
     if request.validate_only:
         return convert.checked(current_call.get().method.removeprefix("/"), await check())
-    return await show(operations, await operations.start(mutation(request, target, **parameters), run))
+    return await show(operations, await operations.start(mutation(request, target, digests, **parameters), run))

@@ -18,8 +18,14 @@ OVERHEAD_BYTES: Final = 8 * limits.KIB
 _PASSTHRU: Final = limits.PASSTHRU_DATA_BYTES_MAX + limits.PASSTHRU_METADATA_BYTES_MAX + OVERHEAD_BYTES
 _CHUNK: Final = limits.CHUNK_BYTES_MAX + OVERHEAD_BYTES
 
+_FEATURE_FIELD_BYTES: Final = 256
+"""A field of a feature by its name, or an item of what selects one, as large as it may be."""
+_DESIRED: Final = limits.DESIRED_MAX * 2 * limits.FEATURE_FIELDS_MAX * _FEATURE_FIELD_BYTES + OVERHEAD_BYTES
+
 LARGER: Final[Mapping[str, int]] = {
     "/nvmed.v1.AdminService/TestPermission": limits.IDENTITIES_MAX * (limits.IDENTITY_BYTES_MAX + 8) + OVERHEAD_BYTES,
+    "/nvmed.v1.DriveService/PlanDrive": _DESIRED,
+    "/nvmed.v1.DriveService/ApplyDrive": _DESIRED,
     "/nvmed.v1.PassthruService/ExecuteAdmin": _PASSTHRU,
     "/nvmed.v1.PassthruService/ExecuteIo": _PASSTHRU,
     "/nvmed.v1.PassthruService/TestPassthru": _PASSTHRU,

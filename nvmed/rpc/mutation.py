@@ -9,26 +9,29 @@ from typing import Any
 
 from nvmed.devices.telemetry import Journalled
 from nvmed.operations.manager import Manager, Mutation, Running
+from nvmed.operations.request_digest import RequestDigests
 from nvmed.rpc.call import current_call
 
 
-def mutation(request: Any, target: str, **parameters: Any) -> Mutation:
+def mutation(request: Any, target: str, digests: RequestDigests | None = None, /, **parameters: Any) -> Mutation:
     """The mutation that `request`, the call being served, asks for on the resource `target`.
 
     `parameters` is what the journal keeps of it for reconciliation and history; of the rest it keeps a digest, so that
-    a request_id used again for something else is noticed and no secret is stored. The request_id is a UUID, which the
+    a request_id used again for something else is noticed and no secret is stored. A request that may hold one needs
+    `digests`: its digest is good for nothing outside this host. The request_id is a UUID, which the
     rules have seen to, in its canonical form (RFC 9562: lower case), as it is the same one however it is written.
     """
     call = current_call.get()
     body = type(request)()
     body.CopyFrom(request)
     body.ClearField("request_id")
+    digest = hashlib.sha256(body.SerializeToString(deterministic=True)).digest()
     return Mutation(
         kind=call.method.removeprefix("/"),
         target=target,
         principal=call.principal.name,
         request_id=request.request_id.lower(),
-        digest=hashlib.sha256(body.SerializeToString(deterministic=True)).digest(),
+        digest=digest if digests is None else digests.keyed(digest),
         parameters=parameters,
         resources=tuple(dict.fromkeys(call.resources.values())),
     )

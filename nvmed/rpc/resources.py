@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import suppress
 from typing import Any, Final
 
+from nvmed.captures.store import Captures
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import CONTROLLERS, Inventory, nodes_meant
 from nvmed.errors import NotFound, NvmedError
@@ -23,6 +24,9 @@ from nvmed.security.patterns import COLLECTIONS, HOST
 from nvmed.security.policy import Also, Rule
 
 OPERATIONS: Final = "operations/"
+SUPPORT_BUNDLES: Final = "supportBundles/"
+"""Names with the id of the operation that made them: they are about what that was about."""
+CAPTURES: Final = "captures/"
 
 _WHOLE: Final = ("", "-", *COLLECTIONS, *(f"{name}/-" for name in COLLECTIONS))
 """Names that mean everything there is of a collection, as the parent of a list."""
@@ -42,9 +46,10 @@ _CONTROLLER_NODE: Final = re.compile(r"nvme[0-9]+")
 class Resources:
     """Finds the canonical names of what requests name."""
 
-    def __init__(self, inventory: Inventory, operations: Manager) -> None:
+    def __init__(self, inventory: Inventory, operations: Manager, captures: Captures) -> None:
         self._inventory = inventory
         self._operations = operations
+        self._captures = captures
 
     async def of(self, method: str, request: Any, rule: Rule, operation: Record | None = None) -> Mapping[str, str]:
         """What `request` is about: the names in the rule's field, with the canonical ones; then what it also touches.
@@ -68,10 +73,11 @@ class Resources:
         return await self.operation_of_name(names[0]) if len(names) == 1 else None
 
     async def operation_of_name(self, name: str) -> Record | None:
-        """The operation of that name, None if it is no name of one."""
-        if name.startswith(OPERATIONS):
-            with suppress(NotFound):
-                return await self._operations.get(name.removeprefix(OPERATIONS))
+        """The operation of that name, or that made what has it; None if it is no name of one."""
+        for prefix in (OPERATIONS, SUPPORT_BUNDLES):
+            if name.startswith(prefix):
+                with suppress(NotFound):
+                    return await self._operations.get(name.removeprefix(prefix))
         return None
 
     async def canonical(self, name: str) -> str:
@@ -81,6 +87,8 @@ class Resources:
     async def _canonical(self, method: str, name: str) -> str:
         if name in _WHOLE:
             return HOST
+        if name.startswith(CAPTURES) and (capture := self._captures.find(name.removeprefix(CAPTURES))) is not None:
+            return capture.controller  # which may be gone: its captures are still its own
         try:
             if NODE_NAME.fullmatch(name):
                 return await self._behind(method, name)
@@ -149,6 +157,11 @@ async def _image(inventory: Inventory, request: Any, named: Named) -> Touched:
     return [(request.image, request.image)]
 
 
+async def _desired_image(inventory: Inventory, request: Any, named: Named) -> Touched:
+    name = request.desired.firmware.image
+    return [(name, name)] if name else []
+
+
 async def _uploaded(inventory: Inventory, request: Any, named: Named) -> Touched:
     if isinstance(request, ReceivedChunk) or not request.HasField("header"):
         return []  # will be refused: a stream begins with its header
@@ -166,6 +179,7 @@ _TOUCHED: Final[Mapping[Also, Callable[[Inventory, Any, Named], Awaitable[Touche
     Also.NAMESPACE: _leading_to,
     Also.SUBSYSTEM: _same_subsystem,
     Also.IMAGE: _image,
+    Also.DESIRED_IMAGE: _desired_image,
     Also.UPLOADED: _uploaded,
     Also.FETCHED: _fetched,
     Also.CONNECTIONS: _connected,

@@ -9,7 +9,6 @@ import grpc
 from grpc_channelz.v1 import channelz
 from grpc_channelz.v1.channelz_pb2_grpc import add_ChannelzServicer_to_server
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from nvmed import config, limits
 from nvmed.rpc.accepting import accepting_server
@@ -17,6 +16,7 @@ from nvmed.rpc.admission import Identify
 from nvmed.rpc.health import Health
 from nvmed.rpc.interceptor import Interceptor
 from nvmed.rpc.messages import RECEIVED_BYTES_MAX
+from nvmed.rpc.reflection import add_reflection_to_server
 from nvmed.rpc.services import SERVICES, Components
 from nvmed.rpc.wire import deserializer, serialize
 from nvmed.v1.firmware_pb2 import UploadImageRequest
@@ -41,8 +41,10 @@ OPTIONS: Final[Sequence[tuple[str, Any]]] = (
 BULK_METHODS: Final = frozenset(
     {
         "/nvmed.v1.TelemetryService/StreamTelemetry",
+        "/nvmed.v1.TelemetryService/ReadCapture",
         "/nvmed.v1.LogService/ReadLogPage",
         "/nvmed.v1.EventService/WatchEvents",
+        "/nvmed.v1.SupportService/ReadSupportBundle",
     }
 )
 """Methods whose servicers hand over wire bytes, for their chunks or for what is sent to many."""
@@ -101,5 +103,5 @@ def make_server(components: Components, identify: Identify) -> tuple[grpc.aio.Se
     checks = Health()
     health_pb2_grpc.add_HealthServicer_to_server(checks, target)
     add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), target)
-    reflection.enable_server_reflection([*registry.names, reflection.SERVICE_NAME], server)
+    add_reflection_to_server(registry.names, server)
     return server, checks, tuple(registry.names)

@@ -44,6 +44,7 @@ class Throttle:
 
     def __init__(self, limits: config.Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
+        self.refused = 0
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
 
@@ -91,6 +92,7 @@ class Throttle:
 
     def _refusal(self, caller: str, account: _Account, limit: str, value: int, retry_ms: int) -> NvmedError:
         account.refused += 1
+        self.refused += 1
         if account.filled - account.told >= 1:
             log.warning("too_many_calls", principal=caller, limit=limit, value=value, refused=account.refused)
             account.told, account.refused = account.filled, 0

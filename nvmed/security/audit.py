@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, unique
 from functools import partial
@@ -123,6 +122,19 @@ class _Job:
     done: asyncio.Future[None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AuditStatus:
+    """How an audit is: records `written` in this run, `waiting` to be written, and `lost` since the last were written.
+
+    `failing` is why the last record could not be written, "" if it could.
+    """
+
+    written: int
+    waiting: int
+    lost: int
+    failing: str
+
+
 class Audit:
     """The audit of a daemon; belongs to one event loop, on which every method is called."""
 
@@ -159,6 +171,10 @@ class Audit:
                 await written
         except (TimeoutError, NvmedError):
             pass  # it is kept, and the log tells of the trouble
+
+    def status(self) -> AuditStatus:
+        """How it is now."""
+        return replace(self._writer.status(), waiting=self._waiting + self._writer.status().waiting)
 
     async def flush(self) -> None:
         """Wait for everything that was given before."""
@@ -230,6 +246,7 @@ class _Writer:
 
     def __init__(self, file: AuditFile, *, journald: bool) -> None:
         self._lost = 0
+        self._written = 0
         self._lost_lock = threading.Lock()
         self.busy_since: float | None = None
         self._file = file
@@ -237,9 +254,7 @@ class _Writer:
         self._said = ""
         # A record goes to journald whatever the configured level of the log is.
         self._journal: Any = (
-            structlog.wrap_logger(
-                structlog.WriteLogger(sys.stderr), wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
-            )
+            structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
             if journald
             else None
         )
@@ -256,6 +271,10 @@ class _Writer:
         """Count a record that could not even be kept."""
         with self._lost_lock:
             self._lost += change
+
+    def status(self) -> AuditStatus:
+        """How it is, as far as the thread has come."""
+        return AuditStatus(self._written, len(self._kept), self._lost, self._said)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -276,6 +295,7 @@ class _Writer:
                 _say(lambda: log.error("audit_unavailable", message=failure))
             self._said = failure
             return failure
+        self._written += len(positions)
         self._kept.clear()
         self.lose(-lost)
         if self._said:
@@ -310,8 +330,8 @@ def _taken(jobs: SimpleQueue[_Job | None]) -> tuple[list[_Job], bool]:
 
 
 def _say(line: Callable[[], object]) -> None:
-    """A log that cannot be written must not end the audit."""
-    with suppress(OSError, ValueError):
+    """A log that cannot be written must not end the audit, whatever is wrong with it."""
+    with suppress(Exception):
         line()
 
 

@@ -28,7 +28,7 @@ from nvmed.audit_chain import (
     read_head,
     stamp,
 )  # fmt: skip
-from nvmed.files import open_binary, open_descriptor
+from nvmed.files import make_directory, open_binary, open_descriptor, sync_directory, write_whole
 
 LOCK: Final = "lock"
 RECOVERED: Final = "recovered"
@@ -114,7 +114,7 @@ class AuditFile:
     def _opened(self) -> _End:
         if self._end is not None:
             return self._end
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self._directory)
         self._take_lock()
         try:
             return self._open()
@@ -153,7 +153,9 @@ class AuditFile:
         if not position.digest:
             raise Damaged(f"{found[0][1]} is empty, and the record before it is missing")
         self._position = position
-        self._head = open_descriptor(self._directory / HEAD, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        if head is None:  # made whole: half of one would be damage
+            write_whole(self._directory / HEAD, encode_head(position))
+        self._head = open_descriptor(self._directory / HEAD, os.O_RDWR | os.O_NOFOLLOW)
         if not found:
             return self._begin_file()
         end = self._end = _open_end(found[-1][1])
@@ -172,11 +174,7 @@ class AuditFile:
         end = self._end = _open_end(self._directory / file_name(self._position.sequence + 1))
         os.pwrite(self._head, encode_head(self._position), 0)
         os.fsync(self._head)  # before there is a record: one without a head is damage
-        directory = open_descriptor(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(self._directory)
         return end
 
     # -- going on

@@ -11,8 +11,8 @@ import msgspec
 
 from nvmed import config
 from nvmed.security.glob import Glob
-from nvmed.security.patterns import ANYTHING, compiled, wrong_principal, wrong_resource
-from nvmed.security.policy import PERMISSIONS, ROLES
+from nvmed.security.patterns import ANYTHING, HOST, compiled, wrong_principal, wrong_resource
+from nvmed.security.policy import PERMISSIONS, PUBLIC, ROLES
 from nvmed.security.principal import Grant, Principal
 
 
@@ -64,10 +64,7 @@ def make_policy(configured: config.Config, source: str = "configuration") -> Pol
     grants = tuple(
         (
             tuple(compiled(pattern) for pattern in binding.principals),
-            tuple(
-                Grant(binding.name, role, roles[role], tuple(compiled(pattern) for pattern in binding.resources))
-                for role in binding.roles
-            ),
+            tuple(_granted(binding, roles)),
         )
         for binding in bindings
     )
@@ -75,6 +72,14 @@ def make_policy(configured: config.Config, source: str = "configuration") -> Pol
     etag = hashlib.sha256(msgspec.json.encode([*plain, configured.policy.blocked])).hexdigest()[:16]
     blocks = tuple(compiled(pattern) for pattern in configured.policy.blocked)
     return Policy(MappingProxyType(roles), bindings, configured.policy.blocked, etag, grants, blocks)
+
+
+def _granted(binding: Binding, roles: Mapping[str, frozenset[str]]) -> Iterable[Grant]:
+    """What a binding gives: its roles over its resources, and whatever those are, what is public."""
+    for role in binding.roles:
+        yield Grant(binding.name, role, roles[role], tuple(compiled(pattern) for pattern in binding.resources))
+    for role in binding.roles[:1]:
+        yield Grant(binding.name, role, PUBLIC, (compiled(HOST),))
 
 
 def _roles(own: Mapping[str, config.Role], source: str) -> dict[str, frozenset[str]]:
@@ -86,7 +91,7 @@ def _roles(own: Mapping[str, config.Role], source: str) -> dict[str, frozenset[s
             if permission not in PERMISSIONS:
                 known = ", ".join(sorted(PERMISSIONS))
                 raise config.invalid(source, where, f"there is no permission {permission!r}; those there are: {known}")
-    return {**ROLES, **{name: frozenset(role.permissions) for name, role in own.items()}}
+    return {**ROLES, **{name: PUBLIC | frozenset(role.permissions) for name, role in own.items()}}
 
 
 def _bindings(configured: config.Config) -> Iterable[Binding]:

@@ -14,7 +14,16 @@ from nvmed.security.glob import Glob
 HOST: Final = "host"
 """The resource of calls that are about the whole host."""
 
-COLLECTIONS: Final = ("controllers", "subsystems", "images", "uploads", "captures", "operations")
+COLLECTIONS: Final = (
+    "controllers",
+    "subsystems",
+    "images",
+    "uploads",
+    "captures",
+    "operations",
+    "erasureRecords",
+    "supportBundles",
+)
 """What resource names begin with."""
 
 ANYTHING: Final = "**"

@@ -39,6 +39,8 @@ class Also(Enum):
     SUBSYSTEM = ()
     """Every controller of the same subsystem: they share its firmware, and its reset."""
     IMAGE = ("image",)
+    DESIRED_IMAGE = ("desired.firmware.image",)
+    """The image of the firmware that should run."""
     UPLOADED = ("header.sha256",)
     """The image that the bytes will be."""
     FETCHED = ("sha256",)
@@ -68,6 +70,19 @@ READ_KEYS: Final = "keys.read"
 SEE_POLICY: Final = "server.policy"
 """To see the policy; beside `server.read`, for a TestPermission that is about others."""
 
+CREATE_SUPPORT: Final = "support.create"
+"""To collect what a support bundle has of each of its drives; over the host, also what the daemon itself is like."""
+
+READ_SUPPORT: Final = "support.read"
+READ_TELEMETRY: Final = "telemetry.read"
+ACKNOWLEDGE_TELEMETRY: Final = "telemetry.acknowledge"
+"""Also beside `telemetry.capture`, for a capture that acknowledges."""
+
+REFLECT: Final = "server.reflect"
+
+PUBLIC: Final = frozenset({REFLECT})
+"""What whoever has a role over anything has over the host: the contract is no secret."""
+
 METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "/nvmed.v1.AdminService/GetServerInfo": Rule("server.read"),
@@ -81,6 +96,8 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.InventoryService/GetSubsystem": Rule("inventory.read", "name"),
         "/nvmed.v1.InventoryService/ListNamespaces": Rule("inventory.read", "parent"),
         "/nvmed.v1.InventoryService/GetNamespace": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/GetControllerSurroundings": Rule("inventory.read", "name"),
+        "/nvmed.v1.InventoryService/SetLocator": Rule("inventory.locate", "name", Audit.CHANGE),
         "/nvmed.v1.InventoryService/ResetController": Rule("inventory.reset", "name", Audit.CHANGE),
         "/nvmed.v1.InventoryService/ResetSubsystem": Rule(
             "inventory.reset", "name", Audit.CHANGE, also=(Also.SUBSYSTEM,)
@@ -88,6 +105,7 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.FirmwareService/UploadImage": Rule("firmware.upload", audit=Audit.CHANGE, also=(Also.UPLOADED,)),
         "/nvmed.v1.FirmwareService/FetchImage": Rule("firmware.fetch", audit=Audit.CHANGE, also=(Also.FETCHED,)),
         "/nvmed.v1.FirmwareService/GetUpload": Rule("firmware.upload", "name"),
+        "/nvmed.v1.FirmwareService/ListUploads": Rule("firmware.read"),
         "/nvmed.v1.FirmwareService/AbortUpload": Rule("firmware.upload", "name", Audit.CHANGE),
         "/nvmed.v1.FirmwareService/ListImages": Rule("firmware.read"),
         "/nvmed.v1.FirmwareService/GetImage": Rule("firmware.read", "name"),
@@ -112,9 +130,14 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/google.longrunning.Operations/WaitOperation": Rule("operations.read", "name"),
         "/google.longrunning.Operations/CancelOperation": Rule("operations.cancel", "name", Audit.CHANGE),
         "/google.longrunning.Operations/DeleteOperation": Rule("operations.cancel", "name"),
-        "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule("telemetry.read", "controller"),
-        "/nvmed.v1.TelemetryService/StreamTelemetry": Rule("telemetry.read", "controller"),
-        "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule("telemetry.acknowledge", "controller", Audit.CHANGE),
+        "/nvmed.v1.TelemetryService/GetTelemetryCapabilities": Rule(READ_TELEMETRY, "controller"),
+        "/nvmed.v1.TelemetryService/StreamTelemetry": Rule(READ_TELEMETRY, "controller"),
+        "/nvmed.v1.TelemetryService/AcknowledgeTelemetry": Rule(ACKNOWLEDGE_TELEMETRY, "controller", Audit.CHANGE),
+        "/nvmed.v1.TelemetryService/CaptureTelemetry": Rule("telemetry.capture", "controller", Audit.CHANGE),
+        "/nvmed.v1.TelemetryService/ReadCapture": Rule(READ_TELEMETRY, "name"),
+        "/nvmed.v1.TelemetryService/ListCaptures": Rule(READ_TELEMETRY, "parent"),
+        "/nvmed.v1.TelemetryService/GetCapture": Rule(READ_TELEMETRY, "name"),
+        "/nvmed.v1.TelemetryService/DeleteCapture": Rule("telemetry.delete", "name", Audit.CHANGE),
         "/nvmed.v1.LogService/GetAnaLogSize": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetAnaLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetLbaStatusLog": Rule("log.read", "controller"),
@@ -127,6 +150,33 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
         "/nvmed.v1.LogService/GetPersistentEventLog": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetSupportedLogPages": Rule("log.read", "controller"),
         "/nvmed.v1.LogService/GetOcpSmartLog": Rule("log.read", "controller"),
+        **{
+            f"/nvmed.v1.LogService/{name}": Rule("log.read", "controller")
+            for name in (
+                "GetOcpErrorRecoveryLog",
+                "GetOcpFirmwareActivationHistory",
+                "GetLatencyMonitorLog",
+                "GetOcpDeviceCapabilities",
+                "GetOcpUnsupportedRequirements",
+                "GetOcpHardwareComponents",
+                "GetOcpTcgConfigurationLog",
+                "GetOcpTelemetryStrings",
+                "GetEnduranceGroupLog",
+                "GetEventAggregateLog",
+                "GetPredictableLatencyLog",
+                "GetMediaUnitStatusLog",
+                "GetCapacityConfigurations",
+                "GetRotationalMediaLog",
+                "GetFeatureEffectsLog",
+                "GetManagementEffectsLog",
+                "GetChangedNamespaces",
+                "GetBootPartition",
+                "GetPowerMeasurementLog",
+                "GetSanitizedNamespaces",
+            )
+        },
+        "/nvmed.v1.LogService/ClearOcpFirmwareActivationHistory": Rule("log.clear", "controller", Audit.CHANGE),
+        "/nvmed.v1.LogService/ConfigureLatencyMonitor": Rule("log.latency_monitor", "controller", Audit.CHANGE),
         "/nvmed.v1.LogService/ReadLogPage": Rule("log.read", "controller"),
         "/nvmed.v1.PassthruService/ExecuteAdmin": Rule("passthru.admin", "controller"),
         "/nvmed.v1.PassthruService/ExecuteIo": Rule("passthru.io", "namespace"),
@@ -148,6 +198,28 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
             "namespace.format", "controller", Audit.CHANGE, also=(Also.NAMESPACE,)
         ),
         "/nvmed.v1.NamespaceService/RescanController": Rule("namespace.rescan", "controller", Audit.CHANGE),
+        "/nvmed.v1.DriveService/SanitizeDrive": Rule("drive.erase", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)),
+        "/nvmed.v1.DriveService/RevertDrive": Rule("drive.erase", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)),
+        "/nvmed.v1.DriveService/ExitSanitizeFailureMode": Rule(
+            "drive.erase", "controller", Audit.CHANGE, also=(Also.SUBSYSTEM,)
+        ),
+        "/nvmed.v1.DriveService/GetSecurityState": Rule("log.read", "controller"),
+        "/nvmed.v1.DriveService/ListErasureRecords": Rule("erasure.read"),
+        "/nvmed.v1.DriveService/GetErasureRecord": Rule("erasure.read", "name"),
+        "/nvmed.v1.DriveService/GetErasureKey": Rule("erasure.read"),
+        "/nvmed.v1.DriveService/RunSelfTest": Rule("log.self_test", "controller", Audit.CHANGE),
+        "/nvmed.v1.DriveService/PlanDrive": Rule("desired.read", "controller", also=(Also.DESIRED_IMAGE,)),
+        "/nvmed.v1.DriveService/ApplyDrive": Rule(
+            "desired.apply", "controller", Audit.CHANGE, also=(Also.DESIRED_IMAGE, Also.SUBSYSTEM)
+        ),
+        "/nvmed.v1.DriveService/ListFeatures": Rule("feature.read", "controller"),
+        "/nvmed.v1.DriveService/GetFeature": Rule("feature.read", "controller"),
+        "/nvmed.v1.DriveService/SetFeature": Rule("feature.set", "controller", Audit.CHANGE, also=(Also.NAMESPACE,)),
+        "/nvmed.v1.SupportService/CreateSupportBundle": Rule(CREATE_SUPPORT, "controllers", Audit.CHANGE),
+        "/nvmed.v1.SupportService/ReadSupportBundle": Rule(READ_SUPPORT, "name"),
+        "/nvmed.v1.SupportService/ListSupportBundles": Rule(READ_SUPPORT),
+        "/nvmed.v1.SupportService/GetSupportBundle": Rule(READ_SUPPORT, "name"),
+        "/nvmed.v1.SupportService/DeleteSupportBundle": Rule(CREATE_SUPPORT, "name", Audit.CHANGE),
         "/nvmed.v1.KeyService/LookupKeyring": Rule("keys.list"),
         "/nvmed.v1.KeyService/DescribeKey": Rule("keys.list"),
         "/nvmed.v1.KeyService/LookupKey": Rule("keys.list"),
@@ -182,13 +254,17 @@ METHODS: Final[Mapping[str, Rule]] = MappingProxyType(
                 "GetSocket",
             )
         },
-        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Rule("server.reflect"),
+        **{
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo": Rule(REFLECT)
+            for version in ("v1", "v1alpha")
+        },
     }
 )
 """Every method that is served, by its full name."""
 
 CREATE_TELEMETRY: Final = "telemetry.create"
-"""Beside `telemetry.read`, for a StreamTelemetry that captures: it replaces the host-initiated log there was."""
+"""Beside `telemetry.read` or `telemetry.capture`, where a log is created: it replaces the host-initiated log there was.
+"""
 
 CLEAR_LOG: Final = "log.clear"
 """Beside `log.read`, for reading that changes something: an event, another's context, a measurement."""
@@ -196,37 +272,52 @@ CLEAR_LOG: Final = "log.clear"
 CHANGE_BY_PASSTHRU: Final = "passthru.change"
 """Beside `passthru.admin` or `passthru.io`, for commands that may change state."""
 
+READ_METRICS: Final = "metrics.read"
+"""To scrape metrics over TLS. They are HTTP's and no method of the contract."""
+
 PERMISSIONS: Final = frozenset(rule.permission for rule in METHODS.values()) | {
+    READ_METRICS,
     CREATE_TELEMETRY,
     CLEAR_LOG,
     CHANGE_BY_PASSTHRU,
 }
 
-_VIEWER: Final = frozenset(
+_VIEWER: Final = PUBLIC | frozenset(
     {
         "server.read",
         "server.health",
         "inventory.read",
-        "telemetry.read",
+        READ_TELEMETRY,
         "log.read",
+        "feature.read",
+        "desired.read",
         "namespace.read",
         "firmware.read",
+        "erasure.read",
         "operations.read",
         "events.read",
         "keys.list",
+        READ_METRICS,
     }
 )
 _OPERATOR: Final = _VIEWER | {
-    "telemetry.acknowledge",
+    ACKNOWLEDGE_TELEMETRY,
     CREATE_TELEMETRY,
+    "telemetry.capture",
+    "telemetry.delete",
     CLEAR_LOG,
     "log.self_test",
+    "inventory.locate",
+    "log.latency_monitor",
+    CREATE_SUPPORT,
+    READ_SUPPORT,
     "inventory.reset",
     "operations.cancel",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
+        "metrics": PUBLIC | {READ_METRICS},
         "viewer": _VIEWER,
         "operator": _OPERATOR,
         "firmware": _VIEWER
@@ -236,10 +327,12 @@ ROLES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             "firmware.download",
             "firmware.stage",
             "firmware.activate",
+            "inventory.locate",
             "inventory.reset",
             "operations.cancel",
         },
-        "keys": frozenset(
+        "keys": PUBLIC
+        | frozenset(
             {
                 "server.read",
                 "server.health",
@@ -283,8 +376,8 @@ def grant_of(principal: Principal, permission: str, resource: str) -> Grant | No
     return next((grant for grant in principal.grants if grant.covers(permission, resource)), None)
 
 
-def may_see_operation(principal: Principal, permission: str, begun_by: str, subjects: Iterable[str]) -> bool:
-    """Whether `permission` lets a principal at an operation: one of its own, or one whose subjects it is all over.
+def may_see(principal: Principal, permission: str, begun_by: str, subjects: Iterable[str]) -> bool:
+    """Whether `permission` lets a principal at what `begun_by` has begun: its own, or what it is over all subjects of.
 
     For its own it must still have the permission over something: who is blocked, or has lost the role, has it no more.
     """

@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -63,6 +63,23 @@ def load(listener: config.TlsListener) -> TlsMaterial:
         not_after=chain[0].not_valid_after_utc,
         fingerprint=hashlib.sha256(b"\0".join((chain_pem, key_pem, ca_pem))).hexdigest(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate in a file: when it expires, in milliseconds since the epoch, and its SHA-256."""
+
+    subject: str
+    expires_ms: int
+    fingerprint: bytes
+
+
+def certificates(path: str) -> Sequence[Certificate]:
+    """Those of a file, in its order; raises CONFIG_INVALID."""
+    return [
+        Certificate(_subject(one), int(one.not_valid_after_utc.timestamp() * 1000), one.fingerprint(hashes.SHA256()))
+        for one in _certificates(path, _read(path))
+    ]
 
 
 def signature(listener: config.TlsListener) -> Signature:

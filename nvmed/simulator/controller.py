@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 
+from nvmed.nvme.latency_monitor import THRESHOLD_MS, MonitoredCommand
+from nvmed.nvme.opcodes import IoOpcode
 from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command, Completion
 from nvmed.simulator.commands.request import Request
@@ -16,6 +18,13 @@ from nvmed.simulator.commands.table import COMMANDS, supported_commands
 from nvmed.simulator.faults import Faults, Journal, Record, os_error, take_time
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.state.drive import ControllerState, SubsystemState
+
+MONITORED: dict[int, MonitoredCommand] = {
+    IoOpcode.READ: MonitoredCommand.READ,
+    IoOpcode.WRITE: MonitoredCommand.WRITE,
+    IoOpcode.DATASET_MANAGEMENT: MonitoredCommand.DEALLOCATE,
+}
+"""What the latency monitor counts, by opcode."""
 
 
 class Controller(ControllerState):
@@ -57,6 +66,7 @@ class Controller(ControllerState):
         """The state machine alone: at once, without latency, faults or journal. Never raises, never blocks."""
         request = Request(command, memoryview(b"" if data is None else data), memoryview(metadata or b""))
         with self.lock:
+            self.health.thermal.work(len(request.data))
             try:
                 return Completion(0, self._handle(queue, request))
             except Refused as refusal:
@@ -72,6 +82,7 @@ class Controller(ControllerState):
         self, queue: Queue, command: Command, data: bytearray | memoryview | None, metadata: bytearray | None
     ) -> Completion:
         answer: Completion | None = None
+        began = self.subsystem.clock()
         try:
             actions = self.faults.strike(queue, command)
             if self.latency_ms:
@@ -86,9 +97,18 @@ class Controller(ControllerState):
             for action in actions:
                 action.after(self, command, data)
             answer = completion
+            self._observe(queue, command, began)
         finally:
             self.journal.append(Record(queue, command, 0 if data is None else len(data), answer))
         return answer
+
+    def _observe(self, queue: Queue, command: Command, began: float) -> None:
+        """Tell the latency monitor how long a command took."""
+        kind = MONITORED.get(command.opcode) if queue is Queue.IO else None
+        took_ms = (self.subsystem.clock() - began) * 1000
+        if kind is not None and took_ms >= THRESHOLD_MS:
+            with self.lock:
+                self.latency_monitor.observe(kind, took_ms)
 
     def _handle(self, queue: Queue, request: Request) -> int:
         opcode = request.command.opcode
@@ -99,5 +119,6 @@ class Controller(ControllerState):
             raise Refused(Sc.INVALID_FIELD)
         entry = COMMANDS[queue][opcode]
         if entry.media:
-            self.subsystem.sanitizer.check()
+            self.subsystem.sanitizer.check(reads=queue is Queue.IO and opcode == IoOpcode.READ)
+            self.subsystem.require_unlocked(queue)
         return entry.handler(self, request)

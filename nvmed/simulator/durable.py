@@ -1,7 +1,7 @@
-"""A simulated drive whose firmware outlives its process, and that writes down what it was told.
+"""A simulated drive whose firmware and erasure outlive its process, and that writes down what it was told.
 
-    FOLDER/SERIAL.json          its slots, and what runs: written before the host gets the answer to a command or reset
-    FOLDER/SERIAL.log           a JSON object a line for each download, commit and reset; only ever appended to
+    FOLDER/SERIAL.json          its slots, what runs, how a sanitize is: written before the host gets the answer
+    FOLDER/SERIAL.log           a JSON object a line for each download, commit, sanitize and reset; only appended to
 
 So what a host did to its drives can be counted afterwards, whatever died in between.
 """
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from nvmed.nvme.firmware import CommitAction, decode_commit, decode_download
-from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.nvme.logpage import decode
+from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.transport import Command, Completion
 from nvmed.reasons import invalid_field
 from nvmed.simulator.faults import Data, Delay, Fault, Refuse
@@ -52,6 +53,11 @@ class DurableDrive:
 
     def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         """As of an `Action`: called before the host gets the answer."""
+        if command.opcode == AdminOpcode.SANITIZE:
+            self._save()
+            self._log("sanitize", cdw10=command.cdw10, state=self.subsystem.sanitizer.state.name)
+        elif command.opcode == AdminOpcode.GET_LOG_PAGE and decode(command).lid == LogPage.SANITIZE_STATUS:
+            self._save()  # what the host saw of it stays true
         if command.opcode not in FIRMWARE:
             return
         self._save()
@@ -78,6 +84,7 @@ class DurableDrive:
             "pending": firmware.pending,
             "waits_for": firmware.waits_for.value if firmware.waits_for else None,
             "revision": firmware.revision,
+            "sanitize": self.subsystem.sanitizer.save(),
         }
         path = self.folder / f"{self.serial}.json"
         temporary = path.with_suffix(".new")
@@ -94,6 +101,8 @@ class DurableDrive:
         firmware.slots, firmware.active, firmware.revision = state["slots"], state["active"], state["revision"]
         if state["pending"]:
             firmware.wait_for_reset(state["pending"], Activation(state["waits_for"]))
+        if "sanitize" in state:
+            self.subsystem.sanitizer.load(state["sanitize"])
 
     def _log(self, what: str, **more: object) -> None:
         entry = {

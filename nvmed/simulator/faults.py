@@ -5,7 +5,7 @@
     drive.faults.add(Fault(hang, opcode=AdminOpcode.IDENTIFY))     # ... and later hang.release()
 
 A fault names the commands it is about, how many of those to let pass first (`skip`) and how often it strikes (`times`,
-None for always). Actions that wait do so in the thread that submits, without any lock.
+None for always); `struck` counts. Actions that wait do so in the thread that submits, without any lock.
 """
 
 from __future__ import annotations
@@ -276,6 +276,7 @@ class Fault:
     where: Callable[[Command], bool] | None = None
     skip: int = 0
     times: int | None = 1
+    struck: int = 0
 
     def matches(self, queue: Queue, command: Command) -> bool:
         low_byte = command.cdw10 & 0xFF
@@ -331,6 +332,7 @@ class Faults:
         if fault.skip:
             fault.skip -= 1
             return False
+        fault.struck += 1
         if fault.times is not None:
             fault.times -= 1
             if fault.times <= 0:

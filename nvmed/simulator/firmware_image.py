@@ -21,7 +21,15 @@ HEADER = struct.Struct("<8s8s40sII")
 
 
 def build_image(revision: str, size: int = 64 * 1024, model: str = "") -> bytes:
-    """An image that a simulated drive of `model` (default: any) accepts; the same arguments make the same bytes."""
+    """An image that a simulated drive of `model` (default: any) accepts; the same arguments make the same bytes.
+
+    `ValueError` for a name that does not fit its field, or is no printable ASCII, and for a size below the header's.
+    """
+    for name, text, limit in (("revision", revision, 8), ("model", model, 40)):
+        if len(text) > limit or not text.isascii() or not text.isprintable():
+            raise ValueError(f"{name}: {text!r} must be printable ASCII of at most {limit} characters")
+    if not revision.strip():
+        raise ValueError("revision: it is blank; give 1 to 8 characters")
     if size < HEADER.size:
         raise ValueError(f"size: {size} is smaller than the header of {HEADER.size} bytes")
     payload = random.Random(f"{revision}/{size}/{model}").randbytes(size - HEADER.size)  # noqa: S311

@@ -17,17 +17,22 @@ from __future__ import annotations
 import errno
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from nvmed.nvme.ana import AnaState
 from nvmed.nvme.host import NODE_NAME, ControllerNode, HostEvents, NamespaceNode, Usage, Use, UseKind, require_same
+from nvmed.nvme.kernel_log import KernelLine
 from nvmed.nvme.layout import bit
+from nvmed.nvme.surroundings import Indicator, PathFacts, Surroundings
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error, invalid_field
+from nvmed.simulator import replay
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.drives import drive
+from nvmed.simulator.drives import drive, good_bay
 from nvmed.simulator.faults import os_error
 from nvmed.simulator.host_events import SimulatedEvents
 from nvmed.simulator.kernel import KernelView, KnownNamespace
@@ -102,7 +107,10 @@ class SimulatedHost:
         self._watchers: dict[object, Callable[[Uevent], None]] = {}
         self._shown: set[tuple[str, str]] = set()
         self._mounts: dict[str, list[str]] = {}
+        self.battery: bool | None = None
+        self.kernel_lines: list[KernelLine] = []
         self._connections: dict[Controller, Connection] = {}
+        self._surroundings: dict[Controller, Surroundings] = {}
         self._boot = uuid.uuid4()
         self._instances = itertools.count(1)
         for subsystem in subsystems:
@@ -184,9 +192,48 @@ class SimulatedHost:
             uses = tuple(Use(UseKind.MOUNT, node, mount_point) for mount_point in mounts)
             return Usage(node, bool(mounts), uses, not BOOT_MOUNTS.isdisjoint(mounts))
 
+    def on_battery(self) -> bool | None:
+        """What `battery` was set to."""
+        return self.battery
+
+    def kernel_log(self) -> Sequence[KernelLine]:
+        """What `kernel_lines` were set to."""
+        return tuple(self.kernel_lines)
+
     def _require_block_device(self, node: str) -> None:
         if (node, "block") not in self._shown:
             raise KeyError(node)
+
+    # what is around them
+
+    def surroundings(self, controller: ControllerNode) -> Surroundings:
+        """As `Host.surroundings`; of a drive that nothing was said of, those of a good one in a bay with lights."""
+        with self._lock:
+            self._check(controller, controller.node)
+            plugged = self._plugged[self._number(controller.node)]
+            around = self._surroundings.get(plugged.controller) or good_bay(plugged.number, plugged.connection)
+            paths = (PathFacts(one.node, one.nsid, one.ana_state) for one in self._namespaces(plugged))
+            return replace(around, paths=around.paths or (*paths,))
+
+    def surround(self, node: str, **changes: Any) -> None:
+        """Change what is around a controller: fields of `Surroundings`. `KeyError` if there is no such node."""
+        with self._lock:
+            plugged = self._plugged[self._number(node)]
+            before = self._surroundings.get(plugged.controller) or good_bay(plugged.number, plugged.connection)
+            self._surroundings[plugged.controller] = replace(before, **changes)
+
+    def set_indicator(self, controller: ControllerNode, indicator: Indicator, is_on: bool) -> None:
+        """As `Host.set_indicator`."""
+        with self._lock:
+            there = self.surroundings(controller).indicators
+            if indicator not in there:
+                raise error(
+                    Reason.INDICATOR_UNSUPPORTED,
+                    f"{controller.node} has no {indicator.value} indicator",
+                    node=controller.node,
+                    indicator=indicator.value,
+                )
+            self.surround(controller.node, indicators={**there, indicator: is_on})
 
     # drives that come and go
 
@@ -227,7 +274,7 @@ class SimulatedHost:
         plugged.controller.reset()
 
     def _number(self, node: str) -> int:
-        return next(number for number, one in self._plugged.items() if one.node == node)
+        return {one.node: number for number, one in self._plugged.items()}[node]
 
     def controller(self, node: str) -> Controller:
         """The controller behind a node, for its faults and journal. `KeyError` if there is no such node."""
@@ -429,6 +476,9 @@ def _live(plugged: _Plugged) -> Controller:
     return plugged.controller
 
 
-def default_host(count: int) -> SimulatedHost:
-    """A host with `count` believable drives: what `nvmed --simulate` serves."""
-    return SimulatedHost(Subsystem(drive(number)) for number in range(1, count + 1))
+def default_host(count: int, recordings: Iterable[str] = ()) -> SimulatedHost:
+    """A host with `count` believable drives and those of files: what `nvmed --simulate` serves. CONFIG_INVALID names a
+    file that is none.
+    """
+    drives = [Subsystem(drive(number)) for number in range(1, count + 1)]
+    return SimulatedHost([*drives, *(replay.load(Path(file)) for file in recordings)])

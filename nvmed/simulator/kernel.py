@@ -8,8 +8,10 @@ understand. Its own commands are neither journalled nor struck by faults, and ta
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from nvmed.errors import NvmedError
 from nvmed.nvme import ana, features, identify, logpage
 from nvmed.nvme.ana import AnaState
 from nvmed.nvme.features import AsyncEvent, AsyncEventConfiguration
@@ -25,6 +27,9 @@ SUPPORTED_EVENTS = (
     | AsyncEventConfiguration.ASYMMETRIC_NAMESPACE_ACCESS_CHANGE_NOTICES
 )
 """NVME_AEN_SUPPORTED of drivers/nvme/host/core.c, without discovery: neither SMART's nor telemetry's events."""
+
+ANA_LOG_BYTES_MAX = 1024 * 1024
+"""What one command of a kernel transfers at most."""
 
 _SHOWN_STATE = {
     AnaState.OPTIMIZED: "optimized",
@@ -76,12 +81,14 @@ class KernelView:
         states = self._ana_states()
         found = {}
         for nsid in identify.parse_namespace_list(listed):
-            data = IdentifyNamespace.parse(self._read(identify.identify_namespace(nsid), IDENTIFY_BYTES))
-            names = self._read(identify.identify_namespace_descriptors(nsid), IDENTIFY_BYTES)
-            found[nsid] = KnownNamespace(
-                nsid, data, identify.parse_namespace_descriptors(names), states.get(data.anagrpid)
-            )
+            with suppress(NvmedError):  # of what it cannot read it makes no namespace
+                found[nsid] = self._look_at(nsid, states)
         self.namespaces = found
+
+    def _look_at(self, nsid: int, states: Mapping[int, AnaState]) -> KnownNamespace:
+        data = IdentifyNamespace.parse(self._read(identify.identify_namespace(nsid), IDENTIFY_BYTES))
+        names = self._read(identify.identify_namespace_descriptors(nsid), IDENTIFY_BYTES)
+        return KnownNamespace(nsid, data, identify.parse_namespace_descriptors(names), states.get(data.anagrpid))
 
     def handle_event(self, dword: int) -> bool:
         """Do what the kernel does about an event; false if it leaves that to user space and only hands it on."""
@@ -101,8 +108,14 @@ class KernelView:
         if not self.identity.anacap:
             return {}
         size = ana.ana_log_bytes(self.identity.nanagrpid, self.identity.mnan)
-        log = ana.parse_ana_log(self._read(ana.read_ana_log(size, retain_async_event=False), size))
-        return {group.group_id: AnaState(group.state) for group in log.groups}
+        if size > min(self.identity.max_transfer_bytes or ANA_LOG_BYTES_MAX, ANA_LOG_BYTES_MAX):
+            return {}  # nvme_mpath_init_identify: "disabling ANA support"
+        data = self._read(ana.read_ana_log(size, retain_async_event=False), size)
+        try:
+            log = ana.parse_ana_log(data)
+        except NvmedError:
+            return {}
+        return {group.group_id: AnaState(group.state) for group in log.groups if group.state in _SHOWN_STATE}
 
     def _read(self, command: Command, size: int) -> bytes:
         """The data of a command; zeros if it is refused, which is what a kernel makes of that here."""

@@ -51,6 +51,7 @@ class TelemetrySpec:
 
     `last_blocks` are DALB1 to DALB4 as a full capture has them: cumulative, in blocks of 512 bytes, also values that
     make no sense. Without `host_log_present` no host-initiated log was created yet: all of its areas are empty.
+    Of a drive that is `ocp`, area 1 begins as OCP defines it.
     """
 
     last_blocks: tuple[int, int, int, int] = (64, 256, 1024, 4096)
@@ -58,6 +59,7 @@ class TelemetrySpec:
     seed: int = 0
     reason: bytes = b"simulated capture"
     subsystem_scope: bool = False
+    ocp: bool = False
 
     def __post_init__(self) -> None:
         if max(self.last_blocks[:3]) > 0xFFFF or self.last_blocks[3] > 0xFFFF_FFFF:
@@ -108,6 +110,48 @@ class FirmwareSpec:
     any_image: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PowerStateSpec:
+    """A power state: what it takes at most, and whether I/O is processed in it."""
+
+    maximum_mw: int
+    operational: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesSpec:
+    """What is different about a drive's features, by their identifiers.
+
+    `ignored` are those that answer Set Features with success and stay as they are. `ocp` gives it OCP's own, under
+    their UUID index where `DriveSpec.uuids` has OCP's.
+    """
+
+    absent: frozenset[int] = frozenset()
+    not_saveable: frozenset[int] = frozenset()
+    not_changeable: frozenset[int] = frozenset()
+    ignored: frozenset[int] = frozenset()
+    selectable: bool = True
+    """ONCS bit 4: values other than the current one, and Save."""
+    ocp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OcpSpec:
+    """How a drive follows the OCP Datacenter NVMe SSD Specification: 2.0, 2.5, 2.6 or 2.7.
+
+    `unsupported_requirements` are identifiers of at most 16 characters, `full_writes` how often the whole capacity may
+    be written in its life.
+    """
+
+    version: tuple[int, int] = (2, 6)
+    unsupported_requirements: tuple[str, ...] = ()
+    full_writes: int = 1825
+
+    def __post_init__(self) -> None:
+        if self.version not in ((2, 0), (2, 5), (2, 6), (2, 7)):
+            raise ValueError(f"version: {self.version}; there are 2.0, 2.5, 2.6 and 2.7")
+
+
 HOST_NQN = "nqn.2014-08.org.nvmexpress:uuid:6e766d65-6473-496d-8000-000000000001"
 HOST_ID = "6e766d65-6473-496d-8000-000000000001"
 
@@ -130,6 +174,25 @@ class Connection:
         options = (("traddr", self.traddr), ("trsvcid", self.trsvcid), ("host_traddr", self.host_traddr),
                    ("host_iface", self.host_iface))  # fmt: skip
         return ",".join(f"{name}={value}" for name, value in options if value)
+
+
+@dataclass(frozen=True, slots=True)
+class TcgSpec:
+    """A drive of Opal 2 as it is when it is first powered.
+
+    `psid` is what its label says, "" for a drive that is not reverted so. After `psid_tries` that were wrong it takes
+    no other until its power was off. What does not encrypt its media keeps its data through a revert.
+    """
+
+    locking_enabled: bool = False
+    locked: bool = False
+    mbr_enabled: bool = False
+    mbr_done: bool = False
+    sid_owned: bool = False
+    sid_blocked: bool = False
+    encrypts: bool = True
+    psid: str = ""
+    psid_tries: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +224,52 @@ class DriveSpec:
     """Whether Get Log Page begins with the log's beginning whatever offset it asks for, as success."""
     optional_admin_commands: int = 0x21E
     """OACS: format, firmware, namespace management, self-test, Get LBA Status."""
+    tcg: TcgSpec | None = None
+    """Opal, for a drive that speaks TCG's protocol; bit 0 of OACS brings Security Send and Receive."""
     sanitize_capabilities: int = 0x7
     """SANICAP: crypto erase, block erase, overwrite."""
+    no_deallocate_warns: bool = False
+    """With bit 29 of SANICAP (NDI): whether "no deallocate" is ignored instead of refused (NODRM of feature 17h)."""
     uuids: tuple[uuid.UUID, ...] = ()
     """The UUID list; with OCP's in it, log page C0h is OCP's by that index alone, and with another one all zero."""
+    ocp: OcpSpec | None = field(default_factory=OcpSpec)
+    """None for a drive without OCP's log pages and features."""
+    endurance_groups: int = 0
+    """Groups that share the capacity, all of the drive's own in the first; 0 for a drive without."""
+    nvm_sets: int = 0
+    """NVM sets in predictable latency mode."""
+    capacity_management: bool = False
+    """Media units, and two configurations of the capacity to select."""
+    rotational: bool = False
+    boot_partitions: tuple[bytes, bytes] | None = None
+    """What is in boot partitions 0 and 1: as long as each other, in multiples of 128 KiB."""
+    power_measurement: bool = False
     error_log_entries: int = 64
     firmware: FirmwareSpec = field(default_factory=FirmwareSpec)
     telemetry: TelemetrySpec = field(default_factory=TelemetrySpec)
     subsystem_reset: bool = True
     """CAP.NSSRS: whether the host can reset the whole subsystem."""
+    features: FeaturesSpec = field(default_factory=FeaturesSpec)
+    power_states: tuple[PowerStateSpec, ...] = (
+        PowerStateSpec(25_000),
+        PowerStateSpec(14_000),
+        PowerStateSpec(5_000, operational=False),
+    )
+    autonomous_power_states: bool = False
+    """APSTA: the host may say which power states an idle drive goes to."""
     short_self_test_s: float = 120.0
     extended_self_test_min: int = 30
+    self_test_options: int = 1
+    """DSTO: bit 0 allows one test in the subsystem, bit 1 is host-initiated refresh."""
+    self_test_of_all: bool = True
+    """Whether a self-test may name all namespaces at once."""
     format_s: float = 0.0
     sanitize_s: float = 60.0
     composite_temperature_kelvin: int = 311
+    lives: bool = False
+    """Whether its temperature moves with time and work."""
+    endurance_writes: int = 1825
+    """How often its capacity may be written until 100 % of it is used: once a day for five years."""
     journal_limit: int = 16384
     """How many commands `Controller.journal` remembers."""
 

@@ -19,11 +19,17 @@ class Subsystem(SubsystemState[Controller]):
     def __init__(self, spec: DriveSpec | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(spec or DriveSpec(), clock)
         first = self.spec.first_controller_id
-        self.controllers = {cntlid: Controller(self, cntlid) for cntlid in range(first, first + self.spec.controllers)}
+        self.controllers = {
+            cntlid: self.make_controller(cntlid) for cntlid in range(first, first + self.spec.controllers)
+        }
         self.namespaces.create_initial(tuple(self.controllers))
         for controller in self.controllers.values():
             controller.record(EventType.SMART_HEALTH_SNAPSHOT, controller.health.smart_log().build())
             controller.record_power_on_or_reset()
+
+    def make_controller(self, controller_id: int) -> Controller:
+        """One of its controllers."""
+        return Controller(self, controller_id)
 
     @property
     def controller(self) -> Controller:

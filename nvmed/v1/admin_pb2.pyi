@@ -6,7 +6,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -51,6 +51,26 @@ class GetPolicyRequest(_message.Message):
 
 class Policy(_message.Message):
     __slots__ = ("etag", "roles", "bindings", "blocked", "methods")
+    class Also(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ALSO_UNSPECIFIED: _ClassVar[Policy.Also]
+        ALSO_CONTROLLER_IDS: _ClassVar[Policy.Also]
+        ALSO_NAMESPACE: _ClassVar[Policy.Also]
+        ALSO_SUBSYSTEM: _ClassVar[Policy.Also]
+        ALSO_IMAGE: _ClassVar[Policy.Also]
+        ALSO_UPLOADED: _ClassVar[Policy.Also]
+        ALSO_FETCHED: _ClassVar[Policy.Also]
+        ALSO_CONNECTIONS: _ClassVar[Policy.Also]
+        ALSO_DESIRED_IMAGE: _ClassVar[Policy.Also]
+    ALSO_UNSPECIFIED: Policy.Also
+    ALSO_CONTROLLER_IDS: Policy.Also
+    ALSO_NAMESPACE: Policy.Also
+    ALSO_SUBSYSTEM: Policy.Also
+    ALSO_IMAGE: Policy.Also
+    ALSO_UPLOADED: Policy.Also
+    ALSO_FETCHED: Policy.Also
+    ALSO_CONNECTIONS: Policy.Also
+    ALSO_DESIRED_IMAGE: Policy.Also
     class Role(_message.Message):
         __slots__ = ("name", "shipped", "permissions")
         NAME_FIELD_NUMBER: _ClassVar[int]
@@ -72,16 +92,18 @@ class Policy(_message.Message):
         resources: _containers.RepeatedScalarFieldContainer[str]
         def __init__(self, name: _Optional[str] = ..., principals: _Optional[_Iterable[str]] = ..., roles: _Optional[_Iterable[str]] = ..., resources: _Optional[_Iterable[str]] = ...) -> None: ...
     class Method(_message.Message):
-        __slots__ = ("name", "permission", "resource_field", "audited")
+        __slots__ = ("name", "permission", "resource_field", "audited", "also")
         NAME_FIELD_NUMBER: _ClassVar[int]
         PERMISSION_FIELD_NUMBER: _ClassVar[int]
         RESOURCE_FIELD_FIELD_NUMBER: _ClassVar[int]
         AUDITED_FIELD_NUMBER: _ClassVar[int]
+        ALSO_FIELD_NUMBER: _ClassVar[int]
         name: str
         permission: str
         resource_field: str
         audited: bool
-        def __init__(self, name: _Optional[str] = ..., permission: _Optional[str] = ..., resource_field: _Optional[str] = ..., audited: _Optional[bool] = ...) -> None: ...
+        also: _containers.RepeatedScalarFieldContainer[Policy.Also]
+        def __init__(self, name: _Optional[str] = ..., permission: _Optional[str] = ..., resource_field: _Optional[str] = ..., audited: _Optional[bool] = ..., also: _Optional[_Iterable[_Union[Policy.Also, str]]] = ...) -> None: ...
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ROLES_FIELD_NUMBER: _ClassVar[int]
     BINDINGS_FIELD_NUMBER: _ClassVar[int]
@@ -92,7 +114,7 @@ class Policy(_message.Message):
     bindings: _containers.RepeatedCompositeFieldContainer[Policy.Binding]
     blocked: _containers.RepeatedScalarFieldContainer[str]
     methods: _containers.RepeatedCompositeFieldContainer[Policy.Method]
-    def __init__(self, etag: _Optional[str] = ..., roles: _Optional[_Iterable[_Union[Policy.Role, _Mapping]]] = ..., bindings: _Optional[_Iterable[_Union[Policy.Binding, _Mapping]]] = ..., blocked: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[Policy.Method, _Mapping]]] = ...) -> None: ...
+    def __init__(self, etag: _Optional[str] = ..., roles: _Optional[_Iterable[_Union[Policy.Role, _Mapping[str, _Any]]]] = ..., bindings: _Optional[_Iterable[_Union[Policy.Binding, _Mapping[str, _Any]]]] = ..., blocked: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[Policy.Method, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TestPermissionRequest(_message.Message):
     __slots__ = ("principals", "permission", "method", "resource")
@@ -134,7 +156,7 @@ class ListAuditRecordsRequest(_message.Message):
     page_token: str
     filter: str
     start_time: _timestamp_pb2.Timestamp
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ListAuditRecordsResponse(_message.Message):
     __slots__ = ("audit_records", "next_page_token")
@@ -142,7 +164,7 @@ class ListAuditRecordsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     audit_records: _containers.RepeatedCompositeFieldContainer[AuditRecord]
     next_page_token: str
-    def __init__(self, audit_records: _Optional[_Iterable[_Union[AuditRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, audit_records: _Optional[_Iterable[_Union[AuditRecord, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class AuditRecord(_message.Message):
     __slots__ = ("name", "sequence", "time", "event", "method", "principal", "peer", "request_id", "resources", "operation", "code", "reason", "message", "parameters", "previous_hash", "hash")
@@ -206,4 +228,4 @@ class AuditRecord(_message.Message):
     parameters: str
     previous_hash: str
     hash: str
-    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event: _Optional[_Union[AuditRecord.Event, str]] = ..., method: _Optional[str] = ..., principal: _Optional[str] = ..., peer: _Optional[str] = ..., request_id: _Optional[str] = ..., resources: _Optional[_Iterable[str]] = ..., operation: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., parameters: _Optional[str] = ..., previous_hash: _Optional[str] = ..., hash: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., event: _Optional[_Union[AuditRecord.Event, str]] = ..., method: _Optional[str] = ..., principal: _Optional[str] = ..., peer: _Optional[str] = ..., request_id: _Optional[str] = ..., resources: _Optional[_Iterable[str]] = ..., operation: _Optional[str] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., parameters: _Optional[str] = ..., previous_hash: _Optional[str] = ..., hash: _Optional[str] = ...) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15nvmed/v1/common.proto\x12\x08nvmed.v1\":\n\x08Omission\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"4\n\x05\x43hunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\r\n\x05\x63rc32\x18\x02 \x01(\x07\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\x44\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15nvmed/v1/common.proto\x12\x08nvmed.v1\":\n\x08Omission\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"4\n\x05\x43hunk\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\r\n\x05\x63rc32\x18\x02 \x01(\x07\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c*_\n\x0cStreamDigest\x12\x1d\n\x19STREAM_DIGEST_UNSPECIFIED\x10\x00\x12\x18\n\x14STREAM_DIGEST_SHA256\x10\x01\x12\x16\n\x12STREAM_DIGEST_NONE\x10\x02\x42\x44\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,6 +32,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.common_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
+  _globals['_STREAMDIGEST']._serialized_start=149
+  _globals['_STREAMDIGEST']._serialized_end=244
   _globals['_OMISSION']._serialized_start=35
   _globals['_OMISSION']._serialized_end=93
   _globals['_CHUNK']._serialized_start=95

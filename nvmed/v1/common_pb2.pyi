@@ -1,8 +1,18 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class StreamDigest(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STREAM_DIGEST_UNSPECIFIED: _ClassVar[StreamDigest]
+    STREAM_DIGEST_SHA256: _ClassVar[StreamDigest]
+    STREAM_DIGEST_NONE: _ClassVar[StreamDigest]
+STREAM_DIGEST_UNSPECIFIED: StreamDigest
+STREAM_DIGEST_SHA256: StreamDigest
+STREAM_DIGEST_NONE: StreamDigest
 
 class Omission(_message.Message):
     __slots__ = ("field", "reason", "message")

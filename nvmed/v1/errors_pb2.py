@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.rpc import error_details_pb2 as google_dot_rpc_dot_error__details__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15nvmed/v1/errors.proto\x12\x08nvmed.v1\"\xd0\x01\n\nNvmeStatus\x12\x18\n\x10status_code_type\x18\x01 \x01(\r\x12\x13\n\x0bstatus_code\x18\x02 \x01(\r\x12\x14\n\x0c\x64o_not_retry\x18\x03 \x01(\x08\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12\x1b\n\x13\x63ommand_retry_delay\x18\x05 \x01(\r\x12\x12\n\nraw_status\x18\x06 \x01(\r\x12\x0e\n\x06result\x18\x07 \x01(\x04\x12\x0e\n\x06opcode\x18\x08 \x01(\r\x12\x0c\n\x04nsid\x18\t \x01(\r\x12\x10\n\x08mnemonic\x18\n \x01(\t\"G\n\x07OsError\x12\r\n\x05\x65rrno\x18\x01 \x01(\x05\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0f\n\x07syscall\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\tBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15nvmed/v1/errors.proto\x12\x08nvmed.v1\x1a\x1egoogle/rpc/error_details.proto\"\xef\x02\n\x0c\x45rrorDetails\x12)\n\nerror_info\x18\x01 \x01(\x0b\x32\x15.google.rpc.ErrorInfo\x12-\n\x0crequest_info\x18\x02 \x01(\x0b\x32\x17.google.rpc.RequestInfo\x12)\n\x0bnvme_status\x18\x03 \x01(\x0b\x32\x14.nvmed.v1.NvmeStatus\x12#\n\x08os_error\x18\x04 \x01(\x0b\x32\x11.nvmed.v1.OsError\x12+\n\x0b\x62\x61\x64_request\x18\x05 \x01(\x0b\x32\x16.google.rpc.BadRequest\x12=\n\x14precondition_failure\x18\x06 \x01(\x0b\x32\x1f.google.rpc.PreconditionFailure\x12)\n\nretry_info\x18\x07 \x01(\x0b\x32\x15.google.rpc.RetryInfo\x12\x1e\n\x04help\x18\x08 \x01(\x0b\x32\x10.google.rpc.Help\"\xd0\x01\n\nNvmeStatus\x12\x18\n\x10status_code_type\x18\x01 \x01(\r\x12\x13\n\x0bstatus_code\x18\x02 \x01(\r\x12\x14\n\x0c\x64o_not_retry\x18\x03 \x01(\x08\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12\x1b\n\x13\x63ommand_retry_delay\x18\x05 \x01(\r\x12\x12\n\nraw_status\x18\x06 \x01(\r\x12\x0e\n\x06result\x18\x07 \x01(\x04\x12\x0e\n\x06opcode\x18\x08 \x01(\r\x12\x0c\n\x04nsid\x18\t \x01(\r\x12\x10\n\x08mnemonic\x18\n \x01(\t\"G\n\x07OsError\x12\r\n\x05\x65rrno\x18\x01 \x01(\x05\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0f\n\x07syscall\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\tBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.errors_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_NVMESTATUS']._serialized_start=36
-  _globals['_NVMESTATUS']._serialized_end=244
-  _globals['_OSERROR']._serialized_start=246
-  _globals['_OSERROR']._serialized_end=317
+  _globals['_ERRORDETAILS']._serialized_start=68
+  _globals['_ERRORDETAILS']._serialized_end=435
+  _globals['_NVMESTATUS']._serialized_start=438
+  _globals['_NVMESTATUS']._serialized_end=646
+  _globals['_OSERROR']._serialized_start=648
+  _globals['_OSERROR']._serialized_end=719
 # @@protoc_insertion_point(module_scope)

@@ -22,12 +22,17 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from nvmed.v1 import inventory_pb2 as nvmed_dot_v1_dot_inventory__pb2
+from nvmed.v1 import log_pb2 as nvmed_dot_v1_dot_log__pb2
 from nvmed.v1 import operations_pb2 as nvmed_dot_v1_dot_operations__pb2
 from nvmed.v1 import resources_pb2 as nvmed_dot_v1_dot_resources__pb2
+from nvmed.v1 import telemetry_pb2 as nvmed_dot_v1_dot_telemetry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/event.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"k\n\x10\x41syncEventDetail\x12\x0b\n\x03raw\x18\x01 \x01(\r\x12\x12\n\nevent_type\x18\x02 \x01(\r\x12\x13\n\x0binformation\x18\x03 \x01(\r\x12\x13\n\x0blog_page_id\x18\x04 \x01(\r\x12\x0c\n\x04name\x18\x05 \x01(\t\"P\n\x18TelemetryAvailableDetail\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x19\n\x11reason_identifier\x18\x02 \x01(\x0c\"T\n\x15\x43riticalWarningDetail\x12\x18\n\x10\x63ritical_warning\x18\x01 \x01(\r\x12!\n\x19previous_critical_warning\x18\x02 \x01(\r\"\x8c\x01\n\x16OperationChangedDetail\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tprincipal\x18\x05 \x01(\t\"\x8d\x01\n\x11KeyExpiringDetail\x12\x0f\n\x07keyring\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\x05\x12\x10\n\x08identity\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresolution_s\x18\x05 \x01(\x04\"\xfd\x04\n\x05\x45vent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x04kind\x18\x04 \x01(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x06 \x01(\t\x12\x11\n\tnamespace\x18\x07 \x01(\t\x12\x11\n\toperation\x18\x08 \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\t \x03(\t\x12\x30\n\x10\x63ontroller_state\x18\n \x01(\x0b\x32\x14.nvmed.v1.ControllerH\x00\x12.\n\x0fnamespace_state\x18\x0b \x01(\x0b\x32\x13.nvmed.v1.NamespaceH\x00\x12\x31\n\x0b\x61sync_event\x18\x0c \x01(\x0b\x32\x1a.nvmed.v1.AsyncEventDetailH\x00\x12\x41\n\x13telemetry_available\x18\r \x01(\x0b\x32\".nvmed.v1.TelemetryAvailableDetailH\x00\x12\x43\n\x18\x63ritical_warning_changed\x18\x0e \x01(\x0b\x32\x1f.nvmed.v1.CriticalWarningDetailH\x00\x12=\n\x11operation_changed\x18\x0f \x01(\x0b\x32 .nvmed.v1.OperationChangedDetailH\x00\x12\x33\n\x0ckey_expiring\x18\x10 \x01(\x0b\x32\x1b.nvmed.v1.KeyExpiringDetailH\x00\x42\x08\n\x06\x64\x65tail\"\x9b\x01\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x18\n\x10include_snapshot\x18\x02 \x01(\x08\x12\"\n\x05kinds\x18\x03 \x03(\x0e\x32\x13.nvmed.v1.EventKind\x12\x12\n\ncontroller\x18\x04 \x01(\t\x12\x1d\n\x15heartbeat_interval_ms\x18\x05 \x01(\r\"\xc6\x02\n\x13WatchEventsResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x0f.nvmed.v1.EventH\x00\x12<\n\theartbeat\x18\x02 \x01(\x0b\x32\'.nvmed.v1.WatchEventsResponse.HeartbeatH\x00\x12\x38\n\x07\x64ropped\x18\x03 \x01(\x0b\x32%.nvmed.v1.WatchEventsResponse.DroppedH\x00\x12\x41\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32).nvmed.v1.WatchEventsResponse.SnapshotEndH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\x1a\x0b\n\tHeartbeat\x1a\x18\n\x07\x44ropped\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x1a\r\n\x0bSnapshotEndB\x06\n\x04part\"J\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"N\n\x12ListEventsResponse\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.nvmed.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbd\x03\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45VENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n\x1d\x45VENT_KIND_CONTROLLER_REMOVED\x10\x02\x12!\n\x1d\x45VENT_KIND_CONTROLLER_CHANGED\x10\x03\x12!\n\x1d\x45VENT_KIND_CONTROLLER_STARTED\x10\x04\x12\x1e\n\x1a\x45VENT_KIND_NAMESPACE_ADDED\x10\x05\x12 \n\x1c\x45VENT_KIND_NAMESPACE_REMOVED\x10\x06\x12 \n\x1c\x45VENT_KIND_NAMESPACE_CHANGED\x10\x07\x12\x1a\n\x16\x45VENT_KIND_ASYNC_EVENT\x10\x08\x12\"\n\x1e\x45VENT_KIND_TELEMETRY_AVAILABLE\x10\t\x12\'\n#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n\x12 \n\x1c\x45VENT_KIND_OPERATION_CHANGED\x10\x0b\x12\x1b\n\x17\x45VENT_KIND_KEY_EXPIRING\x10\x0c\x32\xa5\x01\n\x0c\x45ventService\x12L\n\x0bWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n\nListEvents\x12\x1b.nvmed.v1.ListEventsRequest\x1a\x1c.nvmed.v1.ListEventsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14nvmed/v1/event.proto\x12\x08nvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18nvmed/v1/inventory.proto\x1a\x12nvmed/v1/log.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\x1a\x18nvmed/v1/telemetry.proto\"k\n\x10\x41syncEventDetail\x12\x0b\n\x03raw\x18\x01 \x01(\r\x12\x12\n\nevent_type\x18\x02 \x01(\r\x12\x13\n\x0binformation\x18\x03 \x01(\r\x12\x13\n\x0blog_page_id\x18\x04 \x01(\r\x12\x0c\n\x04name\x18\x05 \x01(\t\"P\n\x18TelemetryAvailableDetail\x12\x19\n\x11generation_number\x18\x01 \x01(\r\x12\x19\n\x11reason_identifier\x18\x02 \x01(\x0c\"T\n\x15\x43riticalWarningDetail\x12\x18\n\x10\x63ritical_warning\x18\x01 \x01(\r\x12!\n\x19previous_critical_warning\x18\x02 \x01(\r\"\x8c\x01\n\x16OperationChangedDetail\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x11\n\tprincipal\x18\x05 \x01(\t\"\x8d\x01\n\x11KeyExpiringDetail\x12\x0f\n\x07keyring\x18\x01 \x01(\t\x12\x0e\n\x06serial\x18\x02 \x01(\x05\x12\x10\n\x08identity\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresolution_s\x18\x05 \x01(\x04\"a\n\x13SelfTestEndedDetail\x12 \n\x04test\x18\x01 \x01(\x0e\x32\x12.nvmed.v1.SelfTest\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x18.nvmed.v1.SelfTestResult\"\xb0\x01\n\x15\x43\x61ptureFinishedDetail\x12\'\n\x07\x63\x61pture\x18\x01 \x01(\tB\x16\xfa\x41\x13\n\x11nvmed.dev/Capture\x12)\n\x06source\x18\x02 \x01(\x0e\x32\x19.nvmed.v1.TelemetrySource\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\x19\n\x11generation_number\x18\x04 \x01(\r\x12\x14\n\x0c\x61\x63knowledged\x18\x05 \x01(\x08\"[\n\x13SanitizeEndedDetail\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x34\n\x0e\x65rasure_record\x18\x02 \x01(\tB\x1c\xfa\x41\x19\n\x17nvmed.dev/ErasureRecord\"Q\n\x15\x46irmwarePendingDetail\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\"O\n\nPathDetail\x12&\n\x04path\x18\x01 \x01(\x0b\x32\x18.nvmed.v1.Namespace.Path\x12\x19\n\x11usable_path_count\x18\x02 \x01(\r\"O\n\x0fPciErrorsDetail\x12\'\n\nnew_errors\x18\x01 \x01(\x0b\x32\x13.nvmed.v1.PciErrors\x12\x13\n\x0binterval_ms\x18\x02 \x01(\x04\"\xf5\x01\n\x19\x43\x65rtificateExpiringDetail\x12\x34\n\x03use\x18\x01 \x01(\x0e\x32\'.nvmed.v1.CertificateExpiringDetail.Use\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\x0c\"=\n\x03Use\x12\x13\n\x0fUSE_UNSPECIFIED\x10\x00\x12\x0e\n\nUSE_SERVER\x10\x01\x12\x11\n\rUSE_CLIENT_CA\x10\x02\"\x82\x03\n\x12\x44riveLatencyDetail\x12\x39\n\tdirection\x18\x01 \x01(\x0e\x32&.nvmed.v1.DriveLatencyDetail.Direction\x12\x12\n\nlatency_us\x18\x02 \x01(\x01\x12\x18\n\x10peers_latency_us\x18\x03 \x01(\x01\x12\x17\n\x0fpast_latency_us\x18\x04 \x01(\x01\x12\x12\n\npeer_count\x18\x05 \x01(\r\x12\x10\n\x08io_count\x18\x06 \x01(\x04\x12\x39\n\tmonitored\x18\x07 \x01(\x0b\x32&.nvmed.v1.DriveLatencyDetail.Monitored\x1a\x38\n\tMonitored\x12\x15\n\rcommand_count\x18\x01 \x01(\x04\x12\x14\n\x0cthreshold_ms\x18\x02 \x01(\r\"O\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44IRECTION_READ\x10\x01\x12\x13\n\x0f\x44IRECTION_WRITE\x10\x02\"\x8e\x0b\n\x05\x45vent\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x13.nvmed.v1.EventKindB\x04\xe2\x41\x01\x03\x12\x31\n\ncontroller\x18\x05 \x01(\tB\x1d\xe2\x41\x01\x03\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x19\n\x0b\x64\x65vice_node\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\tnamespace\x18\x07 \x01(\tB\x1c\xe2\x41\x01\x03\xfa\x41\x15\n\x13nvmed.dev/Namespace\x12@\n\toperation\x18\x08 \x01(\tB-\xe2\x41\x01\x03\xfa\x41&\n$longrunning.googleapis.com/Operation\x12\x1c\n\x0e\x63hanged_fields\x18\t \x03(\tB\x04\xe2\x41\x01\x03\x12\x36\n\x10\x63ontroller_state\x18\n \x01(\x0b\x32\x14.nvmed.v1.ControllerB\x04\xe2\x41\x01\x03H\x00\x12\x34\n\x0fnamespace_state\x18\x0b \x01(\x0b\x32\x13.nvmed.v1.NamespaceB\x04\xe2\x41\x01\x03H\x00\x12\x37\n\x0b\x61sync_event\x18\x0c \x01(\x0b\x32\x1a.nvmed.v1.AsyncEventDetailB\x04\xe2\x41\x01\x03H\x00\x12G\n\x13telemetry_available\x18\r \x01(\x0b\x32\".nvmed.v1.TelemetryAvailableDetailB\x04\xe2\x41\x01\x03H\x00\x12I\n\x18\x63ritical_warning_changed\x18\x0e \x01(\x0b\x32\x1f.nvmed.v1.CriticalWarningDetailB\x04\xe2\x41\x01\x03H\x00\x12\x43\n\x11operation_changed\x18\x0f \x01(\x0b\x32 .nvmed.v1.OperationChangedDetailB\x04\xe2\x41\x01\x03H\x00\x12\x39\n\x0ckey_expiring\x18\x10 \x01(\x0b\x32\x1b.nvmed.v1.KeyExpiringDetailB\x04\xe2\x41\x01\x03H\x00\x12>\n\x0fself_test_ended\x18\x11 \x01(\x0b\x32\x1d.nvmed.v1.SelfTestEndedDetailB\x04\xe2\x41\x01\x03H\x00\x12\x41\n\x10\x63\x61pture_finished\x18\x12 \x01(\x0b\x32\x1f.nvmed.v1.CaptureFinishedDetailB\x04\xe2\x41\x01\x03H\x00\x12=\n\x0esanitize_ended\x18\x13 \x01(\x0b\x32\x1d.nvmed.v1.SanitizeEndedDetailB\x04\xe2\x41\x01\x03H\x00\x12\x41\n\x10\x66irmware_pending\x18\x14 \x01(\x0b\x32\x1f.nvmed.v1.FirmwarePendingDetailB\x04\xe2\x41\x01\x03H\x00\x12*\n\x04path\x18\x15 \x01(\x0b\x32\x14.nvmed.v1.PathDetailB\x04\xe2\x41\x01\x03H\x00\x12\'\n\x04link\x18\x16 \x01(\x0b\x32\x11.nvmed.v1.PciLinkB\x04\xe2\x41\x01\x03H\x00\x12\x35\n\npci_errors\x18\x17 \x01(\x0b\x32\x19.nvmed.v1.PciErrorsDetailB\x04\xe2\x41\x01\x03H\x00\x12I\n\x14\x63\x65rtificate_expiring\x18\x18 \x01(\x0b\x32#.nvmed.v1.CertificateExpiringDetailB\x04\xe2\x41\x01\x03H\x00\x12;\n\rdrive_latency\x18\x19 \x01(\x0b\x32\x1c.nvmed.v1.DriveLatencyDetailB\x04\xe2\x41\x01\x03H\x00:<\xea\x41\x39\n\x0fnvmed.dev/Event\x12\x17\x65vents/{run}-{sequence}*\x06\x65vents2\x05\x65ventB\x08\n\x06\x64\x65tail\"\xb6\x01\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\x12\x18\n\x10include_snapshot\x18\x02 \x01(\x08\x12\"\n\x05kinds\x18\x03 \x03(\x0e\x32\x13.nvmed.v1.EventKind\x12-\n\ncontroller\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x1d\n\x15heartbeat_interval_ms\x18\x05 \x01(\r\"\xc6\x02\n\x13WatchEventsResponse\x12 \n\x05\x65vent\x18\x01 \x01(\x0b\x32\x0f.nvmed.v1.EventH\x00\x12<\n\theartbeat\x18\x02 \x01(\x0b\x32\'.nvmed.v1.WatchEventsResponse.HeartbeatH\x00\x12\x38\n\x07\x64ropped\x18\x03 \x01(\x0b\x32%.nvmed.v1.WatchEventsResponse.DroppedH\x00\x12\x41\n\x0csnapshot_end\x18\x04 \x01(\x0b\x32).nvmed.v1.WatchEventsResponse.SnapshotEndH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\t\x1a\x0b\n\tHeartbeat\x1a\x18\n\x07\x44ropped\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x1a\r\n\x0bSnapshotEndB\x06\n\x04part\"J\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"N\n\x12ListEventsResponse\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.nvmed.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xce\x06\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45VENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n\x1d\x45VENT_KIND_CONTROLLER_REMOVED\x10\x02\x12!\n\x1d\x45VENT_KIND_CONTROLLER_CHANGED\x10\x03\x12!\n\x1d\x45VENT_KIND_CONTROLLER_STARTED\x10\x04\x12\x1e\n\x1a\x45VENT_KIND_NAMESPACE_ADDED\x10\x05\x12 \n\x1c\x45VENT_KIND_NAMESPACE_REMOVED\x10\x06\x12 \n\x1c\x45VENT_KIND_NAMESPACE_CHANGED\x10\x07\x12\x1a\n\x16\x45VENT_KIND_ASYNC_EVENT\x10\x08\x12\"\n\x1e\x45VENT_KIND_TELEMETRY_AVAILABLE\x10\t\x12\'\n#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n\x12 \n\x1c\x45VENT_KIND_OPERATION_CHANGED\x10\x0b\x12\x1b\n\x17\x45VENT_KIND_KEY_EXPIRING\x10\x0c\x12\x1e\n\x1a\x45VENT_KIND_SELF_TEST_ENDED\x10\r\x12\x1f\n\x1b\x45VENT_KIND_CAPTURE_FINISHED\x10\x0e\x12\x1d\n\x19\x45VENT_KIND_SANITIZE_ENDED\x10\x0f\x12\x1f\n\x1b\x45VENT_KIND_FIRMWARE_PENDING\x10\x10\x12\x18\n\x14\x45VENT_KIND_PATH_LOST\x10\x11\x12\x1c\n\x18\x45VENT_KIND_PATH_RESTORED\x10\x12\x12\x1f\n\x1b\x45VENT_KIND_PATH_FAILED_OVER\x10\x13\x12\x1c\n\x18\x45VENT_KIND_LINK_DEGRADED\x10\x14\x12\x1c\n\x18\x45VENT_KIND_LINK_RESTORED\x10\x15\x12\x19\n\x15\x45VENT_KIND_PCI_ERRORS\x10\x16\x12#\n\x1f\x45VENT_KIND_CERTIFICATE_EXPIRING\x10\x17\x12\x19\n\x15\x45VENT_KIND_DRIVE_SLOW\x10\x18\x12\x1e\n\x1a\x45VENT_KIND_DRIVE_RECOVERED\x10\x19\x32\xa5\x01\n\x0c\x45ventService\x12L\n\x0bWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n\nListEvents\x12\x1b.nvmed.v1.ListEventsRequest\x1a\x1c.nvmed.v1.ListEventsResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,34 +40,114 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.event_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_EVENTKIND']._serialized_start=1968
-  _globals['_EVENTKIND']._serialized_end=2413
-  _globals['_ASYNCEVENTDETAIL']._serialized_start=120
-  _globals['_ASYNCEVENTDETAIL']._serialized_end=227
-  _globals['_TELEMETRYAVAILABLEDETAIL']._serialized_start=229
-  _globals['_TELEMETRYAVAILABLEDETAIL']._serialized_end=309
-  _globals['_CRITICALWARNINGDETAIL']._serialized_start=311
-  _globals['_CRITICALWARNINGDETAIL']._serialized_end=395
-  _globals['_OPERATIONCHANGEDDETAIL']._serialized_start=398
-  _globals['_OPERATIONCHANGEDDETAIL']._serialized_end=538
-  _globals['_KEYEXPIRINGDETAIL']._serialized_start=541
-  _globals['_KEYEXPIRINGDETAIL']._serialized_end=682
-  _globals['_EVENT']._serialized_start=685
-  _globals['_EVENT']._serialized_end=1322
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1325
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1480
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1483
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1809
-  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_start=1749
-  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_end=1760
-  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_start=1762
-  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_end=1786
-  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_start=1788
-  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_end=1801
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1811
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1885
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1887
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1965
-  _globals['_EVENTSERVICE']._serialized_start=2416
-  _globals['_EVENTSERVICE']._serialized_end=2581
+  _globals['_CAPTUREFINISHEDDETAIL'].fields_by_name['capture']._loaded_options = None
+  _globals['_CAPTUREFINISHEDDETAIL'].fields_by_name['capture']._serialized_options = b'\372A\023\n\021nvmed.dev/Capture'
+  _globals['_SANITIZEENDEDDETAIL'].fields_by_name['erasure_record']._loaded_options = None
+  _globals['_SANITIZEENDEDDETAIL'].fields_by_name['erasure_record']._serialized_options = b'\372A\031\n\027nvmed.dev/ErasureRecord'
+  _globals['_EVENT'].fields_by_name['name']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_EVENT'].fields_by_name['sequence']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['sequence']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['kind']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['kind']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['controller']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['controller']._serialized_options = b'\342A\001\003\372A\026\n\024nvmed.dev/Controller'
+  _globals['_EVENT'].fields_by_name['device_node']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['device_node']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['namespace']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['namespace']._serialized_options = b'\342A\001\003\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_EVENT'].fields_by_name['operation']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['operation']._serialized_options = b'\342A\001\003\372A&\n$longrunning.googleapis.com/Operation'
+  _globals['_EVENT'].fields_by_name['changed_fields']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['changed_fields']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['controller_state']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['controller_state']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['namespace_state']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['namespace_state']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['async_event']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['async_event']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['telemetry_available']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['telemetry_available']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['critical_warning_changed']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['critical_warning_changed']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['operation_changed']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['operation_changed']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['key_expiring']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['key_expiring']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['self_test_ended']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['self_test_ended']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['capture_finished']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['capture_finished']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['sanitize_ended']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['sanitize_ended']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['firmware_pending']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['firmware_pending']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['path']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['path']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['link']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['link']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['pci_errors']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['pci_errors']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['certificate_expiring']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['certificate_expiring']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['drive_latency']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['drive_latency']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT']._loaded_options = None
+  _globals['_EVENT']._serialized_options = b'\352A9\n\017nvmed.dev/Event\022\027events/{run}-{sequence}*\006events2\005event'
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['controller']._loaded_options = None
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_EVENTKIND']._serialized_start=4165
+  _globals['_EVENTKIND']._serialized_end=5011
+  _globals['_ASYNCEVENTDETAIL']._serialized_start=252
+  _globals['_ASYNCEVENTDETAIL']._serialized_end=359
+  _globals['_TELEMETRYAVAILABLEDETAIL']._serialized_start=361
+  _globals['_TELEMETRYAVAILABLEDETAIL']._serialized_end=441
+  _globals['_CRITICALWARNINGDETAIL']._serialized_start=443
+  _globals['_CRITICALWARNINGDETAIL']._serialized_end=527
+  _globals['_OPERATIONCHANGEDDETAIL']._serialized_start=530
+  _globals['_OPERATIONCHANGEDDETAIL']._serialized_end=670
+  _globals['_KEYEXPIRINGDETAIL']._serialized_start=673
+  _globals['_KEYEXPIRINGDETAIL']._serialized_end=814
+  _globals['_SELFTESTENDEDDETAIL']._serialized_start=816
+  _globals['_SELFTESTENDEDDETAIL']._serialized_end=913
+  _globals['_CAPTUREFINISHEDDETAIL']._serialized_start=916
+  _globals['_CAPTUREFINISHEDDETAIL']._serialized_end=1092
+  _globals['_SANITIZEENDEDDETAIL']._serialized_start=1094
+  _globals['_SANITIZEENDEDDETAIL']._serialized_end=1185
+  _globals['_FIRMWAREPENDINGDETAIL']._serialized_start=1187
+  _globals['_FIRMWAREPENDINGDETAIL']._serialized_end=1268
+  _globals['_PATHDETAIL']._serialized_start=1270
+  _globals['_PATHDETAIL']._serialized_end=1349
+  _globals['_PCIERRORSDETAIL']._serialized_start=1351
+  _globals['_PCIERRORSDETAIL']._serialized_end=1430
+  _globals['_CERTIFICATEEXPIRINGDETAIL']._serialized_start=1433
+  _globals['_CERTIFICATEEXPIRINGDETAIL']._serialized_end=1678
+  _globals['_CERTIFICATEEXPIRINGDETAIL_USE']._serialized_start=1617
+  _globals['_CERTIFICATEEXPIRINGDETAIL_USE']._serialized_end=1678
+  _globals['_DRIVELATENCYDETAIL']._serialized_start=1681
+  _globals['_DRIVELATENCYDETAIL']._serialized_end=2067
+  _globals['_DRIVELATENCYDETAIL_MONITORED']._serialized_start=1930
+  _globals['_DRIVELATENCYDETAIL_MONITORED']._serialized_end=1986
+  _globals['_DRIVELATENCYDETAIL_DIRECTION']._serialized_start=1988
+  _globals['_DRIVELATENCYDETAIL_DIRECTION']._serialized_end=2067
+  _globals['_EVENT']._serialized_start=2070
+  _globals['_EVENT']._serialized_end=3492
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=3495
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=3677
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=3680
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=4006
+  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_start=3946
+  _globals['_WATCHEVENTSRESPONSE_HEARTBEAT']._serialized_end=3957
+  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_start=3959
+  _globals['_WATCHEVENTSRESPONSE_DROPPED']._serialized_end=3983
+  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_start=3985
+  _globals['_WATCHEVENTSRESPONSE_SNAPSHOTEND']._serialized_end=3998
+  _globals['_LISTEVENTSREQUEST']._serialized_start=4008
+  _globals['_LISTEVENTSREQUEST']._serialized_end=4082
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=4084
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=4162
+  _globals['_EVENTSERVICE']._serialized_start=5014
+  _globals['_EVENTSERVICE']._serialized_end=5179
 # @@protoc_insertion_point(module_scope)

@@ -1,14 +1,19 @@
 import datetime
 
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from nvmed.v1 import inventory_pb2 as _inventory_pb2
+from nvmed.v1 import log_pb2 as _log_pb2
 from nvmed.v1 import operations_pb2 as _operations_pb2
 from nvmed.v1 import resources_pb2 as _resources_pb2
+from nvmed.v1 import telemetry_pb2 as _telemetry_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -27,6 +32,19 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_CRITICAL_WARNING_CHANGED: _ClassVar[EventKind]
     EVENT_KIND_OPERATION_CHANGED: _ClassVar[EventKind]
     EVENT_KIND_KEY_EXPIRING: _ClassVar[EventKind]
+    EVENT_KIND_SELF_TEST_ENDED: _ClassVar[EventKind]
+    EVENT_KIND_CAPTURE_FINISHED: _ClassVar[EventKind]
+    EVENT_KIND_SANITIZE_ENDED: _ClassVar[EventKind]
+    EVENT_KIND_FIRMWARE_PENDING: _ClassVar[EventKind]
+    EVENT_KIND_PATH_LOST: _ClassVar[EventKind]
+    EVENT_KIND_PATH_RESTORED: _ClassVar[EventKind]
+    EVENT_KIND_PATH_FAILED_OVER: _ClassVar[EventKind]
+    EVENT_KIND_LINK_DEGRADED: _ClassVar[EventKind]
+    EVENT_KIND_LINK_RESTORED: _ClassVar[EventKind]
+    EVENT_KIND_PCI_ERRORS: _ClassVar[EventKind]
+    EVENT_KIND_CERTIFICATE_EXPIRING: _ClassVar[EventKind]
+    EVENT_KIND_DRIVE_SLOW: _ClassVar[EventKind]
+    EVENT_KIND_DRIVE_RECOVERED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_CONTROLLER_ADDED: EventKind
 EVENT_KIND_CONTROLLER_REMOVED: EventKind
@@ -40,6 +58,19 @@ EVENT_KIND_TELEMETRY_AVAILABLE: EventKind
 EVENT_KIND_CRITICAL_WARNING_CHANGED: EventKind
 EVENT_KIND_OPERATION_CHANGED: EventKind
 EVENT_KIND_KEY_EXPIRING: EventKind
+EVENT_KIND_SELF_TEST_ENDED: EventKind
+EVENT_KIND_CAPTURE_FINISHED: EventKind
+EVENT_KIND_SANITIZE_ENDED: EventKind
+EVENT_KIND_FIRMWARE_PENDING: EventKind
+EVENT_KIND_PATH_LOST: EventKind
+EVENT_KIND_PATH_RESTORED: EventKind
+EVENT_KIND_PATH_FAILED_OVER: EventKind
+EVENT_KIND_LINK_DEGRADED: EventKind
+EVENT_KIND_LINK_RESTORED: EventKind
+EVENT_KIND_PCI_ERRORS: EventKind
+EVENT_KIND_CERTIFICATE_EXPIRING: EventKind
+EVENT_KIND_DRIVE_SLOW: EventKind
+EVENT_KIND_DRIVE_RECOVERED: EventKind
 
 class AsyncEventDetail(_message.Message):
     __slots__ = ("raw", "event_type", "information", "log_page_id", "name")
@@ -97,10 +128,121 @@ class KeyExpiringDetail(_message.Message):
     identity: str
     expire_time: _timestamp_pb2.Timestamp
     resolution_s: int
-    def __init__(self, keyring: _Optional[str] = ..., serial: _Optional[int] = ..., identity: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolution_s: _Optional[int] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[str] = ..., serial: _Optional[int] = ..., identity: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., resolution_s: _Optional[int] = ...) -> None: ...
+
+class SelfTestEndedDetail(_message.Message):
+    __slots__ = ("test", "result")
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    test: _log_pb2.SelfTest
+    result: _log_pb2.SelfTestResult
+    def __init__(self, test: _Optional[_Union[_log_pb2.SelfTest, str]] = ..., result: _Optional[_Union[_log_pb2.SelfTestResult, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class CaptureFinishedDetail(_message.Message):
+    __slots__ = ("capture", "source", "size_bytes", "generation_number", "acknowledged")
+    CAPTURE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    capture: str
+    source: _telemetry_pb2.TelemetrySource
+    size_bytes: int
+    generation_number: int
+    acknowledged: bool
+    def __init__(self, capture: _Optional[str] = ..., source: _Optional[_Union[_telemetry_pb2.TelemetrySource, str]] = ..., size_bytes: _Optional[int] = ..., generation_number: _Optional[int] = ..., acknowledged: _Optional[bool] = ...) -> None: ...
+
+class SanitizeEndedDetail(_message.Message):
+    __slots__ = ("reason", "erasure_record")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_RECORD_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    erasure_record: str
+    def __init__(self, reason: _Optional[str] = ..., erasure_record: _Optional[str] = ...) -> None: ...
+
+class FirmwarePendingDetail(_message.Message):
+    __slots__ = ("slot", "revision", "running_revision")
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_REVISION_FIELD_NUMBER: _ClassVar[int]
+    slot: int
+    revision: str
+    running_revision: str
+    def __init__(self, slot: _Optional[int] = ..., revision: _Optional[str] = ..., running_revision: _Optional[str] = ...) -> None: ...
+
+class PathDetail(_message.Message):
+    __slots__ = ("path", "usable_path_count")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    USABLE_PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    path: _resources_pb2.Namespace.Path
+    usable_path_count: int
+    def __init__(self, path: _Optional[_Union[_resources_pb2.Namespace.Path, _Mapping[str, _Any]]] = ..., usable_path_count: _Optional[int] = ...) -> None: ...
+
+class PciErrorsDetail(_message.Message):
+    __slots__ = ("new_errors", "interval_ms")
+    NEW_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    new_errors: _inventory_pb2.PciErrors
+    interval_ms: int
+    def __init__(self, new_errors: _Optional[_Union[_inventory_pb2.PciErrors, _Mapping[str, _Any]]] = ..., interval_ms: _Optional[int] = ...) -> None: ...
+
+class CertificateExpiringDetail(_message.Message):
+    __slots__ = ("use", "path", "subject", "expire_time", "fingerprint")
+    class Use(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        USE_UNSPECIFIED: _ClassVar[CertificateExpiringDetail.Use]
+        USE_SERVER: _ClassVar[CertificateExpiringDetail.Use]
+        USE_CLIENT_CA: _ClassVar[CertificateExpiringDetail.Use]
+    USE_UNSPECIFIED: CertificateExpiringDetail.Use
+    USE_SERVER: CertificateExpiringDetail.Use
+    USE_CLIENT_CA: CertificateExpiringDetail.Use
+    USE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    use: CertificateExpiringDetail.Use
+    path: str
+    subject: str
+    expire_time: _timestamp_pb2.Timestamp
+    fingerprint: bytes
+    def __init__(self, use: _Optional[_Union[CertificateExpiringDetail.Use, str]] = ..., path: _Optional[str] = ..., subject: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., fingerprint: _Optional[bytes] = ...) -> None: ...
+
+class DriveLatencyDetail(_message.Message):
+    __slots__ = ("direction", "latency_us", "peers_latency_us", "past_latency_us", "peer_count", "io_count", "monitored")
+    class Direction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        DIRECTION_UNSPECIFIED: _ClassVar[DriveLatencyDetail.Direction]
+        DIRECTION_READ: _ClassVar[DriveLatencyDetail.Direction]
+        DIRECTION_WRITE: _ClassVar[DriveLatencyDetail.Direction]
+    DIRECTION_UNSPECIFIED: DriveLatencyDetail.Direction
+    DIRECTION_READ: DriveLatencyDetail.Direction
+    DIRECTION_WRITE: DriveLatencyDetail.Direction
+    class Monitored(_message.Message):
+        __slots__ = ("command_count", "threshold_ms")
+        COMMAND_COUNT_FIELD_NUMBER: _ClassVar[int]
+        THRESHOLD_MS_FIELD_NUMBER: _ClassVar[int]
+        command_count: int
+        threshold_ms: int
+        def __init__(self, command_count: _Optional[int] = ..., threshold_ms: _Optional[int] = ...) -> None: ...
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PEERS_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PAST_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PEER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IO_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MONITORED_FIELD_NUMBER: _ClassVar[int]
+    direction: DriveLatencyDetail.Direction
+    latency_us: float
+    peers_latency_us: float
+    past_latency_us: float
+    peer_count: int
+    io_count: int
+    monitored: DriveLatencyDetail.Monitored
+    def __init__(self, direction: _Optional[_Union[DriveLatencyDetail.Direction, str]] = ..., latency_us: _Optional[float] = ..., peers_latency_us: _Optional[float] = ..., past_latency_us: _Optional[float] = ..., peer_count: _Optional[int] = ..., io_count: _Optional[int] = ..., monitored: _Optional[_Union[DriveLatencyDetail.Monitored, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("name", "sequence", "create_time", "kind", "controller", "device_node", "namespace", "operation", "changed_fields", "controller_state", "namespace_state", "async_event", "telemetry_available", "critical_warning_changed", "operation_changed", "key_expiring")
+    __slots__ = ("name", "sequence", "create_time", "kind", "controller", "device_node", "namespace", "operation", "changed_fields", "controller_state", "namespace_state", "async_event", "telemetry_available", "critical_warning_changed", "operation_changed", "key_expiring", "self_test_ended", "capture_finished", "sanitize_ended", "firmware_pending", "path", "link", "pci_errors", "certificate_expiring", "drive_latency")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +259,15 @@ class Event(_message.Message):
     CRITICAL_WARNING_CHANGED_FIELD_NUMBER: _ClassVar[int]
     OPERATION_CHANGED_FIELD_NUMBER: _ClassVar[int]
     KEY_EXPIRING_FIELD_NUMBER: _ClassVar[int]
+    SELF_TEST_ENDED_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_FINISHED_FIELD_NUMBER: _ClassVar[int]
+    SANITIZE_ENDED_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_PENDING_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    PCI_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_EXPIRING_FIELD_NUMBER: _ClassVar[int]
+    DRIVE_LATENCY_FIELD_NUMBER: _ClassVar[int]
     name: str
     sequence: int
     create_time: _timestamp_pb2.Timestamp
@@ -133,7 +284,16 @@ class Event(_message.Message):
     critical_warning_changed: CriticalWarningDetail
     operation_changed: OperationChangedDetail
     key_expiring: KeyExpiringDetail
-    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., controller: _Optional[str] = ..., device_node: _Optional[str] = ..., namespace: _Optional[str] = ..., operation: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., controller_state: _Optional[_Union[_resources_pb2.Controller, _Mapping]] = ..., namespace_state: _Optional[_Union[_resources_pb2.Namespace, _Mapping]] = ..., async_event: _Optional[_Union[AsyncEventDetail, _Mapping]] = ..., telemetry_available: _Optional[_Union[TelemetryAvailableDetail, _Mapping]] = ..., critical_warning_changed: _Optional[_Union[CriticalWarningDetail, _Mapping]] = ..., operation_changed: _Optional[_Union[OperationChangedDetail, _Mapping]] = ..., key_expiring: _Optional[_Union[KeyExpiringDetail, _Mapping]] = ...) -> None: ...
+    self_test_ended: SelfTestEndedDetail
+    capture_finished: CaptureFinishedDetail
+    sanitize_ended: SanitizeEndedDetail
+    firmware_pending: FirmwarePendingDetail
+    path: PathDetail
+    link: _inventory_pb2.PciLink
+    pci_errors: PciErrorsDetail
+    certificate_expiring: CertificateExpiringDetail
+    drive_latency: DriveLatencyDetail
+    def __init__(self, name: _Optional[str] = ..., sequence: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., controller: _Optional[str] = ..., device_node: _Optional[str] = ..., namespace: _Optional[str] = ..., operation: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., controller_state: _Optional[_Union[_resources_pb2.Controller, _Mapping[str, _Any]]] = ..., namespace_state: _Optional[_Union[_resources_pb2.Namespace, _Mapping[str, _Any]]] = ..., async_event: _Optional[_Union[AsyncEventDetail, _Mapping[str, _Any]]] = ..., telemetry_available: _Optional[_Union[TelemetryAvailableDetail, _Mapping[str, _Any]]] = ..., critical_warning_changed: _Optional[_Union[CriticalWarningDetail, _Mapping[str, _Any]]] = ..., operation_changed: _Optional[_Union[OperationChangedDetail, _Mapping[str, _Any]]] = ..., key_expiring: _Optional[_Union[KeyExpiringDetail, _Mapping[str, _Any]]] = ..., self_test_ended: _Optional[_Union[SelfTestEndedDetail, _Mapping[str, _Any]]] = ..., capture_finished: _Optional[_Union[CaptureFinishedDetail, _Mapping[str, _Any]]] = ..., sanitize_ended: _Optional[_Union[SanitizeEndedDetail, _Mapping[str, _Any]]] = ..., firmware_pending: _Optional[_Union[FirmwarePendingDetail, _Mapping[str, _Any]]] = ..., path: _Optional[_Union[PathDetail, _Mapping[str, _Any]]] = ..., link: _Optional[_Union[_inventory_pb2.PciLink, _Mapping[str, _Any]]] = ..., pci_errors: _Optional[_Union[PciErrorsDetail, _Mapping[str, _Any]]] = ..., certificate_expiring: _Optional[_Union[CertificateExpiringDetail, _Mapping[str, _Any]]] = ..., drive_latency: _Optional[_Union[DriveLatencyDetail, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
     __slots__ = ("resume_token", "include_snapshot", "kinds", "controller", "heartbeat_interval_ms")
@@ -172,7 +332,7 @@ class WatchEventsResponse(_message.Message):
     dropped: WatchEventsResponse.Dropped
     snapshot_end: WatchEventsResponse.SnapshotEnd
     resume_token: str
-    def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ..., heartbeat: _Optional[_Union[WatchEventsResponse.Heartbeat, _Mapping]] = ..., dropped: _Optional[_Union[WatchEventsResponse.Dropped, _Mapping]] = ..., snapshot_end: _Optional[_Union[WatchEventsResponse.SnapshotEnd, _Mapping]] = ..., resume_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, event: _Optional[_Union[Event, _Mapping[str, _Any]]] = ..., heartbeat: _Optional[_Union[WatchEventsResponse.Heartbeat, _Mapping[str, _Any]]] = ..., dropped: _Optional[_Union[WatchEventsResponse.Dropped, _Mapping[str, _Any]]] = ..., snapshot_end: _Optional[_Union[WatchEventsResponse.SnapshotEnd, _Mapping[str, _Any]]] = ..., resume_token: _Optional[str] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter")
@@ -190,4 +350,4 @@ class ListEventsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[Event]
     next_page_token: str
-    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -1,5 +1,8 @@
 import datetime
 
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from nvmed.v1 import common_pb2 as _common_pb2
@@ -9,7 +12,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -77,23 +80,29 @@ class Image(_message.Message):
     firmware_revision: str
     model_number: str
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., firmware_revision: _Optional[str] = ..., model_number: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., firmware_revision: _Optional[str] = ..., model_number: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Upload(_message.Message):
-    __slots__ = ("name", "sha256", "size_bytes", "committed_bytes", "create_time", "expire_time")
+    __slots__ = ("name", "sha256", "size_bytes", "committed_bytes", "create_time", "expire_time", "principal", "received_bytes", "receiving")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_BYTES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RECEIVING_FIELD_NUMBER: _ClassVar[int]
     name: str
     sha256: bytes
     size_bytes: int
     committed_bytes: int
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., committed_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    principal: str
+    received_bytes: int
+    receiving: bool
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., committed_bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., principal: _Optional[str] = ..., received_bytes: _Optional[int] = ..., receiving: _Optional[bool] = ...) -> None: ...
 
 class UploadImageRequest(_message.Message):
     __slots__ = ("header", "chunk", "finish")
@@ -103,7 +112,7 @@ class UploadImageRequest(_message.Message):
     header: UploadHeader
     chunk: _common_pb2.Chunk
     finish: UploadFinish
-    def __init__(self, header: _Optional[_Union[UploadHeader, _Mapping]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping]] = ..., finish: _Optional[_Union[UploadFinish, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[UploadHeader, _Mapping[str, _Any]]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping[str, _Any]]] = ..., finish: _Optional[_Union[UploadFinish, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class UploadHeader(_message.Message):
     __slots__ = ("sha256", "size_bytes", "firmware_revision", "model_number", "labels", "validate_only", "request_id")
@@ -142,7 +151,7 @@ class UploadImageResponse(_message.Message):
     ready: UploadReady
     progress: UploadProgress
     image: Image
-    def __init__(self, ready: _Optional[_Union[UploadReady, _Mapping]] = ..., progress: _Optional[_Union[UploadProgress, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+    def __init__(self, ready: _Optional[_Union[UploadReady, _Mapping[str, _Any]]] = ..., progress: _Optional[_Union[UploadProgress, _Mapping[str, _Any]]] = ..., image: _Optional[_Union[Image, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class UploadReady(_message.Message):
     __slots__ = ("upload", "committed_bytes", "chunk_bytes_max")
@@ -203,6 +212,26 @@ class GetUploadRequest(_message.Message):
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
+class ListUploadsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "filter", "order_by")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    filter: str
+    order_by: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
+
+class ListUploadsResponse(_message.Message):
+    __slots__ = ("uploads", "next_page_token")
+    UPLOADS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    uploads: _containers.RepeatedCompositeFieldContainer[Upload]
+    next_page_token: str
+    def __init__(self, uploads: _Optional[_Iterable[_Union[Upload, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class AbortUploadRequest(_message.Message):
     __slots__ = ("name", "validate_only", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -220,14 +249,16 @@ class AbortUploadResponse(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListImagesRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "filter")
+    __slots__ = ("page_size", "page_token", "filter", "order_by")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     filter: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
+    order_by: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListImagesResponse(_message.Message):
     __slots__ = ("images", "next_page_token")
@@ -235,7 +266,7 @@ class ListImagesResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     images: _containers.RepeatedCompositeFieldContainer[Image]
     next_page_token: str
-    def __init__(self, images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, images: _Optional[_Iterable[_Union[Image, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetImageRequest(_message.Message):
     __slots__ = ("name",)
@@ -265,7 +296,7 @@ class DownloadFirmwareRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     header: DownloadHeader
     chunk: _common_pb2.Chunk
-    def __init__(self, header: _Optional[_Union[DownloadHeader, _Mapping]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[DownloadHeader, _Mapping[str, _Any]]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class DownloadHeader(_message.Message):
     __slots__ = ("controller", "size_bytes", "offset_bytes", "transfer_bytes", "ignore_overlap", "override_gates", "validate_only", "request_id")
@@ -329,7 +360,7 @@ class StageFirmwareRequest(_message.Message):
     max_concurrency: int
     validate_only: bool
     request_id: str
-    def __init__(self, controllers: _Optional[_Iterable[str]] = ..., image: _Optional[str] = ..., slot: _Optional[int] = ..., firmware_revision: _Optional[str] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., max_concurrency: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, controllers: _Optional[_Iterable[str]] = ..., image: _Optional[str] = ..., slot: _Optional[int] = ..., firmware_revision: _Optional[str] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping[str, _Any]]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., max_concurrency: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StageFirmwareResponse(_message.Message):
     __slots__ = ("drives", "gates")
@@ -356,7 +387,7 @@ class StageFirmwareResponse(_message.Message):
     GATES_FIELD_NUMBER: _ClassVar[int]
     drives: _containers.RepeatedCompositeFieldContainer[StageFirmwareResponse.Drive]
     gates: _containers.RepeatedCompositeFieldContainer[_operations_pb2_1.GateResult]
-    def __init__(self, drives: _Optional[_Iterable[_Union[StageFirmwareResponse.Drive, _Mapping]]] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping]]] = ...) -> None: ...
+    def __init__(self, drives: _Optional[_Iterable[_Union[StageFirmwareResponse.Drive, _Mapping[str, _Any]]]] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ActivateFirmwareRequest(_message.Message):
     __slots__ = ("controller", "slot", "activation_mode", "slot_revision", "preconditions", "override_gates", "acknowledge_disruption", "validate_only", "request_id")
@@ -378,7 +409,7 @@ class ActivateFirmwareRequest(_message.Message):
     acknowledge_disruption: bool
     validate_only: bool
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., slot_revision: _Optional[str] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., slot_revision: _Optional[str] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping[str, _Any]]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ActivateFirmwareResponse(_message.Message):
     __slots__ = ("controller", "outcome", "required_reset", "slot", "slot_revision", "previous_revision", "running_revision", "gates")
@@ -398,7 +429,7 @@ class ActivateFirmwareResponse(_message.Message):
     previous_revision: str
     running_revision: str
     gates: _containers.RepeatedCompositeFieldContainer[_operations_pb2_1.GateResult]
-    def __init__(self, controller: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., required_reset: _Optional[_Union[RequiredReset, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., required_reset: _Optional[_Union[RequiredReset, str]] = ..., slot: _Optional[int] = ..., slot_revision: _Optional[str] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[_operations_pb2_1.GateResult, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class VerifyFirmwareRequest(_message.Message):
     __slots__ = ("controller", "firmware_revision", "slot", "validate_only", "request_id")
@@ -444,7 +475,7 @@ class RollbackFirmwareRequest(_message.Message):
     acknowledge_disruption: bool
     validate_only: bool
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., preconditions: _Optional[_Union[FirmwarePreconditions, _Mapping[str, _Any]]] = ..., override_gates: _Optional[_Iterable[_Union[_operations_pb2_1.Gate, str]]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetFirmwareSlotsRequest(_message.Message):
     __slots__ = ("controller",)
@@ -487,7 +518,7 @@ class FirmwareSlots(_message.Message):
     granularity_reported: bool
     max_transfer_bytes: int
     slots_not_shown: bool
-    def __init__(self, controller: _Optional[str] = ..., slots: _Optional[_Iterable[_Union[FirmwareSlots.Slot, _Mapping]]] = ..., running_revision: _Optional[str] = ..., kernel_revision: _Optional[str] = ..., activates_without_reset: _Optional[bool] = ..., activation_time_ms: _Optional[int] = ..., granularity_bytes: _Optional[int] = ..., granularity_reported: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., slots_not_shown: _Optional[bool] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., slots: _Optional[_Iterable[_Union[FirmwareSlots.Slot, _Mapping[str, _Any]]]] = ..., running_revision: _Optional[str] = ..., kernel_revision: _Optional[str] = ..., activates_without_reset: _Optional[bool] = ..., activation_time_ms: _Optional[int] = ..., granularity_bytes: _Optional[int] = ..., granularity_reported: _Optional[bool] = ..., max_transfer_bytes: _Optional[int] = ..., slots_not_shown: _Optional[bool] = ...) -> None: ...
 
 class ListFirmwareHistoryRequest(_message.Message):
     __slots__ = ("parent", "page_size", "page_token", "filter")
@@ -507,7 +538,7 @@ class ListFirmwareHistoryResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[FirmwareRecord]
     next_page_token: str
-    def __init__(self, records: _Optional[_Iterable[_Union[FirmwareRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, records: _Optional[_Iterable[_Union[FirmwareRecord, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class FirmwareRecord(_message.Message):
     __slots__ = ("operation", "controller", "method", "principal", "state", "create_time", "update_time", "image", "slot", "activation_mode", "outcome", "required_reset", "previous_revision", "running_revision", "slot_revision", "failure_reason", "failure_message")
@@ -545,4 +576,4 @@ class FirmwareRecord(_message.Message):
     slot_revision: str
     failure_reason: str
     failure_message: str
-    def __init__(self, operation: _Optional[str] = ..., controller: _Optional[str] = ..., method: _Optional[str] = ..., principal: _Optional[str] = ..., state: _Optional[_Union[_operations_pb2_1.OperationMetadata.State, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., image: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., required_reset: _Optional[_Union[RequiredReset, str]] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., slot_revision: _Optional[str] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...
+    def __init__(self, operation: _Optional[str] = ..., controller: _Optional[str] = ..., method: _Optional[str] = ..., principal: _Optional[str] = ..., state: _Optional[_Union[_operations_pb2_1.OperationMetadata.State, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., image: _Optional[str] = ..., slot: _Optional[int] = ..., activation_mode: _Optional[_Union[ActivationMode, str]] = ..., outcome: _Optional[_Union[FirmwareOutcome, str]] = ..., required_reset: _Optional[_Union[RequiredReset, str]] = ..., previous_revision: _Optional[str] = ..., running_revision: _Optional[str] = ..., slot_revision: _Optional[str] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...

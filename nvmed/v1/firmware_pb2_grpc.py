@@ -55,6 +55,11 @@ class FirmwareServiceStub:
                 request_serializer=nvmed_dot_v1_dot_firmware__pb2.GetUploadRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_firmware__pb2.Upload.FromString,
                 _registered_method=True)
+        self.ListUploads = channel.unary_unary(
+                '/nvmed.v1.FirmwareService/ListUploads',
+                request_serializer=nvmed_dot_v1_dot_firmware__pb2.ListUploadsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_firmware__pb2.ListUploadsResponse.FromString,
+                _registered_method=True)
         self.AbortUpload = channel.unary_unary(
                 '/nvmed.v1.FirmwareService/AbortUpload',
                 request_serializer=nvmed_dot_v1_dot_firmware__pb2.AbortUploadRequest.SerializeToString,
@@ -150,8 +155,16 @@ class FirmwareServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUploads(self, request, context):
+        """Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+        `firmware.read` over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AbortUpload(self, request, context):
-        """Gives an upload up and frees its space.
+        """Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -257,6 +270,11 @@ def add_FirmwareServiceServicer_to_server(servicer, server):
                     servicer.GetUpload,
                     request_deserializer=nvmed_dot_v1_dot_firmware__pb2.GetUploadRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_firmware__pb2.Upload.SerializeToString,
+            ),
+            'ListUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUploads,
+                    request_deserializer=nvmed_dot_v1_dot_firmware__pb2.ListUploadsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_firmware__pb2.ListUploadsResponse.SerializeToString,
             ),
             'AbortUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.AbortUpload,
@@ -400,6 +418,33 @@ class FirmwareService:
             '/nvmed.v1.FirmwareService/GetUpload',
             nvmed_dot_v1_dot_firmware__pb2.GetUploadRequest.SerializeToString,
             nvmed_dot_v1_dot_firmware__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.FirmwareService/ListUploads',
+            nvmed_dot_v1_dot_firmware__pb2.ListUploadsRequest.SerializeToString,
+            nvmed_dot_v1_dot_firmware__pb2.ListUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -21,7 +21,7 @@ _T = _typing.TypeVar("_T")
 
 class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext[_typing.Any, _typing.Any]):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
@@ -56,8 +56,12 @@ class FirmwareServiceStub:
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
+    ListUploads: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.ListUploadsRequest, _firmware_pb2.ListUploadsResponse]
+    """Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+    `firmware.read` over.
+    """
     AbortUpload: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.AbortUploadRequest, _firmware_pb2.AbortUploadResponse]
-    """Gives an upload up and frees its space."""
+    """Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it."""
     ListImages: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.ListImagesRequest, _firmware_pb2.ListImagesResponse]
     """Lists the images of the spool, ordered by name."""
     GetImage: _grpc.UnaryUnaryMultiCallable[_firmware_pb2.GetImageRequest, _firmware_pb2.Image]
@@ -124,8 +128,12 @@ class FirmwareServiceAsyncStub(FirmwareServiceStub):
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetUploadRequest, _firmware_pb2.Upload]  # type: ignore[assignment]
     """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
+    ListUploads: _aio.UnaryUnaryMultiCallable[_firmware_pb2.ListUploadsRequest, _firmware_pb2.ListUploadsResponse]  # type: ignore[assignment]
+    """Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+    `firmware.read` over.
+    """
     AbortUpload: _aio.UnaryUnaryMultiCallable[_firmware_pb2.AbortUploadRequest, _firmware_pb2.AbortUploadResponse]  # type: ignore[assignment]
-    """Gives an upload up and frees its space."""
+    """Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it."""
     ListImages: _aio.UnaryUnaryMultiCallable[_firmware_pb2.ListImagesRequest, _firmware_pb2.ListImagesResponse]  # type: ignore[assignment]
     """Lists the images of the spool, ordered by name."""
     GetImage: _aio.UnaryUnaryMultiCallable[_firmware_pb2.GetImageRequest, _firmware_pb2.Image]  # type: ignore[assignment]
@@ -209,12 +217,22 @@ class FirmwareServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired."""
 
     @_abc_1.abstractmethod
+    def ListUploads(
+        self,
+        request: _firmware_pb2.ListUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_firmware_pb2.ListUploadsResponse, _abc.Awaitable[_firmware_pb2.ListUploadsResponse]]:
+        """Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+        `firmware.read` over.
+        """
+
+    @_abc_1.abstractmethod
     def AbortUpload(
         self,
         request: _firmware_pb2.AbortUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_firmware_pb2.AbortUploadResponse, _abc.Awaitable[_firmware_pb2.AbortUploadResponse]]:
-        """Gives an upload up and frees its space."""
+        """Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it."""
 
     @_abc_1.abstractmethod
     def ListImages(

@@ -22,12 +22,16 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import field_info_pb2 as google_dot_api_dot_field__info__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from nvmed.v1 import operations_pb2 as nvmed_dot_v1_dot_operations__pb2
 from nvmed.v1 import resources_pb2 as nvmed_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/inventory.proto\x12\x08nvmed.v1\x1a#google/longrunning/operations.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"O\n\x16ListControllersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"]\n\x17ListControllersResponse\x12)\n\x0b\x63ontrollers\x18\x01 \x03(\x0b\x32\x14.nvmed.v1.Controller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"0\n GetControllerCapabilitiesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xe0\x02\n\x16\x43ontrollerCapabilities\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x41\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0b\x32+.nvmed.v1.ControllerCapabilities.Capability\x12\x14\n\x0cnvme_version\x18\x03 \x01(\t\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x66irmware_slots\x18\x05 \x01(\r\x12 \n\x18\x66irmware_slot1_read_only\x18\x06 \x01(\x08\x12)\n!firmware_update_granularity_bytes\x18\x07 \x01(\r\x1aX\n\nCapability\x12\x12\n\ncapability\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"N\n\x15ListSubsystemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"Z\n\x16ListSubsystemsResponse\x12\'\n\nsubsystems\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Subsystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"^\n\x15ListNamespacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"Z\n\x16ListNamespacesResponse\x12\'\n\nnamespaces\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Namespace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13GetNamespaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x99\x01\n\x16ResetControllerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x87\x01\n\x17ResetControllerResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult\"\x98\x01\n\x15ResetSubsystemRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x85\x01\n\x16ResetSubsystemResponse\x12\x11\n\tsubsystem\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult2\xf4\x05\n\x10InventoryService\x12V\n\x0fListControllers\x12 .nvmed.v1.ListControllersRequest\x1a!.nvmed.v1.ListControllersResponse\x12\x45\n\rGetController\x12\x1e.nvmed.v1.GetControllerRequest\x1a\x14.nvmed.v1.Controller\x12i\n\x19GetControllerCapabilities\x12*.nvmed.v1.GetControllerCapabilitiesRequest\x1a .nvmed.v1.ControllerCapabilities\x12S\n\x0eListSubsystems\x12\x1f.nvmed.v1.ListSubsystemsRequest\x1a .nvmed.v1.ListSubsystemsResponse\x12\x42\n\x0cGetSubsystem\x12\x1d.nvmed.v1.GetSubsystemRequest\x1a\x13.nvmed.v1.Subsystem\x12S\n\x0eListNamespaces\x12\x1f.nvmed.v1.ListNamespacesRequest\x1a .nvmed.v1.ListNamespacesResponse\x12\x42\n\x0cGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12R\n\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\x12P\n\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.OperationBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/inventory.proto\x12\x08nvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"a\n\x16ListControllersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"]\n\x17ListControllersResponse\x12)\n\x0b\x63ontrollers\x18\x01 \x03(\x0b\x32\x14.nvmed.v1.Controller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"C\n\x14GetControllerRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\"O\n GetControllerCapabilitiesRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\"\xfb\x02\n\x16\x43ontrollerCapabilities\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x41\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0b\x32+.nvmed.v1.ControllerCapabilities.Capability\x12\x14\n\x0cnvme_version\x18\x03 \x01(\t\x12\x1a\n\x12max_transfer_bytes\x18\x04 \x01(\x04\x12\x16\n\x0e\x66irmware_slots\x18\x05 \x01(\r\x12 \n\x18\x66irmware_slot1_read_only\x18\x06 \x01(\x08\x12)\n!firmware_update_granularity_bytes\x18\x07 \x01(\r\x1aX\n\nCapability\x12\x12\n\ncapability\x18\x01 \x01(\t\x12\x11\n\tsupported\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"`\n\x15ListSubsystemsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"Z\n\x16ListSubsystemsResponse\x12\'\n\nsubsystems\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Subsystem\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x13GetSubsystemRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13nvmed.dev/Subsystem\"\x8a\x01\n\x15ListNamespacesRequest\x12(\n\x06parent\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13nvmed.dev/Subsystem\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"Z\n\x16ListNamespacesResponse\x12\'\n\nnamespaces\x18\x01 \x03(\x0b\x32\x13.nvmed.v1.Namespace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x13GetNamespaceRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13nvmed.dev/Namespace\"\xc2\x01\n\x16ResetControllerRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"\xa2\x01\n\x17ResetControllerResponse\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult\"\xc0\x01\n\x15ResetSubsystemRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13nvmed.dev/Subsystem\x12\x1e\n\x16\x61\x63knowledge_disruption\x18\x02 \x01(\x08\x12&\n\x0eoverride_gates\x18\x03 \x03(\x0e\x32\x0e.nvmed.v1.Gate\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"\x9f\x01\n\x16ResetSubsystemResponse\x12+\n\tsubsystem\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13nvmed.dev/Subsystem\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x18\n\x10running_revision\x18\x03 \x01(\t\x12#\n\x05gates\x18\x04 \x03(\x0b\x32\x14.nvmed.v1.GateResult\"O\n GetControllerSurroundingsRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\"\xf2\x03\n\x16\x43ontrollerSurroundings\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12.\n\x08location\x18\x02 \x01(\x0b\x32\x1c.nvmed.v1.ControllerLocation\x12\x1f\n\x04link\x18\x03 \x01(\x0b\x32\x11.nvmed.v1.PciLink\x12\'\n\npci_errors\x18\x04 \x01(\x0b\x32\x13.nvmed.v1.PciErrors\x12\x18\n\x0bqueue_count\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x0bqueue_depth\x18\x06 \x01(\rH\x01\x88\x01\x01\x12M\n\x0fkernel_counters\x18\x07 \x03(\x0b\x32\x34.nvmed.v1.ControllerSurroundings.KernelCountersEntry\x12\'\n\x05paths\x18\x08 \x03(\x0b\x32\x18.nvmed.v1.PathStatistics\x12,\n\nindicators\x18\t \x03(\x0b\x32\x18.nvmed.v1.IndicatorState\x1a\x35\n\x13KernelCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x42\x0e\n\x0c_queue_countB\x0e\n\x0c_queue_depth\"\x8c\x01\n\x12\x43ontrollerLocation\x12\x13\n\x0bpci_address\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12\x11\n\tenclosure\x18\x04 \x01(\t\x12\x0b\n\x03\x62\x61y\x18\x05 \x01(\t\x12\x16\n\tnuma_node\x18\x06 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_numa_node\"g\n\x07PciLink\x12\x11\n\tspeed_mts\x18\x01 \x01(\r\x12\r\n\x05width\x18\x02 \x01(\r\x12\x15\n\rmax_speed_mts\x18\x03 \x01(\r\x12\x11\n\tmax_width\x18\x04 \x01(\r\x12\x10\n\x08\x64\x65graded\x18\x05 \x01(\x08\"\xbd\x02\n\tPciErrors\x12\x39\n\x0b\x63orrectable\x18\x01 \x03(\x0b\x32$.nvmed.v1.PciErrors.CorrectableEntry\x12\x33\n\x08nonfatal\x18\x02 \x03(\x0b\x32!.nvmed.v1.PciErrors.NonfatalEntry\x12-\n\x05\x66\x61tal\x18\x03 \x03(\x0b\x32\x1e.nvmed.v1.PciErrors.FatalEntry\x1a\x32\n\x10\x43orrectableEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a/\n\rNonfatalEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a,\n\nFatalEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\xd4\x02\n\x0ePathStatistics\x12\x13\n\x0b\x64\x65vice_node\x18\x01 \x01(\t\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x11\n\tana_state\x18\x03 \x01(\t\x12\x12\n\nread_count\x18\x04 \x01(\x04\x12\x13\n\x0bwrite_count\x18\x05 \x01(\x04\x12\x12\n\nread_bytes\x18\x06 \x01(\x04\x12\x15\n\rwritten_bytes\x18\x07 \x01(\x04\x12\x17\n\x0fin_flight_count\x18\x08 \x01(\x04\x12\x45\n\x0fkernel_counters\x18\t \x03(\x0b\x32,.nvmed.v1.PathStatistics.KernelCountersEntry\x12\x0f\n\x07read_ms\x18\n \x01(\x04\x12\x10\n\x08write_ms\x18\x0b \x01(\x04\x1a\x35\n\x13KernelCountersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"u\n\x0eIndicatorState\x12&\n\tindicator\x18\x01 \x01(\x0e\x32\x13.nvmed.v1.Indicator\x12\n\n\x02on\x18\x02 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x01\n\x11SetLocatorRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\x12&\n\tindicator\x18\x02 \x01(\x0e\x32\x13.nvmed.v1.Indicator\x12\n\n\x02on\x18\x03 \x01(\x08\x12\x12\n\ntimeout_ms\x18\x04 \x01(\x04\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"\xa8\x01\n\x12SetLocatorResponse\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12&\n\tindicator\x18\x02 \x01(\x0e\x32\x13.nvmed.v1.Indicator\x12\n\n\x02on\x18\x03 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*Q\n\tIndicator\x12\x19\n\x15INDICATOR_UNSPECIFIED\x10\x00\x12\x14\n\x10INDICATOR_LOCATE\x10\x01\x12\x13\n\x0fINDICATOR_FAULT\x10\x02\x32\x8b\x08\n\x10InventoryService\x12V\n\x0fListControllers\x12 .nvmed.v1.ListControllersRequest\x1a!.nvmed.v1.ListControllersResponse\x12\x45\n\rGetController\x12\x1e.nvmed.v1.GetControllerRequest\x1a\x14.nvmed.v1.Controller\x12i\n\x19GetControllerCapabilities\x12*.nvmed.v1.GetControllerCapabilitiesRequest\x1a .nvmed.v1.ControllerCapabilities\x12S\n\x0eListSubsystems\x12\x1f.nvmed.v1.ListSubsystemsRequest\x1a .nvmed.v1.ListSubsystemsResponse\x12\x42\n\x0cGetSubsystem\x12\x1d.nvmed.v1.GetSubsystemRequest\x1a\x13.nvmed.v1.Subsystem\x12S\n\x0eListNamespaces\x12\x1f.nvmed.v1.ListNamespacesRequest\x1a .nvmed.v1.ListNamespacesResponse\x12\x42\n\x0cGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12i\n\x19GetControllerSurroundings\x12*.nvmed.v1.GetControllerSurroundingsRequest\x1a .nvmed.v1.ControllerSurroundings\x12G\n\nSetLocator\x12\x1b.nvmed.v1.SetLocatorRequest\x1a\x1c.nvmed.v1.SetLocatorResponse\x12\x83\x01\n\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\"/\xca\x41,\n\x17ResetControllerResponse\x12\x11OperationMetadata\x12\x80\x01\n\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.Operation\".\xca\x41+\n\x16ResetSubsystemResponse\x12\x11OperationMetadataBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,38 +39,116 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.inventory_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_LISTCONTROLLERSREQUEST']._serialized_start=128
-  _globals['_LISTCONTROLLERSREQUEST']._serialized_end=207
-  _globals['_LISTCONTROLLERSRESPONSE']._serialized_start=209
-  _globals['_LISTCONTROLLERSRESPONSE']._serialized_end=302
-  _globals['_GETCONTROLLERREQUEST']._serialized_start=304
-  _globals['_GETCONTROLLERREQUEST']._serialized_end=340
-  _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_start=342
-  _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_end=390
-  _globals['_CONTROLLERCAPABILITIES']._serialized_start=393
-  _globals['_CONTROLLERCAPABILITIES']._serialized_end=745
-  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_start=657
-  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_end=745
-  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_start=747
-  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_end=825
-  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_start=827
-  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_end=917
-  _globals['_GETSUBSYSTEMREQUEST']._serialized_start=919
-  _globals['_GETSUBSYSTEMREQUEST']._serialized_end=954
-  _globals['_LISTNAMESPACESREQUEST']._serialized_start=956
-  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1050
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1052
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1142
-  _globals['_GETNAMESPACEREQUEST']._serialized_start=1144
-  _globals['_GETNAMESPACEREQUEST']._serialized_end=1179
-  _globals['_RESETCONTROLLERREQUEST']._serialized_start=1182
-  _globals['_RESETCONTROLLERREQUEST']._serialized_end=1335
-  _globals['_RESETCONTROLLERRESPONSE']._serialized_start=1338
-  _globals['_RESETCONTROLLERRESPONSE']._serialized_end=1473
-  _globals['_RESETSUBSYSTEMREQUEST']._serialized_start=1476
-  _globals['_RESETSUBSYSTEMREQUEST']._serialized_end=1628
-  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_start=1631
-  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_end=1764
-  _globals['_INVENTORYSERVICE']._serialized_start=1767
-  _globals['_INVENTORYSERVICE']._serialized_end=2523
+  _globals['_GETCONTROLLERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETCONTROLLERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_GETCONTROLLERCAPABILITIESREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETCONTROLLERCAPABILITIESREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_CONTROLLERCAPABILITIES'].fields_by_name['controller']._loaded_options = None
+  _globals['_CONTROLLERCAPABILITIES'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_GETSUBSYSTEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETSUBSYSTEMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023nvmed.dev/Subsystem'
+  _globals['_LISTNAMESPACESREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTNAMESPACESREQUEST'].fields_by_name['parent']._serialized_options = b'\372A\025\n\023nvmed.dev/Subsystem'
+  _globals['_GETNAMESPACEREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETNAMESPACEREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_RESETCONTROLLERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RESETCONTROLLERREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_RESETCONTROLLERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESETCONTROLLERREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_RESETCONTROLLERRESPONSE'].fields_by_name['controller']._loaded_options = None
+  _globals['_RESETCONTROLLERRESPONSE'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_RESETSUBSYSTEMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RESETSUBSYSTEMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023nvmed.dev/Subsystem'
+  _globals['_RESETSUBSYSTEMREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESETSUBSYSTEMREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_RESETSUBSYSTEMRESPONSE'].fields_by_name['subsystem']._loaded_options = None
+  _globals['_RESETSUBSYSTEMRESPONSE'].fields_by_name['subsystem']._serialized_options = b'\372A\025\n\023nvmed.dev/Subsystem'
+  _globals['_GETCONTROLLERSURROUNDINGSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETCONTROLLERSURROUNDINGSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_CONTROLLERSURROUNDINGS_KERNELCOUNTERSENTRY']._loaded_options = None
+  _globals['_CONTROLLERSURROUNDINGS_KERNELCOUNTERSENTRY']._serialized_options = b'8\001'
+  _globals['_CONTROLLERSURROUNDINGS'].fields_by_name['controller']._loaded_options = None
+  _globals['_CONTROLLERSURROUNDINGS'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_PCIERRORS_CORRECTABLEENTRY']._loaded_options = None
+  _globals['_PCIERRORS_CORRECTABLEENTRY']._serialized_options = b'8\001'
+  _globals['_PCIERRORS_NONFATALENTRY']._loaded_options = None
+  _globals['_PCIERRORS_NONFATALENTRY']._serialized_options = b'8\001'
+  _globals['_PCIERRORS_FATALENTRY']._loaded_options = None
+  _globals['_PCIERRORS_FATALENTRY']._serialized_options = b'8\001'
+  _globals['_PATHSTATISTICS_KERNELCOUNTERSENTRY']._loaded_options = None
+  _globals['_PATHSTATISTICS_KERNELCOUNTERSENTRY']._serialized_options = b'8\001'
+  _globals['_SETLOCATORREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_SETLOCATORREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_SETLOCATORREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SETLOCATORREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_SETLOCATORRESPONSE'].fields_by_name['controller']._loaded_options = None
+  _globals['_SETLOCATORRESPONSE'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_INVENTORYSERVICE'].methods_by_name['ResetController']._loaded_options = None
+  _globals['_INVENTORYSERVICE'].methods_by_name['ResetController']._serialized_options = b'\312A,\n\027ResetControllerResponse\022\021OperationMetadata'
+  _globals['_INVENTORYSERVICE'].methods_by_name['ResetSubsystem']._loaded_options = None
+  _globals['_INVENTORYSERVICE'].methods_by_name['ResetSubsystem']._serialized_options = b'\312A+\n\026ResetSubsystemResponse\022\021OperationMetadata'
+  _globals['_INDICATOR']._serialized_start=4227
+  _globals['_INDICATOR']._serialized_end=4308
+  _globals['_LISTCONTROLLERSREQUEST']._serialized_start=250
+  _globals['_LISTCONTROLLERSREQUEST']._serialized_end=347
+  _globals['_LISTCONTROLLERSRESPONSE']._serialized_start=349
+  _globals['_LISTCONTROLLERSRESPONSE']._serialized_end=442
+  _globals['_GETCONTROLLERREQUEST']._serialized_start=444
+  _globals['_GETCONTROLLERREQUEST']._serialized_end=511
+  _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_start=513
+  _globals['_GETCONTROLLERCAPABILITIESREQUEST']._serialized_end=592
+  _globals['_CONTROLLERCAPABILITIES']._serialized_start=595
+  _globals['_CONTROLLERCAPABILITIES']._serialized_end=974
+  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_start=886
+  _globals['_CONTROLLERCAPABILITIES_CAPABILITY']._serialized_end=974
+  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_start=976
+  _globals['_LISTSUBSYSTEMSREQUEST']._serialized_end=1072
+  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_start=1074
+  _globals['_LISTSUBSYSTEMSRESPONSE']._serialized_end=1164
+  _globals['_GETSUBSYSTEMREQUEST']._serialized_start=1166
+  _globals['_GETSUBSYSTEMREQUEST']._serialized_end=1231
+  _globals['_LISTNAMESPACESREQUEST']._serialized_start=1234
+  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1372
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1374
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1464
+  _globals['_GETNAMESPACEREQUEST']._serialized_start=1466
+  _globals['_GETNAMESPACEREQUEST']._serialized_end=1531
+  _globals['_RESETCONTROLLERREQUEST']._serialized_start=1534
+  _globals['_RESETCONTROLLERREQUEST']._serialized_end=1728
+  _globals['_RESETCONTROLLERRESPONSE']._serialized_start=1731
+  _globals['_RESETCONTROLLERRESPONSE']._serialized_end=1893
+  _globals['_RESETSUBSYSTEMREQUEST']._serialized_start=1896
+  _globals['_RESETSUBSYSTEMREQUEST']._serialized_end=2088
+  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_start=2091
+  _globals['_RESETSUBSYSTEMRESPONSE']._serialized_end=2250
+  _globals['_GETCONTROLLERSURROUNDINGSREQUEST']._serialized_start=2252
+  _globals['_GETCONTROLLERSURROUNDINGSREQUEST']._serialized_end=2331
+  _globals['_CONTROLLERSURROUNDINGS']._serialized_start=2334
+  _globals['_CONTROLLERSURROUNDINGS']._serialized_end=2832
+  _globals['_CONTROLLERSURROUNDINGS_KERNELCOUNTERSENTRY']._serialized_start=2747
+  _globals['_CONTROLLERSURROUNDINGS_KERNELCOUNTERSENTRY']._serialized_end=2800
+  _globals['_CONTROLLERLOCATION']._serialized_start=2835
+  _globals['_CONTROLLERLOCATION']._serialized_end=2975
+  _globals['_PCILINK']._serialized_start=2977
+  _globals['_PCILINK']._serialized_end=3080
+  _globals['_PCIERRORS']._serialized_start=3083
+  _globals['_PCIERRORS']._serialized_end=3400
+  _globals['_PCIERRORS_CORRECTABLEENTRY']._serialized_start=3255
+  _globals['_PCIERRORS_CORRECTABLEENTRY']._serialized_end=3305
+  _globals['_PCIERRORS_NONFATALENTRY']._serialized_start=3307
+  _globals['_PCIERRORS_NONFATALENTRY']._serialized_end=3354
+  _globals['_PCIERRORS_FATALENTRY']._serialized_start=3356
+  _globals['_PCIERRORS_FATALENTRY']._serialized_end=3400
+  _globals['_PATHSTATISTICS']._serialized_start=3403
+  _globals['_PATHSTATISTICS']._serialized_end=3743
+  _globals['_PATHSTATISTICS_KERNELCOUNTERSENTRY']._serialized_start=2747
+  _globals['_PATHSTATISTICS_KERNELCOUNTERSENTRY']._serialized_end=2800
+  _globals['_INDICATORSTATE']._serialized_start=3745
+  _globals['_INDICATORSTATE']._serialized_end=3862
+  _globals['_SETLOCATORREQUEST']._serialized_start=3865
+  _globals['_SETLOCATORREQUEST']._serialized_end=4054
+  _globals['_SETLOCATORRESPONSE']._serialized_start=4057
+  _globals['_SETLOCATORRESPONSE']._serialized_end=4225
+  _globals['_INVENTORYSERVICE']._serialized_start=4311
+  _globals['_INVENTORYSERVICE']._serialized_end=5346
 # @@protoc_insertion_point(module_scope)

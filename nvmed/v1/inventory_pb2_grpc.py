@@ -73,6 +73,16 @@ class InventoryServiceStub:
                 request_serializer=nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_resources__pb2.Namespace.FromString,
                 _registered_method=True)
+        self.GetControllerSurroundings = channel.unary_unary(
+                '/nvmed.v1.InventoryService/GetControllerSurroundings',
+                request_serializer=nvmed_dot_v1_dot_inventory__pb2.GetControllerSurroundingsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_inventory__pb2.ControllerSurroundings.FromString,
+                _registered_method=True)
+        self.SetLocator = channel.unary_unary(
+                '/nvmed.v1.InventoryService/SetLocator',
+                request_serializer=nvmed_dot_v1_dot_inventory__pb2.SetLocatorRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_inventory__pb2.SetLocatorResponse.FromString,
+                _registered_method=True)
         self.ResetController = channel.unary_unary(
                 '/nvmed.v1.InventoryService/ResetController',
                 request_serializer=nvmed_dot_v1_dot_inventory__pb2.ResetControllerRequest.SerializeToString,
@@ -139,6 +149,22 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetControllerSurroundings(self, request, context):
+        """Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+        lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLocator(self, request, context):
+        """Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+        is none: `indicators` of GetControllerSurroundings has those there are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResetController(self, request, context):
         """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
         a ResetControllerResponse.
@@ -191,6 +217,16 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.GetNamespace,
                     request_deserializer=nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_resources__pb2.Namespace.SerializeToString,
+            ),
+            'GetControllerSurroundings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetControllerSurroundings,
+                    request_deserializer=nvmed_dot_v1_dot_inventory__pb2.GetControllerSurroundingsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_inventory__pb2.ControllerSurroundings.SerializeToString,
+            ),
+            'SetLocator': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLocator,
+                    request_deserializer=nvmed_dot_v1_dot_inventory__pb2.SetLocatorRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_inventory__pb2.SetLocatorResponse.SerializeToString,
             ),
             'ResetController': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetController,
@@ -394,6 +430,60 @@ class InventoryService:
             '/nvmed.v1.InventoryService/GetNamespace',
             nvmed_dot_v1_dot_inventory__pb2.GetNamespaceRequest.SerializeToString,
             nvmed_dot_v1_dot_resources__pb2.Namespace.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetControllerSurroundings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.InventoryService/GetControllerSurroundings',
+            nvmed_dot_v1_dot_inventory__pb2.GetControllerSurroundingsRequest.SerializeToString,
+            nvmed_dot_v1_dot_inventory__pb2.ControllerSurroundings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLocator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.InventoryService/SetLocator',
+            nvmed_dot_v1_dot_inventory__pb2.SetLocatorRequest.SerializeToString,
+            nvmed_dot_v1_dot_inventory__pb2.SetLocatorResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,7 +22,7 @@ _T = _typing.TypeVar("_T")
 
 class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext[_typing.Any, _typing.Any]):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
@@ -51,6 +51,14 @@ class InventoryServiceStub:
     """Lists namespaces that have a device node, ordered by name."""
     GetNamespace: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetNamespaceRequest, _resources_pb2.Namespace]
     """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+    GetControllerSurroundings: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.GetControllerSurroundingsRequest, _inventory_pb2.ControllerSurroundings]
+    """Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+    lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+    """
+    SetLocator: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.SetLocatorRequest, _inventory_pb2.SetLocatorResponse]
+    """Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+    is none: `indicators` of GetControllerSurroundings has those there are.
+    """
     ResetController: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ResetControllerRequest, _operations_pb2.Operation]
     """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
     a ResetControllerResponse.
@@ -79,6 +87,14 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """Lists namespaces that have a device node, ordered by name."""
     GetNamespace: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetNamespaceRequest, _resources_pb2.Namespace]  # type: ignore[assignment]
     """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+    GetControllerSurroundings: _aio.UnaryUnaryMultiCallable[_inventory_pb2.GetControllerSurroundingsRequest, _inventory_pb2.ControllerSurroundings]  # type: ignore[assignment]
+    """Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+    lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+    """
+    SetLocator: _aio.UnaryUnaryMultiCallable[_inventory_pb2.SetLocatorRequest, _inventory_pb2.SetLocatorResponse]  # type: ignore[assignment]
+    """Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+    is none: `indicators` of GetControllerSurroundings has those there are.
+    """
     ResetController: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ResetControllerRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
     a ResetControllerResponse.
@@ -146,6 +162,26 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resources_pb2.Namespace, _abc.Awaitable[_resources_pb2.Namespace]]:
         """Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name."""
+
+    @_abc_1.abstractmethod
+    def GetControllerSurroundings(
+        self,
+        request: _inventory_pb2.GetControllerSurroundingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.ControllerSurroundings, _abc.Awaitable[_inventory_pb2.ControllerSurroundings]]:
+        """Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+        lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SetLocator(
+        self,
+        request: _inventory_pb2.SetLocatorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.SetLocatorResponse, _abc.Awaitable[_inventory_pb2.SetLocatorResponse]]:
+        """Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+        is none: `indicators` of GetControllerSurroundings has those there are.
+        """
 
     @_abc_1.abstractmethod
     def ResetController(

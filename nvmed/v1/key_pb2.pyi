@@ -1,11 +1,13 @@
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -103,7 +105,7 @@ class KernelKey(_message.Message):
     remaining_s: int
     resolution_s: int
     identity: TlsKeyIdentity
-    def __init__(self, serial: _Optional[int] = ..., type: _Optional[str] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., permissions: _Optional[int] = ..., description: _Optional[str] = ..., description_bytes: _Optional[bytes] = ..., expiry_state: _Optional[_Union[KernelKey.ExpiryState, str]] = ..., remaining_s: _Optional[int] = ..., resolution_s: _Optional[int] = ..., identity: _Optional[_Union[TlsKeyIdentity, _Mapping]] = ...) -> None: ...
+    def __init__(self, serial: _Optional[int] = ..., type: _Optional[str] = ..., uid: _Optional[int] = ..., gid: _Optional[int] = ..., permissions: _Optional[int] = ..., description: _Optional[str] = ..., description_bytes: _Optional[bytes] = ..., expiry_state: _Optional[_Union[KernelKey.ExpiryState, str]] = ..., remaining_s: _Optional[int] = ..., resolution_s: _Optional[int] = ..., identity: _Optional[_Union[TlsKeyIdentity, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class TlsKeyIdentity(_message.Message):
     __slots__ = ("identity", "version", "origin", "cipher", "host_nqn", "subsystem_nqn", "digest", "hash", "derivation")
@@ -145,7 +147,7 @@ class InsertedTlsKey(_message.Message):
     previous_serial: int
     outcome: KeyUpdateOutcome
     identity: TlsKeyIdentity
-    def __init__(self, serial: _Optional[int] = ..., previous_serial: _Optional[int] = ..., outcome: _Optional[_Union[KeyUpdateOutcome, str]] = ..., identity: _Optional[_Union[TlsKeyIdentity, _Mapping]] = ...) -> None: ...
+    def __init__(self, serial: _Optional[int] = ..., previous_serial: _Optional[int] = ..., outcome: _Optional[_Union[KeyUpdateOutcome, str]] = ..., identity: _Optional[_Union[TlsKeyIdentity, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LookupKeyringRequest(_message.Message):
     __slots__ = ("name",)
@@ -167,7 +169,7 @@ class LookupKeyRequest(_message.Message):
     keyring: KeyringRef
     key_type: str
     description: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class LinkKeyringRequest(_message.Message):
     __slots__ = ("keyring", "validate_only", "request_id")
@@ -177,7 +179,7 @@ class LinkKeyringRequest(_message.Message):
     keyring: KeyringRef
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class LinkKeyringResponse(_message.Message):
     __slots__ = ("serial",)
@@ -191,7 +193,7 @@ class ReadKeyRequest(_message.Message):
     SERIAL_FIELD_NUMBER: _ClassVar[int]
     keyring: KeyringRef
     serial: int
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., serial: _Optional[int] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., serial: _Optional[int] = ...) -> None: ...
 
 class ReadKeyResponse(_message.Message):
     __slots__ = ("payload",)
@@ -215,7 +217,7 @@ class UpdateKeyRequest(_message.Message):
     ttl_s: int
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., description: _Optional[str] = ..., payload: _Optional[bytes] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., description: _Optional[str] = ..., payload: _Optional[bytes] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateKeyResponse(_message.Message):
     __slots__ = ("serial", "previous_serial", "outcome")
@@ -233,13 +235,13 @@ class ScanTlsKeysRequest(_message.Message):
     KEY_TYPE_FIELD_NUMBER: _ClassVar[int]
     keyring: KeyringRef
     key_type: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ...) -> None: ...
 
 class ScanTlsKeysResponse(_message.Message):
     __slots__ = ("key",)
     KEY_FIELD_NUMBER: _ClassVar[int]
     key: KernelKey
-    def __init__(self, key: _Optional[_Union[KernelKey, _Mapping]] = ...) -> None: ...
+    def __init__(self, key: _Optional[_Union[KernelKey, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class InsertTlsKeyRequest(_message.Message):
     __slots__ = ("keyring", "key_type", "host_nqn", "subsystem_nqn", "psk", "identity_version", "derivation", "ttl_s", "validate_only", "request_id")
@@ -263,13 +265,13 @@ class InsertTlsKeyRequest(_message.Message):
     ttl_s: int
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping[str, _Any]]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class InsertTlsKeyResponse(_message.Message):
     __slots__ = ("key",)
     KEY_FIELD_NUMBER: _ClassVar[int]
     key: InsertedTlsKey
-    def __init__(self, key: _Optional[_Union[InsertedTlsKey, _Mapping]] = ...) -> None: ...
+    def __init__(self, key: _Optional[_Union[InsertedTlsKey, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class GenerateTlsKeyIdentityRequest(_message.Message):
     __slots__ = ("host_nqn", "subsystem_nqn", "psk", "identity_version", "derivation")
@@ -283,7 +285,7 @@ class GenerateTlsKeyIdentityRequest(_message.Message):
     psk: ConfiguredPsk
     identity_version: int
     derivation: TlsKeyDerivation
-    def __init__(self, host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ...) -> None: ...
+    def __init__(self, host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping[str, _Any]]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ...) -> None: ...
 
 class RevokeTlsKeyRequest(_message.Message):
     __slots__ = ("keyring", "key_type", "identity", "validate_only", "request_id")
@@ -297,7 +299,7 @@ class RevokeTlsKeyRequest(_message.Message):
     identity: str
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., identity: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., identity: _Optional[str] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeTlsKeyResponse(_message.Message):
     __slots__ = ("serial",)
@@ -315,12 +317,12 @@ class ExportTlsKeyRequest(_message.Message):
         keyring: KeyringRef
         key_type: str
         identity: str
-        def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+        def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
     PSK_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
     psk: ConfiguredPsk
     stored: ExportTlsKeyRequest.StoredTlsKey
-    def __init__(self, psk: _Optional[_Union[ConfiguredPsk, _Mapping]] = ..., stored: _Optional[_Union[ExportTlsKeyRequest.StoredTlsKey, _Mapping]] = ...) -> None: ...
+    def __init__(self, psk: _Optional[_Union[ConfiguredPsk, _Mapping[str, _Any]]] = ..., stored: _Optional[_Union[ExportTlsKeyRequest.StoredTlsKey, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ExportTlsKeyResponse(_message.Message):
     __slots__ = ("text", "key_file_line", "serial", "hash")
@@ -357,13 +359,13 @@ class ImportTlsKeyRequest(_message.Message):
     ttl_s: int
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., key: _Optional[_Union[ImportTlsKeyRequest.DerivedTlsKey, _Mapping]] = ..., key_file: _Optional[bytes] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., key: _Optional[_Union[ImportTlsKeyRequest.DerivedTlsKey, _Mapping[str, _Any]]] = ..., key_file: _Optional[bytes] = ..., ttl_s: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ImportTlsKeyResponse(_message.Message):
     __slots__ = ("keys",)
     KEYS_FIELD_NUMBER: _ClassVar[int]
     keys: _containers.RepeatedCompositeFieldContainer[InsertedTlsKey]
-    def __init__(self, keys: _Optional[_Iterable[_Union[InsertedTlsKey, _Mapping]]] = ...) -> None: ...
+    def __init__(self, keys: _Optional[_Iterable[_Union[InsertedTlsKey, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GenerateTlsKeyRequest(_message.Message):
     __slots__ = ("hash", "size_bytes")
@@ -419,7 +421,7 @@ class CheckTlsKeyRequest(_message.Message):
     host_nqn: str
     subsystem_nqn: str
     psk: ConfiguredPsk
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., key_type: _Optional[str] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping]] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., key_type: _Optional[str] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class CheckTlsKeyResponse(_message.Message):
     __slots__ = ("variants", "omitted")
@@ -445,7 +447,7 @@ class CheckTlsKeyResponse(_message.Message):
         identity: TlsKeyIdentity
         loaded: CheckTlsKeyResponse.Loaded
         serial: int
-        def __init__(self, identity: _Optional[_Union[TlsKeyIdentity, _Mapping]] = ..., loaded: _Optional[_Union[CheckTlsKeyResponse.Loaded, str]] = ..., serial: _Optional[int] = ...) -> None: ...
+        def __init__(self, identity: _Optional[_Union[TlsKeyIdentity, _Mapping[str, _Any]]] = ..., loaded: _Optional[_Union[CheckTlsKeyResponse.Loaded, str]] = ..., serial: _Optional[int] = ...) -> None: ...
     class OmittedVariant(_message.Message):
         __slots__ = ("identity_version", "derivation", "why")
         IDENTITY_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -459,7 +461,7 @@ class CheckTlsKeyResponse(_message.Message):
     OMITTED_FIELD_NUMBER: _ClassVar[int]
     variants: _containers.RepeatedCompositeFieldContainer[CheckTlsKeyResponse.Variant]
     omitted: _containers.RepeatedCompositeFieldContainer[CheckTlsKeyResponse.OmittedVariant]
-    def __init__(self, variants: _Optional[_Iterable[_Union[CheckTlsKeyResponse.Variant, _Mapping]]] = ..., omitted: _Optional[_Iterable[_Union[CheckTlsKeyResponse.OmittedVariant, _Mapping]]] = ...) -> None: ...
+    def __init__(self, variants: _Optional[_Iterable[_Union[CheckTlsKeyResponse.Variant, _Mapping[str, _Any]]]] = ..., omitted: _Optional[_Iterable[_Union[CheckTlsKeyResponse.OmittedVariant, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ConnectionOptions(_message.Message):
     __slots__ = ("header_digest", "data_digest", "write_queues", "poll_queues", "type_of_service")
@@ -499,7 +501,7 @@ class RotateTlsKeyRequest(_message.Message):
     acknowledge_disruption: bool
     validate_only: bool
     request_id: str
-    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping]] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ..., ttl_s: _Optional[int] = ..., connection_options: _Optional[_Union[ConnectionOptions, _Mapping]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, keyring: _Optional[_Union[KeyringRef, _Mapping[str, _Any]]] = ..., host_nqn: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., psk: _Optional[_Union[ConfiguredPsk, _Mapping[str, _Any]]] = ..., identity_version: _Optional[int] = ..., derivation: _Optional[_Union[TlsKeyDerivation, str]] = ..., ttl_s: _Optional[int] = ..., connection_options: _Optional[_Union[ConnectionOptions, _Mapping[str, _Any]]] = ..., acknowledge_disruption: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RotateTlsKeyResponse(_message.Message):
     __slots__ = ("key", "connections", "retired_keys")
@@ -533,7 +535,7 @@ class RotateTlsKeyResponse(_message.Message):
     key: InsertedTlsKey
     connections: _containers.RepeatedCompositeFieldContainer[RotateTlsKeyResponse.Connection]
     retired_keys: _containers.RepeatedCompositeFieldContainer[RotateTlsKeyResponse.RetiredKey]
-    def __init__(self, key: _Optional[_Union[InsertedTlsKey, _Mapping]] = ..., connections: _Optional[_Iterable[_Union[RotateTlsKeyResponse.Connection, _Mapping]]] = ..., retired_keys: _Optional[_Iterable[_Union[RotateTlsKeyResponse.RetiredKey, _Mapping]]] = ...) -> None: ...
+    def __init__(self, key: _Optional[_Union[InsertedTlsKey, _Mapping[str, _Any]]] = ..., connections: _Optional[_Iterable[_Union[RotateTlsKeyResponse.Connection, _Mapping[str, _Any]]]] = ..., retired_keys: _Optional[_Iterable[_Union[RotateTlsKeyResponse.RetiredKey, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class RotateDhchapKeyRequest(_message.Message):
     __slots__ = ("host_nqn", "subsystem_nqn", "host_secret", "controller_secret", "acknowledge_disruption", "validate_only", "request_id")

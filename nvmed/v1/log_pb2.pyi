@@ -1,13 +1,18 @@
 import datetime
 
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from nvmed.v1 import common_pb2 as _common_pb2
+from nvmed.v1 import log_pages_pb2 as _log_pages_pb2
+from nvmed.v1 import ocp_pb2 as _ocp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -106,7 +111,7 @@ class AnaLog(_message.Message):
     async_event_retained: bool
     raw: bytes
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., change_count: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[AnaLog.Group, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., change_count: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[AnaLog.Group, _Mapping[str, _Any]]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GetLbaStatusLogRequest(_message.Message):
     __slots__ = ("controller", "retain_async_event", "include_raw", "request_id")
@@ -139,7 +144,7 @@ class LbaStatusLog(_message.Message):
         recommended_action: int
         whole_namespace: bool
         ranges: _containers.RepeatedCompositeFieldContainer[LbaStatusLog.Range]
-        def __init__(self, nsid: _Optional[int] = ..., recommended_action: _Optional[int] = ..., whole_namespace: _Optional[bool] = ..., ranges: _Optional[_Iterable[_Union[LbaStatusLog.Range, _Mapping]]] = ...) -> None: ...
+        def __init__(self, nsid: _Optional[int] = ..., recommended_action: _Optional[int] = ..., whole_namespace: _Optional[bool] = ..., ranges: _Optional[_Iterable[_Union[LbaStatusLog.Range, _Mapping[str, _Any]]]] = ...) -> None: ...
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -156,7 +161,7 @@ class LbaStatusLog(_message.Message):
     async_event_retained: bool
     raw: bytes
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., size_bytes: _Optional[int] = ..., generation: _Optional[int] = ..., estimated_unrecoverable_blocks: _Optional[int] = ..., elements: _Optional[_Iterable[_Union[LbaStatusLog.Element, _Mapping]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., size_bytes: _Optional[int] = ..., generation: _Optional[int] = ..., estimated_unrecoverable_blocks: _Optional[int] = ..., elements: _Optional[_Iterable[_Union[LbaStatusLog.Element, _Mapping[str, _Any]]]] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GetSmartLogRequest(_message.Message):
     __slots__ = ("controller", "nsid", "retain_async_event", "include_raw", "request_id")
@@ -255,37 +260,47 @@ class SmartLog(_message.Message):
     thermal_management_2_seconds: int
     async_event_retained: bool
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., critical_warnings: _Optional[_Iterable[_Union[SmartLog.CriticalWarning, str]]] = ..., temperature_celsius: _Optional[int] = ..., available_spare_percent: _Optional[int] = ..., available_spare_threshold_percent: _Optional[int] = ..., percentage_used: _Optional[int] = ..., endurance_group_warning_bits: _Optional[int] = ..., data_units_read: _Optional[int] = ..., data_units_written: _Optional[int] = ..., bytes_read: _Optional[int] = ..., bytes_written: _Optional[int] = ..., host_read_commands: _Optional[int] = ..., host_write_commands: _Optional[int] = ..., controller_busy_minutes: _Optional[int] = ..., power_cycles: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., unsafe_shutdowns: _Optional[int] = ..., media_errors: _Optional[int] = ..., error_log_entries: _Optional[int] = ..., warning_temperature_minutes: _Optional[int] = ..., critical_temperature_minutes: _Optional[int] = ..., temperature_sensors: _Optional[_Iterable[_Union[SmartLog.TemperatureSensor, _Mapping]]] = ..., thermal_management_1_transitions: _Optional[int] = ..., thermal_management_2_transitions: _Optional[int] = ..., thermal_management_1_seconds: _Optional[int] = ..., thermal_management_2_seconds: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., critical_warnings: _Optional[_Iterable[_Union[SmartLog.CriticalWarning, str]]] = ..., temperature_celsius: _Optional[int] = ..., available_spare_percent: _Optional[int] = ..., available_spare_threshold_percent: _Optional[int] = ..., percentage_used: _Optional[int] = ..., endurance_group_warning_bits: _Optional[int] = ..., data_units_read: _Optional[int] = ..., data_units_written: _Optional[int] = ..., bytes_read: _Optional[int] = ..., bytes_written: _Optional[int] = ..., host_read_commands: _Optional[int] = ..., host_write_commands: _Optional[int] = ..., controller_busy_minutes: _Optional[int] = ..., power_cycles: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., unsafe_shutdowns: _Optional[int] = ..., media_errors: _Optional[int] = ..., error_log_entries: _Optional[int] = ..., warning_temperature_minutes: _Optional[int] = ..., critical_temperature_minutes: _Optional[int] = ..., temperature_sensors: _Optional[_Iterable[_Union[SmartLog.TemperatureSensor, _Mapping[str, _Any]]]] = ..., thermal_management_1_transitions: _Optional[int] = ..., thermal_management_2_transitions: _Optional[int] = ..., thermal_management_1_seconds: _Optional[int] = ..., thermal_management_2_seconds: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
 class ListErrorLogEntriesRequest(_message.Message):
-    __slots__ = ("controller", "entries_max", "retain_async_event", "include_raw", "request_id")
+    __slots__ = ("controller", "entries_max", "retain_async_event", "include_raw", "request_id", "page_size", "page_token", "filter", "order_by")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_MAX_FIELD_NUMBER: _ClassVar[int]
     RETAIN_ASYNC_EVENT_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_RAW_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     controller: str
     entries_max: int
     retain_async_event: bool
     include_raw: bool
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., entries_max: _Optional[int] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    page_size: int
+    page_token: str
+    filter: str
+    order_by: str
+    def __init__(self, controller: _Optional[str] = ..., entries_max: _Optional[int] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListErrorLogEntriesResponse(_message.Message):
-    __slots__ = ("controller", "error_log_entries", "capacity", "async_event_retained", "raw", "omissions")
+    __slots__ = ("controller", "error_log_entries", "capacity", "async_event_retained", "raw", "omissions", "next_page_token")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     ERROR_LOG_ENTRIES_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
     OMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     controller: str
     error_log_entries: _containers.RepeatedCompositeFieldContainer[ErrorLogEntry]
     capacity: int
     async_event_retained: bool
     raw: bytes
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., error_log_entries: _Optional[_Iterable[_Union[ErrorLogEntry, _Mapping]]] = ..., capacity: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, controller: _Optional[str] = ..., error_log_entries: _Optional[_Iterable[_Union[ErrorLogEntry, _Mapping[str, _Any]]]] = ..., capacity: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ErrorLogEntry(_message.Message):
     __slots__ = ("error_count", "submission_queue_id", "command_id", "raw_status", "status_mnemonic", "location", "lba", "nsid", "vendor_log_page", "opcode", "command_set", "transport_type", "command_specific", "transport_specific", "entry_version")
@@ -326,7 +341,7 @@ class ErrorLogEntry(_message.Message):
     command_specific: int
     transport_specific: int
     entry_version: int
-    def __init__(self, error_count: _Optional[int] = ..., submission_queue_id: _Optional[int] = ..., command_id: _Optional[int] = ..., raw_status: _Optional[int] = ..., status_mnemonic: _Optional[str] = ..., location: _Optional[_Union[ErrorLogEntry.Location, _Mapping]] = ..., lba: _Optional[int] = ..., nsid: _Optional[int] = ..., vendor_log_page: _Optional[int] = ..., opcode: _Optional[int] = ..., command_set: _Optional[int] = ..., transport_type: _Optional[int] = ..., command_specific: _Optional[int] = ..., transport_specific: _Optional[int] = ..., entry_version: _Optional[int] = ...) -> None: ...
+    def __init__(self, error_count: _Optional[int] = ..., submission_queue_id: _Optional[int] = ..., command_id: _Optional[int] = ..., raw_status: _Optional[int] = ..., status_mnemonic: _Optional[str] = ..., location: _Optional[_Union[ErrorLogEntry.Location, _Mapping[str, _Any]]] = ..., lba: _Optional[int] = ..., nsid: _Optional[int] = ..., vendor_log_page: _Optional[int] = ..., opcode: _Optional[int] = ..., command_set: _Optional[int] = ..., transport_type: _Optional[int] = ..., command_specific: _Optional[int] = ..., transport_specific: _Optional[int] = ..., entry_version: _Optional[int] = ...) -> None: ...
 
 class GetEffectsLogRequest(_message.Message):
     __slots__ = ("controller", "command_set", "include_raw")
@@ -396,7 +411,7 @@ class EffectsLog(_message.Message):
     admin_commands: _containers.RepeatedCompositeFieldContainer[CommandEffects]
     io_commands: _containers.RepeatedCompositeFieldContainer[CommandEffects]
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., admin_commands: _Optional[_Iterable[_Union[CommandEffects, _Mapping]]] = ..., io_commands: _Optional[_Iterable[_Union[CommandEffects, _Mapping]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., admin_commands: _Optional[_Iterable[_Union[CommandEffects, _Mapping[str, _Any]]]] = ..., io_commands: _Optional[_Iterable[_Union[CommandEffects, _Mapping[str, _Any]]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
 class GetSelfTestLogRequest(_message.Message):
     __slots__ = ("controller", "include_raw")
@@ -462,7 +477,7 @@ class SelfTestLog(_message.Message):
     percent_complete: int
     results: _containers.RepeatedCompositeFieldContainer[SelfTestResult]
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., running: _Optional[_Union[SelfTest, str]] = ..., percent_complete: _Optional[int] = ..., results: _Optional[_Iterable[_Union[SelfTestResult, _Mapping]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., running: _Optional[_Union[SelfTest, str]] = ..., percent_complete: _Optional[int] = ..., results: _Optional[_Iterable[_Union[SelfTestResult, _Mapping[str, _Any]]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
 class StartSelfTestRequest(_message.Message):
     __slots__ = ("controller", "test", "nsid", "validate_only", "request_id")
@@ -501,7 +516,7 @@ class GetSanitizeStatusRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., retain_async_event: _Optional[bool] = ..., include_raw: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SanitizeStatus(_message.Message):
-    __slots__ = ("controller", "state", "fraction_complete", "overwrite_passes", "global_data_erased", "command_dword_10", "overwrite_seconds", "block_erase_seconds", "crypto_erase_seconds", "overwrite_no_deallocate_seconds", "block_erase_no_deallocate_seconds", "crypto_erase_no_deallocate_seconds", "async_event_retained", "raw")
+    __slots__ = ("controller", "state", "fraction_complete", "overwrite_passes", "global_data_erased", "command_dword_10", "overwrite_seconds", "block_erase_seconds", "crypto_erase_seconds", "overwrite_no_deallocate_seconds", "block_erase_no_deallocate_seconds", "crypto_erase_no_deallocate_seconds", "async_event_retained", "raw", "phase", "failed_in", "media_verification_canceled", "post_verification_deallocation_seconds")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[SanitizeStatus.State]
@@ -516,6 +531,22 @@ class SanitizeStatus(_message.Message):
     STATE_IN_PROGRESS: SanitizeStatus.State
     STATE_FAILED: SanitizeStatus.State
     STATE_COMPLETED_UNEXPECTED_DEALLOCATE: SanitizeStatus.State
+    class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PHASE_UNSPECIFIED: _ClassVar[SanitizeStatus.Phase]
+        PHASE_RESTRICTED_PROCESSING: _ClassVar[SanitizeStatus.Phase]
+        PHASE_RESTRICTED_FAILURE: _ClassVar[SanitizeStatus.Phase]
+        PHASE_UNRESTRICTED_PROCESSING: _ClassVar[SanitizeStatus.Phase]
+        PHASE_UNRESTRICTED_FAILURE: _ClassVar[SanitizeStatus.Phase]
+        PHASE_MEDIA_VERIFICATION: _ClassVar[SanitizeStatus.Phase]
+        PHASE_POST_VERIFICATION_DEALLOCATION: _ClassVar[SanitizeStatus.Phase]
+    PHASE_UNSPECIFIED: SanitizeStatus.Phase
+    PHASE_RESTRICTED_PROCESSING: SanitizeStatus.Phase
+    PHASE_RESTRICTED_FAILURE: SanitizeStatus.Phase
+    PHASE_UNRESTRICTED_PROCESSING: SanitizeStatus.Phase
+    PHASE_UNRESTRICTED_FAILURE: SanitizeStatus.Phase
+    PHASE_MEDIA_VERIFICATION: SanitizeStatus.Phase
+    PHASE_POST_VERIFICATION_DEALLOCATION: SanitizeStatus.Phase
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FRACTION_COMPLETE_FIELD_NUMBER: _ClassVar[int]
@@ -530,6 +561,10 @@ class SanitizeStatus(_message.Message):
     CRYPTO_ERASE_NO_DEALLOCATE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_IN_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_VERIFICATION_CANCELED_FIELD_NUMBER: _ClassVar[int]
+    POST_VERIFICATION_DEALLOCATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     state: SanitizeStatus.State
     fraction_complete: float
@@ -544,7 +579,11 @@ class SanitizeStatus(_message.Message):
     crypto_erase_no_deallocate_seconds: int
     async_event_retained: bool
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., state: _Optional[_Union[SanitizeStatus.State, str]] = ..., fraction_complete: _Optional[float] = ..., overwrite_passes: _Optional[int] = ..., global_data_erased: _Optional[bool] = ..., command_dword_10: _Optional[int] = ..., overwrite_seconds: _Optional[int] = ..., block_erase_seconds: _Optional[int] = ..., crypto_erase_seconds: _Optional[int] = ..., overwrite_no_deallocate_seconds: _Optional[int] = ..., block_erase_no_deallocate_seconds: _Optional[int] = ..., crypto_erase_no_deallocate_seconds: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    phase: SanitizeStatus.Phase
+    failed_in: SanitizeStatus.Phase
+    media_verification_canceled: bool
+    post_verification_deallocation_seconds: int
+    def __init__(self, controller: _Optional[str] = ..., state: _Optional[_Union[SanitizeStatus.State, str]] = ..., fraction_complete: _Optional[float] = ..., overwrite_passes: _Optional[int] = ..., global_data_erased: _Optional[bool] = ..., command_dword_10: _Optional[int] = ..., overwrite_seconds: _Optional[int] = ..., block_erase_seconds: _Optional[int] = ..., crypto_erase_seconds: _Optional[int] = ..., overwrite_no_deallocate_seconds: _Optional[int] = ..., block_erase_no_deallocate_seconds: _Optional[int] = ..., crypto_erase_no_deallocate_seconds: _Optional[int] = ..., async_event_retained: _Optional[bool] = ..., raw: _Optional[bytes] = ..., phase: _Optional[_Union[SanitizeStatus.Phase, str]] = ..., failed_in: _Optional[_Union[SanitizeStatus.Phase, str]] = ..., media_verification_canceled: _Optional[bool] = ..., post_verification_deallocation_seconds: _Optional[int] = ...) -> None: ...
 
 class GetPersistentEventLogRequest(_message.Message):
     __slots__ = ("controller", "events_max", "take_over_context", "request_id")
@@ -559,7 +598,7 @@ class GetPersistentEventLogRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., events_max: _Optional[int] = ..., take_over_context: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class PersistentEvent(_message.Message):
-    __slots__ = ("type", "raw_type", "revision", "controller_id", "timestamp_ms", "event_time", "port_id", "vendor_specific", "data", "smart", "firmware_commit", "timestamp_change", "power_on_or_reset", "hardware_error_code", "namespace_change", "format_start", "format_completion", "sanitize_start", "sanitize_completion", "feature_change", "telemetry_capture", "thermal_excursion")
+    __slots__ = ("type", "raw_type", "revision", "controller_id", "timestamp_ms", "event_time", "port_id", "vendor_specific", "data", "smart", "firmware_commit", "timestamp_change", "power_on_or_reset", "hardware_error_code", "namespace_change", "format_start", "format_completion", "sanitize_start", "sanitize_completion", "feature_change", "telemetry_capture", "thermal_excursion", "personality_change", "vendor_event")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         TYPE_UNSPECIFIED: _ClassVar[PersistentEvent.Type]
@@ -577,6 +616,7 @@ class PersistentEvent(_message.Message):
         TYPE_TELEMETRY_LOG_CREATED: _ClassVar[PersistentEvent.Type]
         TYPE_THERMAL_EXCURSION: _ClassVar[PersistentEvent.Type]
         TYPE_SANITIZE_MEDIA_VERIFICATION: _ClassVar[PersistentEvent.Type]
+        TYPE_PERSONALITY_CHANGE: _ClassVar[PersistentEvent.Type]
         TYPE_VENDOR_SPECIFIC: _ClassVar[PersistentEvent.Type]
         TYPE_TCG_DEFINED: _ClassVar[PersistentEvent.Type]
     TYPE_UNSPECIFIED: PersistentEvent.Type
@@ -594,6 +634,7 @@ class PersistentEvent(_message.Message):
     TYPE_TELEMETRY_LOG_CREATED: PersistentEvent.Type
     TYPE_THERMAL_EXCURSION: PersistentEvent.Type
     TYPE_SANITIZE_MEDIA_VERIFICATION: PersistentEvent.Type
+    TYPE_PERSONALITY_CHANGE: PersistentEvent.Type
     TYPE_VENDOR_SPECIFIC: PersistentEvent.Type
     TYPE_TCG_DEFINED: PersistentEvent.Type
     class FirmwareCommit(_message.Message):
@@ -641,7 +682,7 @@ class PersistentEvent(_message.Message):
         CONTROLLERS_FIELD_NUMBER: _ClassVar[int]
         firmware_revision: str
         controllers: _containers.RepeatedCompositeFieldContainer[PersistentEvent.PowerOnOrReset.ControllerReset]
-        def __init__(self, firmware_revision: _Optional[str] = ..., controllers: _Optional[_Iterable[_Union[PersistentEvent.PowerOnOrReset.ControllerReset, _Mapping]]] = ...) -> None: ...
+        def __init__(self, firmware_revision: _Optional[str] = ..., controllers: _Optional[_Iterable[_Union[PersistentEvent.PowerOnOrReset.ControllerReset, _Mapping[str, _Any]]]] = ...) -> None: ...
     class NamespaceChange(_message.Message):
         __slots__ = ("deleted", "nsid", "size_blocks", "capacity_blocks", "formatted_lba_size", "protection_settings", "shared", "ana_group_id", "nvm_set_id")
         DELETED_FIELD_NUMBER: _ClassVar[int]
@@ -726,6 +767,68 @@ class PersistentEvent(_message.Message):
         over_temperature_celsius: int
         threshold: int
         def __init__(self, over_temperature_celsius: _Optional[int] = ..., threshold: _Optional[int] = ...) -> None: ...
+    class PersonalityChange(_message.Message):
+        __slots__ = ("personality_id", "failed", "freeze_requested")
+        PERSONALITY_ID_FIELD_NUMBER: _ClassVar[int]
+        FAILED_FIELD_NUMBER: _ClassVar[int]
+        FREEZE_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+        personality_id: int
+        failed: bool
+        freeze_requested: bool
+        def __init__(self, personality_id: _Optional[int] = ..., failed: _Optional[bool] = ..., freeze_requested: _Optional[bool] = ...) -> None: ...
+    class VendorEvent(_message.Message):
+        __slots__ = ("descriptors", "tcg_activity")
+        class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+            __slots__ = ()
+            DATA_TYPE_UNSPECIFIED: _ClassVar[PersistentEvent.VendorEvent.DataType]
+            DATA_TYPE_EVENT_NAME: _ClassVar[PersistentEvent.VendorEvent.DataType]
+            DATA_TYPE_TEXT: _ClassVar[PersistentEvent.VendorEvent.DataType]
+            DATA_TYPE_BINARY: _ClassVar[PersistentEvent.VendorEvent.DataType]
+            DATA_TYPE_SIGNED_INTEGER: _ClassVar[PersistentEvent.VendorEvent.DataType]
+        DATA_TYPE_UNSPECIFIED: PersistentEvent.VendorEvent.DataType
+        DATA_TYPE_EVENT_NAME: PersistentEvent.VendorEvent.DataType
+        DATA_TYPE_TEXT: PersistentEvent.VendorEvent.DataType
+        DATA_TYPE_BINARY: PersistentEvent.VendorEvent.DataType
+        DATA_TYPE_SIGNED_INTEGER: PersistentEvent.VendorEvent.DataType
+        class Descriptor(_message.Message):
+            __slots__ = ("code", "data_type", "uuid_index", "data", "text", "number")
+            CODE_FIELD_NUMBER: _ClassVar[int]
+            DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
+            UUID_INDEX_FIELD_NUMBER: _ClassVar[int]
+            DATA_FIELD_NUMBER: _ClassVar[int]
+            TEXT_FIELD_NUMBER: _ClassVar[int]
+            NUMBER_FIELD_NUMBER: _ClassVar[int]
+            code: int
+            data_type: PersistentEvent.VendorEvent.DataType
+            uuid_index: int
+            data: bytes
+            text: str
+            number: int
+            def __init__(self, code: _Optional[int] = ..., data_type: _Optional[_Union[PersistentEvent.VendorEvent.DataType, str]] = ..., uuid_index: _Optional[int] = ..., data: _Optional[bytes] = ..., text: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
+        class TcgActivity(_message.Message):
+            __slots__ = ("command_count", "invoking_id", "method_id", "com_id", "protocol_id", "status", "process_time_ms", "context")
+            COMMAND_COUNT_FIELD_NUMBER: _ClassVar[int]
+            INVOKING_ID_FIELD_NUMBER: _ClassVar[int]
+            METHOD_ID_FIELD_NUMBER: _ClassVar[int]
+            COM_ID_FIELD_NUMBER: _ClassVar[int]
+            PROTOCOL_ID_FIELD_NUMBER: _ClassVar[int]
+            STATUS_FIELD_NUMBER: _ClassVar[int]
+            PROCESS_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+            CONTEXT_FIELD_NUMBER: _ClassVar[int]
+            command_count: int
+            invoking_id: int
+            method_id: int
+            com_id: int
+            protocol_id: int
+            status: int
+            process_time_ms: int
+            context: bytes
+            def __init__(self, command_count: _Optional[int] = ..., invoking_id: _Optional[int] = ..., method_id: _Optional[int] = ..., com_id: _Optional[int] = ..., protocol_id: _Optional[int] = ..., status: _Optional[int] = ..., process_time_ms: _Optional[int] = ..., context: _Optional[bytes] = ...) -> None: ...
+        DESCRIPTORS_FIELD_NUMBER: _ClassVar[int]
+        TCG_ACTIVITY_FIELD_NUMBER: _ClassVar[int]
+        descriptors: _containers.RepeatedCompositeFieldContainer[PersistentEvent.VendorEvent.Descriptor]
+        tcg_activity: PersistentEvent.VendorEvent.TcgActivity
+        def __init__(self, descriptors: _Optional[_Iterable[_Union[PersistentEvent.VendorEvent.Descriptor, _Mapping[str, _Any]]]] = ..., tcg_activity: _Optional[_Union[PersistentEvent.VendorEvent.TcgActivity, _Mapping[str, _Any]]] = ...) -> None: ...
     TYPE_FIELD_NUMBER: _ClassVar[int]
     RAW_TYPE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -748,6 +851,8 @@ class PersistentEvent(_message.Message):
     FEATURE_CHANGE_FIELD_NUMBER: _ClassVar[int]
     TELEMETRY_CAPTURE_FIELD_NUMBER: _ClassVar[int]
     THERMAL_EXCURSION_FIELD_NUMBER: _ClassVar[int]
+    PERSONALITY_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    VENDOR_EVENT_FIELD_NUMBER: _ClassVar[int]
     type: PersistentEvent.Type
     raw_type: int
     revision: int
@@ -770,7 +875,9 @@ class PersistentEvent(_message.Message):
     feature_change: PersistentEvent.FeatureChange
     telemetry_capture: PersistentEvent.TelemetryCapture
     thermal_excursion: PersistentEvent.ThermalExcursion
-    def __init__(self, type: _Optional[_Union[PersistentEvent.Type, str]] = ..., raw_type: _Optional[int] = ..., revision: _Optional[int] = ..., controller_id: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., port_id: _Optional[int] = ..., vendor_specific: _Optional[bytes] = ..., data: _Optional[bytes] = ..., smart: _Optional[_Union[SmartLog, _Mapping]] = ..., firmware_commit: _Optional[_Union[PersistentEvent.FirmwareCommit, _Mapping]] = ..., timestamp_change: _Optional[_Union[PersistentEvent.TimestampChange, _Mapping]] = ..., power_on_or_reset: _Optional[_Union[PersistentEvent.PowerOnOrReset, _Mapping]] = ..., hardware_error_code: _Optional[int] = ..., namespace_change: _Optional[_Union[PersistentEvent.NamespaceChange, _Mapping]] = ..., format_start: _Optional[_Union[PersistentEvent.FormatStart, _Mapping]] = ..., format_completion: _Optional[_Union[PersistentEvent.FormatCompletion, _Mapping]] = ..., sanitize_start: _Optional[_Union[PersistentEvent.SanitizeStart, _Mapping]] = ..., sanitize_completion: _Optional[_Union[PersistentEvent.SanitizeCompletion, _Mapping]] = ..., feature_change: _Optional[_Union[PersistentEvent.FeatureChange, _Mapping]] = ..., telemetry_capture: _Optional[_Union[PersistentEvent.TelemetryCapture, _Mapping]] = ..., thermal_excursion: _Optional[_Union[PersistentEvent.ThermalExcursion, _Mapping]] = ...) -> None: ...
+    personality_change: PersistentEvent.PersonalityChange
+    vendor_event: PersistentEvent.VendorEvent
+    def __init__(self, type: _Optional[_Union[PersistentEvent.Type, str]] = ..., raw_type: _Optional[int] = ..., revision: _Optional[int] = ..., controller_id: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., port_id: _Optional[int] = ..., vendor_specific: _Optional[bytes] = ..., data: _Optional[bytes] = ..., smart: _Optional[_Union[SmartLog, _Mapping[str, _Any]]] = ..., firmware_commit: _Optional[_Union[PersistentEvent.FirmwareCommit, _Mapping[str, _Any]]] = ..., timestamp_change: _Optional[_Union[PersistentEvent.TimestampChange, _Mapping[str, _Any]]] = ..., power_on_or_reset: _Optional[_Union[PersistentEvent.PowerOnOrReset, _Mapping[str, _Any]]] = ..., hardware_error_code: _Optional[int] = ..., namespace_change: _Optional[_Union[PersistentEvent.NamespaceChange, _Mapping[str, _Any]]] = ..., format_start: _Optional[_Union[PersistentEvent.FormatStart, _Mapping[str, _Any]]] = ..., format_completion: _Optional[_Union[PersistentEvent.FormatCompletion, _Mapping[str, _Any]]] = ..., sanitize_start: _Optional[_Union[PersistentEvent.SanitizeStart, _Mapping[str, _Any]]] = ..., sanitize_completion: _Optional[_Union[PersistentEvent.SanitizeCompletion, _Mapping[str, _Any]]] = ..., feature_change: _Optional[_Union[PersistentEvent.FeatureChange, _Mapping[str, _Any]]] = ..., telemetry_capture: _Optional[_Union[PersistentEvent.TelemetryCapture, _Mapping[str, _Any]]] = ..., thermal_excursion: _Optional[_Union[PersistentEvent.ThermalExcursion, _Mapping[str, _Any]]] = ..., personality_change: _Optional[_Union[PersistentEvent.PersonalityChange, _Mapping[str, _Any]]] = ..., vendor_event: _Optional[_Union[PersistentEvent.VendorEvent, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class PersistentEventLog(_message.Message):
     __slots__ = ("controller", "total_events", "total_bytes", "revision", "timestamp_ms", "power_on_hours", "power_cycles", "vendor_id", "subsystem_vendor_id", "serial_number", "model_number", "subsystem_nqn", "generation", "supported_types", "events", "complete", "omissions")
@@ -808,7 +915,7 @@ class PersistentEventLog(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[PersistentEvent]
     complete: bool
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., total_events: _Optional[int] = ..., total_bytes: _Optional[int] = ..., revision: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., power_cycles: _Optional[int] = ..., vendor_id: _Optional[int] = ..., subsystem_vendor_id: _Optional[int] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., generation: _Optional[int] = ..., supported_types: _Optional[_Iterable[int]] = ..., events: _Optional[_Iterable[_Union[PersistentEvent, _Mapping]]] = ..., complete: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., total_events: _Optional[int] = ..., total_bytes: _Optional[int] = ..., revision: _Optional[int] = ..., timestamp_ms: _Optional[int] = ..., power_on_hours: _Optional[int] = ..., power_cycles: _Optional[int] = ..., vendor_id: _Optional[int] = ..., subsystem_vendor_id: _Optional[int] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., generation: _Optional[int] = ..., supported_types: _Optional[_Iterable[int]] = ..., events: _Optional[_Iterable[_Union[PersistentEvent, _Mapping[str, _Any]]]] = ..., complete: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GetSupportedLogPagesRequest(_message.Message):
     __slots__ = ("controller", "include_raw")
@@ -837,7 +944,7 @@ class SupportedLogPages(_message.Message):
     controller: str
     pages: _containers.RepeatedCompositeFieldContainer[SupportedLogPages.Page]
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., pages: _Optional[_Iterable[_Union[SupportedLogPages.Page, _Mapping]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., pages: _Optional[_Iterable[_Union[SupportedLogPages.Page, _Mapping[str, _Any]]]] = ..., raw: _Optional[bytes] = ...) -> None: ...
 
 class GetOcpSmartLogRequest(_message.Message):
     __slots__ = ("controller", "uuid_index", "include_raw")
@@ -850,7 +957,7 @@ class GetOcpSmartLogRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., uuid_index: _Optional[int] = ..., include_raw: _Optional[bool] = ...) -> None: ...
 
 class OcpSmartLog(_message.Message):
-    __slots__ = ("controller", "physical_media_bytes_written", "physical_media_bytes_read", "bad_user_nand_blocks", "bad_user_nand_blocks_normalized", "bad_system_nand_blocks", "bad_system_nand_blocks_normalized", "xor_recoveries", "uncorrectable_read_errors", "soft_ecc_errors", "end_to_end_detected_errors", "end_to_end_corrected_errors", "system_data_percentage_used", "refreshes", "maximum_user_data_erases", "minimum_user_data_erases", "thermal_throttling_events", "thermal_throttling_status", "specification_version", "pcie_correctable_errors", "incomplete_shutdowns", "free_blocks_percent", "capacitor_health_percent", "nvme_errata_version", "unaligned_io", "security_version", "total_utilization_blocks", "power_loss_protection_starts", "endurance_estimate_bytes", "pcie_link_retrainings", "power_state_changes", "log_page_version", "raw")
+    __slots__ = ("controller", "physical_media_bytes_written", "physical_media_bytes_read", "bad_user_nand_blocks", "bad_user_nand_blocks_normalized", "bad_system_nand_blocks", "bad_system_nand_blocks_normalized", "xor_recoveries", "uncorrectable_read_errors", "soft_ecc_errors", "end_to_end_detected_errors", "end_to_end_corrected_errors", "system_data_percentage_used", "refreshes", "maximum_user_data_erases", "minimum_user_data_erases", "thermal_throttling_events", "thermal_throttling_status", "specification_version", "pcie_correctable_errors", "incomplete_shutdowns", "free_blocks_percent", "capacitor_health_percent", "nvme_errata_version", "unaligned_io", "security_version", "total_utilization_blocks", "power_loss_protection_starts", "endurance_estimate_bytes", "pcie_link_retrainings", "power_state_changes", "log_page_version", "raw", "command_set_errata_version", "lowest_permitted_firmware_revision", "pcie_transport_errata_version", "management_interface_errata_version", "total_media_dies", "die_failure_tolerance", "media_dies_offline", "maximum_temperature_celsius", "average_user_data_erases", "command_timeouts", "system_program_failures", "system_program_failures_normalized", "system_uncorrectable_reads", "system_uncorrectable_reads_normalized", "system_erase_failures", "system_erase_failures_normalized", "maximum_peak_power", "maximum_average_power", "lifetime_energy", "dssd_firmware_revision", "firmware_build_uuid", "firmware_build_label", "form_factor", "bad_blocks_of_dies_in_use", "bad_blocks_of_dies_in_use_normalized", "derived", "omissions")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     PHYSICAL_MEDIA_BYTES_WRITTEN_FIELD_NUMBER: _ClassVar[int]
     PHYSICAL_MEDIA_BYTES_READ_FIELD_NUMBER: _ClassVar[int]
@@ -884,6 +991,33 @@ class OcpSmartLog(_message.Message):
     POWER_STATE_CHANGES_FIELD_NUMBER: _ClassVar[int]
     LOG_PAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
     RAW_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_SET_ERRATA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LOWEST_PERMITTED_FIRMWARE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    PCIE_TRANSPORT_ERRATA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MANAGEMENT_INTERFACE_ERRATA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MEDIA_DIES_FIELD_NUMBER: _ClassVar[int]
+    DIE_FAILURE_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_DIES_OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_TEMPERATURE_CELSIUS_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_USER_DATA_ERASES_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_PROGRAM_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_PROGRAM_FAILURES_NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_UNCORRECTABLE_READS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_UNCORRECTABLE_READS_NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_ERASE_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_ERASE_FAILURES_NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_PEAK_POWER_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_AVERAGE_POWER_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_ENERGY_FIELD_NUMBER: _ClassVar[int]
+    DSSD_FIRMWARE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_BUILD_UUID_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_BUILD_LABEL_FIELD_NUMBER: _ClassVar[int]
+    FORM_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    BAD_BLOCKS_OF_DIES_IN_USE_FIELD_NUMBER: _ClassVar[int]
+    BAD_BLOCKS_OF_DIES_IN_USE_NORMALIZED_FIELD_NUMBER: _ClassVar[int]
+    DERIVED_FIELD_NUMBER: _ClassVar[int]
+    OMISSIONS_FIELD_NUMBER: _ClassVar[int]
     controller: str
     physical_media_bytes_written: int
     physical_media_bytes_read: int
@@ -917,10 +1051,37 @@ class OcpSmartLog(_message.Message):
     power_state_changes: int
     log_page_version: int
     raw: bytes
-    def __init__(self, controller: _Optional[str] = ..., physical_media_bytes_written: _Optional[int] = ..., physical_media_bytes_read: _Optional[int] = ..., bad_user_nand_blocks: _Optional[int] = ..., bad_user_nand_blocks_normalized: _Optional[int] = ..., bad_system_nand_blocks: _Optional[int] = ..., bad_system_nand_blocks_normalized: _Optional[int] = ..., xor_recoveries: _Optional[int] = ..., uncorrectable_read_errors: _Optional[int] = ..., soft_ecc_errors: _Optional[int] = ..., end_to_end_detected_errors: _Optional[int] = ..., end_to_end_corrected_errors: _Optional[int] = ..., system_data_percentage_used: _Optional[int] = ..., refreshes: _Optional[int] = ..., maximum_user_data_erases: _Optional[int] = ..., minimum_user_data_erases: _Optional[int] = ..., thermal_throttling_events: _Optional[int] = ..., thermal_throttling_status: _Optional[int] = ..., specification_version: _Optional[str] = ..., pcie_correctable_errors: _Optional[int] = ..., incomplete_shutdowns: _Optional[int] = ..., free_blocks_percent: _Optional[int] = ..., capacitor_health_percent: _Optional[int] = ..., nvme_errata_version: _Optional[str] = ..., unaligned_io: _Optional[int] = ..., security_version: _Optional[int] = ..., total_utilization_blocks: _Optional[int] = ..., power_loss_protection_starts: _Optional[int] = ..., endurance_estimate_bytes: _Optional[int] = ..., pcie_link_retrainings: _Optional[int] = ..., power_state_changes: _Optional[int] = ..., log_page_version: _Optional[int] = ..., raw: _Optional[bytes] = ...) -> None: ...
+    command_set_errata_version: str
+    lowest_permitted_firmware_revision: int
+    pcie_transport_errata_version: str
+    management_interface_errata_version: str
+    total_media_dies: int
+    die_failure_tolerance: int
+    media_dies_offline: int
+    maximum_temperature_celsius: int
+    average_user_data_erases: int
+    command_timeouts: int
+    system_program_failures: int
+    system_program_failures_normalized: int
+    system_uncorrectable_reads: int
+    system_uncorrectable_reads_normalized: int
+    system_erase_failures: int
+    system_erase_failures_normalized: int
+    maximum_peak_power: int
+    maximum_average_power: int
+    lifetime_energy: int
+    dssd_firmware_revision: str
+    firmware_build_uuid: str
+    firmware_build_label: str
+    form_factor: int
+    bad_blocks_of_dies_in_use: int
+    bad_blocks_of_dies_in_use_normalized: int
+    derived: _ocp_pb2.OcpDerivedHealth
+    omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
+    def __init__(self, controller: _Optional[str] = ..., physical_media_bytes_written: _Optional[int] = ..., physical_media_bytes_read: _Optional[int] = ..., bad_user_nand_blocks: _Optional[int] = ..., bad_user_nand_blocks_normalized: _Optional[int] = ..., bad_system_nand_blocks: _Optional[int] = ..., bad_system_nand_blocks_normalized: _Optional[int] = ..., xor_recoveries: _Optional[int] = ..., uncorrectable_read_errors: _Optional[int] = ..., soft_ecc_errors: _Optional[int] = ..., end_to_end_detected_errors: _Optional[int] = ..., end_to_end_corrected_errors: _Optional[int] = ..., system_data_percentage_used: _Optional[int] = ..., refreshes: _Optional[int] = ..., maximum_user_data_erases: _Optional[int] = ..., minimum_user_data_erases: _Optional[int] = ..., thermal_throttling_events: _Optional[int] = ..., thermal_throttling_status: _Optional[int] = ..., specification_version: _Optional[str] = ..., pcie_correctable_errors: _Optional[int] = ..., incomplete_shutdowns: _Optional[int] = ..., free_blocks_percent: _Optional[int] = ..., capacitor_health_percent: _Optional[int] = ..., nvme_errata_version: _Optional[str] = ..., unaligned_io: _Optional[int] = ..., security_version: _Optional[int] = ..., total_utilization_blocks: _Optional[int] = ..., power_loss_protection_starts: _Optional[int] = ..., endurance_estimate_bytes: _Optional[int] = ..., pcie_link_retrainings: _Optional[int] = ..., power_state_changes: _Optional[int] = ..., log_page_version: _Optional[int] = ..., raw: _Optional[bytes] = ..., command_set_errata_version: _Optional[str] = ..., lowest_permitted_firmware_revision: _Optional[int] = ..., pcie_transport_errata_version: _Optional[str] = ..., management_interface_errata_version: _Optional[str] = ..., total_media_dies: _Optional[int] = ..., die_failure_tolerance: _Optional[int] = ..., media_dies_offline: _Optional[int] = ..., maximum_temperature_celsius: _Optional[int] = ..., average_user_data_erases: _Optional[int] = ..., command_timeouts: _Optional[int] = ..., system_program_failures: _Optional[int] = ..., system_program_failures_normalized: _Optional[int] = ..., system_uncorrectable_reads: _Optional[int] = ..., system_uncorrectable_reads_normalized: _Optional[int] = ..., system_erase_failures: _Optional[int] = ..., system_erase_failures_normalized: _Optional[int] = ..., maximum_peak_power: _Optional[int] = ..., maximum_average_power: _Optional[int] = ..., lifetime_energy: _Optional[int] = ..., dssd_firmware_revision: _Optional[str] = ..., firmware_build_uuid: _Optional[str] = ..., firmware_build_label: _Optional[str] = ..., form_factor: _Optional[int] = ..., bad_blocks_of_dies_in_use: _Optional[int] = ..., bad_blocks_of_dies_in_use_normalized: _Optional[int] = ..., derived: _Optional[_Union[_ocp_pb2.OcpDerivedHealth, _Mapping[str, _Any]]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ReadLogPageRequest(_message.Message):
-    __slots__ = ("controller", "log_page", "length_bytes", "offset_bytes", "log_specific_parameter", "log_specific_identifier", "uuid_index", "command_set", "nsid", "retain_async_event", "chunk_bytes", "window", "max_transfer_bytes", "request_id")
+    __slots__ = ("controller", "log_page", "length_bytes", "offset_bytes", "log_specific_parameter", "log_specific_identifier", "uuid_index", "command_set", "nsid", "retain_async_event", "chunk_bytes", "window", "max_transfer_bytes", "request_id", "digest")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     LOG_PAGE_FIELD_NUMBER: _ClassVar[int]
     LENGTH_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -935,6 +1096,7 @@ class ReadLogPageRequest(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     MAX_TRANSFER_BYTES_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     controller: str
     log_page: int
     length_bytes: int
@@ -949,7 +1111,8 @@ class ReadLogPageRequest(_message.Message):
     window: int
     max_transfer_bytes: int
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., log_page: _Optional[int] = ..., length_bytes: _Optional[int] = ..., offset_bytes: _Optional[int] = ..., log_specific_parameter: _Optional[int] = ..., log_specific_identifier: _Optional[int] = ..., uuid_index: _Optional[int] = ..., command_set: _Optional[int] = ..., nsid: _Optional[int] = ..., retain_async_event: _Optional[bool] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    digest: _common_pb2.StreamDigest
+    def __init__(self, controller: _Optional[str] = ..., log_page: _Optional[int] = ..., length_bytes: _Optional[int] = ..., offset_bytes: _Optional[int] = ..., log_specific_parameter: _Optional[int] = ..., log_specific_identifier: _Optional[int] = ..., uuid_index: _Optional[int] = ..., command_set: _Optional[int] = ..., nsid: _Optional[int] = ..., retain_async_event: _Optional[bool] = ..., chunk_bytes: _Optional[int] = ..., window: _Optional[int] = ..., max_transfer_bytes: _Optional[int] = ..., request_id: _Optional[str] = ..., digest: _Optional[_Union[_common_pb2.StreamDigest, str]] = ...) -> None: ...
 
 class ReadLogPageResponse(_message.Message):
     __slots__ = ("header", "chunk", "trailer")
@@ -959,7 +1122,7 @@ class ReadLogPageResponse(_message.Message):
     header: LogPageHeader
     chunk: _common_pb2.Chunk
     trailer: LogPageTrailer
-    def __init__(self, header: _Optional[_Union[LogPageHeader, _Mapping]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping]] = ..., trailer: _Optional[_Union[LogPageTrailer, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[LogPageHeader, _Mapping[str, _Any]]] = ..., chunk: _Optional[_Union[_common_pb2.Chunk, _Mapping[str, _Any]]] = ..., trailer: _Optional[_Union[LogPageTrailer, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LogPageHeader(_message.Message):
     __slots__ = ("controller", "log_page", "offset_bytes", "length_bytes", "chunk_bytes")
@@ -976,13 +1139,15 @@ class LogPageHeader(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., log_page: _Optional[int] = ..., offset_bytes: _Optional[int] = ..., length_bytes: _Optional[int] = ..., chunk_bytes: _Optional[int] = ...) -> None: ...
 
 class LogPageTrailer(_message.Message):
-    __slots__ = ("length_bytes", "sha256", "async_event_retained", "omissions")
+    __slots__ = ("length_bytes", "sha256", "async_event_retained", "omissions", "digest")
     LENGTH_BYTES_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     ASYNC_EVENT_RETAINED_FIELD_NUMBER: _ClassVar[int]
     OMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
     length_bytes: int
     sha256: bytes
     async_event_retained: bool
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, length_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., async_event_retained: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    digest: _common_pb2.StreamDigest
+    def __init__(self, length_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ..., async_event_retained: _Optional[bool] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ..., digest: _Optional[_Union[_common_pb2.StreamDigest, str]] = ...) -> None: ...

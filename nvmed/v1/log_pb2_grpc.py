@@ -3,7 +3,9 @@
 import grpc
 import warnings
 
+from nvmed.v1 import log_pages_pb2 as nvmed_dot_v1_dot_log__pages__pb2
 from nvmed.v1 import log_pb2 as nvmed_dot_v1_dot_log__pb2
+from nvmed.v1 import ocp_pb2 as nvmed_dot_v1_dot_ocp__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -101,6 +103,116 @@ class LogServiceStub:
                 '/nvmed.v1.LogService/GetOcpSmartLog',
                 request_serializer=nvmed_dot_v1_dot_log__pb2.GetOcpSmartLogRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_log__pb2.OcpSmartLog.FromString,
+                _registered_method=True)
+        self.GetOcpErrorRecoveryLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpErrorRecoveryLog',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpErrorRecoveryLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpErrorRecoveryLog.FromString,
+                _registered_method=True)
+        self.GetOcpFirmwareActivationHistory = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpFirmwareActivationHistory',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpFirmwareActivationHistoryRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpFirmwareActivationHistory.FromString,
+                _registered_method=True)
+        self.ClearOcpFirmwareActivationHistory = channel.unary_unary(
+                '/nvmed.v1.LogService/ClearOcpFirmwareActivationHistory',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryResponse.FromString,
+                _registered_method=True)
+        self.GetLatencyMonitorLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetLatencyMonitorLog',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetLatencyMonitorLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.LatencyMonitorLog.FromString,
+                _registered_method=True)
+        self.ConfigureLatencyMonitor = channel.unary_unary(
+                '/nvmed.v1.LogService/ConfigureLatencyMonitor',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorResponse.FromString,
+                _registered_method=True)
+        self.GetOcpDeviceCapabilities = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpDeviceCapabilities',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpDeviceCapabilitiesRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpDeviceCapabilities.FromString,
+                _registered_method=True)
+        self.GetOcpUnsupportedRequirements = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpUnsupportedRequirements',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpUnsupportedRequirementsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpUnsupportedRequirements.FromString,
+                _registered_method=True)
+        self.GetOcpHardwareComponents = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpHardwareComponents',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpHardwareComponentsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpHardwareComponents.FromString,
+                _registered_method=True)
+        self.GetOcpTcgConfigurationLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpTcgConfigurationLog',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpTcgConfigurationLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpTcgConfigurationLog.FromString,
+                _registered_method=True)
+        self.GetOcpTelemetryStrings = channel.unary_unary(
+                '/nvmed.v1.LogService/GetOcpTelemetryStrings',
+                request_serializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpTelemetryStringsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_ocp__pb2.OcpTelemetryStrings.FromString,
+                _registered_method=True)
+        self.GetEnduranceGroupLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetEnduranceGroupLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetEnduranceGroupLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.EnduranceGroupLog.FromString,
+                _registered_method=True)
+        self.GetEventAggregateLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetEventAggregateLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetEventAggregateLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.EventAggregateLog.FromString,
+                _registered_method=True)
+        self.GetPredictableLatencyLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetPredictableLatencyLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetPredictableLatencyLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.PredictableLatencyLog.FromString,
+                _registered_method=True)
+        self.GetMediaUnitStatusLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetMediaUnitStatusLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetMediaUnitStatusLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.MediaUnitStatusLog.FromString,
+                _registered_method=True)
+        self.GetCapacityConfigurations = channel.unary_unary(
+                '/nvmed.v1.LogService/GetCapacityConfigurations',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetCapacityConfigurationsRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.CapacityConfigurations.FromString,
+                _registered_method=True)
+        self.GetRotationalMediaLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetRotationalMediaLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetRotationalMediaLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.RotationalMediaLog.FromString,
+                _registered_method=True)
+        self.GetFeatureEffectsLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetFeatureEffectsLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetFeatureEffectsLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.FeatureEffectsLog.FromString,
+                _registered_method=True)
+        self.GetManagementEffectsLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetManagementEffectsLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetManagementEffectsLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.ManagementEffectsLog.FromString,
+                _registered_method=True)
+        self.GetChangedNamespaces = channel.unary_unary(
+                '/nvmed.v1.LogService/GetChangedNamespaces',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetChangedNamespacesRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.ChangedNamespaces.FromString,
+                _registered_method=True)
+        self.GetBootPartition = channel.unary_unary(
+                '/nvmed.v1.LogService/GetBootPartition',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetBootPartitionRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.BootPartition.FromString,
+                _registered_method=True)
+        self.GetPowerMeasurementLog = channel.unary_unary(
+                '/nvmed.v1.LogService/GetPowerMeasurementLog',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetPowerMeasurementLogRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.PowerMeasurementLog.FromString,
+                _registered_method=True)
+        self.GetSanitizedNamespaces = channel.unary_unary(
+                '/nvmed.v1.LogService/GetSanitizedNamespaces',
+                request_serializer=nvmed_dot_v1_dot_log__pages__pb2.GetSanitizedNamespacesRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_log__pages__pb2.SanitizedNamespaces.FromString,
                 _registered_method=True)
         self.ReadLogPage = channel.unary_stream(
                 '/nvmed.v1.LogService/ReadLogPage',
@@ -205,6 +317,163 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOcpErrorRecoveryLog(self, request, context):
+        """Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+        with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+        vendor's own, which its GUID tells.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpFirmwareActivationHistory(self, request, context):
+        """Reads which firmware a drive activated: log page C2h of OCP drives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearOcpFirmwareActivationHistory(self, request, context):
+        """Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLatencyMonitorLog(self, request, context):
+        """Reads how many commands took long, by how long: log page C3h of OCP drives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfigureLatencyMonitor(self, request, context):
+        """Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+        before. What was set before is in the journal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpDeviceCapabilities(self, request, context):
+        """Reads what a drive says it can do of OCP's specification: log page C4h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpUnsupportedRequirements(self, request, context):
+        """Reads which requirements of OCP's specification a drive does not meet: log page C5h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpHardwareComponents(self, request, context):
+        """Reads what a drive is made of: log page C6h of OCP drives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpTcgConfigurationLog(self, request, context):
+        """Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOcpTelemetryStrings(self, request, context):
+        """Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEnduranceGroupLog(self, request, context):
+        """Reads wear and health of an endurance group: log page 09h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEventAggregateLog(self, request, context):
+        """Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPredictableLatencyLog(self, request, context):
+        """Reads which latency window an NVM set is in, and what is left of it: log page 0Ah.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMediaUnitStatusLog(self, request, context):
+        """Reads wear of each media unit: log page 10h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCapacityConfigurations(self, request, context):
+        """Reads how a drive's capacity can be divided: log page 11h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRotationalMediaLog(self, request, context):
+        """Reads how rotational media are: log page 16h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFeatureEffectsLog(self, request, context):
+        """Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetManagementEffectsLog(self, request, context):
+        """Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetChangedNamespaces(self, request, context):
+        """Reads which namespaces changed: log page 04h or 1Ch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBootPartition(self, request, context):
+        """Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPowerMeasurementLog(self, request, context):
+        """Reads what a drive draws: log page 25h.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSanitizedNamespaces(self, request, context):
+        """Reads which namespaces are being sanitized, or were: log page 7Fh.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadLogPage(self, request, context):
         """Streams any log page as bytes: one header, chunks in order, one trailer. Without a trailer it is not complete.
 
@@ -276,6 +545,116 @@ def add_LogServiceServicer_to_server(servicer, server):
                     servicer.GetOcpSmartLog,
                     request_deserializer=nvmed_dot_v1_dot_log__pb2.GetOcpSmartLogRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_log__pb2.OcpSmartLog.SerializeToString,
+            ),
+            'GetOcpErrorRecoveryLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpErrorRecoveryLog,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpErrorRecoveryLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpErrorRecoveryLog.SerializeToString,
+            ),
+            'GetOcpFirmwareActivationHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpFirmwareActivationHistory,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpFirmwareActivationHistoryRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpFirmwareActivationHistory.SerializeToString,
+            ),
+            'ClearOcpFirmwareActivationHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearOcpFirmwareActivationHistory,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryResponse.SerializeToString,
+            ),
+            'GetLatencyMonitorLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLatencyMonitorLog,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetLatencyMonitorLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.LatencyMonitorLog.SerializeToString,
+            ),
+            'ConfigureLatencyMonitor': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfigureLatencyMonitor,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorResponse.SerializeToString,
+            ),
+            'GetOcpDeviceCapabilities': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpDeviceCapabilities,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpDeviceCapabilitiesRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpDeviceCapabilities.SerializeToString,
+            ),
+            'GetOcpUnsupportedRequirements': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpUnsupportedRequirements,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpUnsupportedRequirementsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpUnsupportedRequirements.SerializeToString,
+            ),
+            'GetOcpHardwareComponents': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpHardwareComponents,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpHardwareComponentsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpHardwareComponents.SerializeToString,
+            ),
+            'GetOcpTcgConfigurationLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpTcgConfigurationLog,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpTcgConfigurationLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpTcgConfigurationLog.SerializeToString,
+            ),
+            'GetOcpTelemetryStrings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOcpTelemetryStrings,
+                    request_deserializer=nvmed_dot_v1_dot_ocp__pb2.GetOcpTelemetryStringsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_ocp__pb2.OcpTelemetryStrings.SerializeToString,
+            ),
+            'GetEnduranceGroupLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEnduranceGroupLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetEnduranceGroupLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.EnduranceGroupLog.SerializeToString,
+            ),
+            'GetEventAggregateLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventAggregateLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetEventAggregateLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.EventAggregateLog.SerializeToString,
+            ),
+            'GetPredictableLatencyLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPredictableLatencyLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetPredictableLatencyLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.PredictableLatencyLog.SerializeToString,
+            ),
+            'GetMediaUnitStatusLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMediaUnitStatusLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetMediaUnitStatusLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.MediaUnitStatusLog.SerializeToString,
+            ),
+            'GetCapacityConfigurations': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCapacityConfigurations,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetCapacityConfigurationsRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.CapacityConfigurations.SerializeToString,
+            ),
+            'GetRotationalMediaLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRotationalMediaLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetRotationalMediaLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.RotationalMediaLog.SerializeToString,
+            ),
+            'GetFeatureEffectsLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFeatureEffectsLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetFeatureEffectsLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.FeatureEffectsLog.SerializeToString,
+            ),
+            'GetManagementEffectsLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetManagementEffectsLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetManagementEffectsLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.ManagementEffectsLog.SerializeToString,
+            ),
+            'GetChangedNamespaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChangedNamespaces,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetChangedNamespacesRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.ChangedNamespaces.SerializeToString,
+            ),
+            'GetBootPartition': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBootPartition,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetBootPartitionRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.BootPartition.SerializeToString,
+            ),
+            'GetPowerMeasurementLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPowerMeasurementLog,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetPowerMeasurementLogRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.PowerMeasurementLog.SerializeToString,
+            ),
+            'GetSanitizedNamespaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSanitizedNamespaces,
+                    request_deserializer=nvmed_dot_v1_dot_log__pages__pb2.GetSanitizedNamespacesRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_log__pages__pb2.SanitizedNamespaces.SerializeToString,
             ),
             'ReadLogPage': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadLogPage,
@@ -615,6 +994,600 @@ class LogService:
             '/nvmed.v1.LogService/GetOcpSmartLog',
             nvmed_dot_v1_dot_log__pb2.GetOcpSmartLogRequest.SerializeToString,
             nvmed_dot_v1_dot_log__pb2.OcpSmartLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpErrorRecoveryLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpErrorRecoveryLog',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpErrorRecoveryLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpErrorRecoveryLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpFirmwareActivationHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpFirmwareActivationHistory',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpFirmwareActivationHistoryRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpFirmwareActivationHistory.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearOcpFirmwareActivationHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/ClearOcpFirmwareActivationHistory',
+            nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.ClearOcpFirmwareActivationHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLatencyMonitorLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetLatencyMonitorLog',
+            nvmed_dot_v1_dot_ocp__pb2.GetLatencyMonitorLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.LatencyMonitorLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfigureLatencyMonitor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/ConfigureLatencyMonitor',
+            nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.ConfigureLatencyMonitorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpDeviceCapabilities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpDeviceCapabilities',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpDeviceCapabilitiesRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpDeviceCapabilities.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpUnsupportedRequirements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpUnsupportedRequirements',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpUnsupportedRequirementsRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpUnsupportedRequirements.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpHardwareComponents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpHardwareComponents',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpHardwareComponentsRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpHardwareComponents.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpTcgConfigurationLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpTcgConfigurationLog',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpTcgConfigurationLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpTcgConfigurationLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOcpTelemetryStrings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetOcpTelemetryStrings',
+            nvmed_dot_v1_dot_ocp__pb2.GetOcpTelemetryStringsRequest.SerializeToString,
+            nvmed_dot_v1_dot_ocp__pb2.OcpTelemetryStrings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEnduranceGroupLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetEnduranceGroupLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetEnduranceGroupLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.EnduranceGroupLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventAggregateLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetEventAggregateLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetEventAggregateLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.EventAggregateLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPredictableLatencyLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetPredictableLatencyLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetPredictableLatencyLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.PredictableLatencyLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMediaUnitStatusLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetMediaUnitStatusLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetMediaUnitStatusLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.MediaUnitStatusLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCapacityConfigurations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetCapacityConfigurations',
+            nvmed_dot_v1_dot_log__pages__pb2.GetCapacityConfigurationsRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.CapacityConfigurations.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRotationalMediaLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetRotationalMediaLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetRotationalMediaLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.RotationalMediaLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFeatureEffectsLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetFeatureEffectsLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetFeatureEffectsLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.FeatureEffectsLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetManagementEffectsLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetManagementEffectsLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetManagementEffectsLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.ManagementEffectsLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChangedNamespaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetChangedNamespaces',
+            nvmed_dot_v1_dot_log__pages__pb2.GetChangedNamespacesRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.ChangedNamespaces.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBootPartition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetBootPartition',
+            nvmed_dot_v1_dot_log__pages__pb2.GetBootPartitionRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.BootPartition.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPowerMeasurementLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetPowerMeasurementLog',
+            nvmed_dot_v1_dot_log__pages__pb2.GetPowerMeasurementLogRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.PowerMeasurementLog.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSanitizedNamespaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.LogService/GetSanitizedNamespaces',
+            nvmed_dot_v1_dot_log__pages__pb2.GetSanitizedNamespacesRequest.SerializeToString,
+            nvmed_dot_v1_dot_log__pages__pb2.SanitizedNamespaces.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,9 @@ Log pages: health, errors, self-tests, namespace access, events, and any page as
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from nvmed.v1 import log_pages_pb2 as _log_pages_pb2
 from nvmed.v1 import log_pb2 as _log_pb2
+from nvmed.v1 import ocp_pb2 as _ocp_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -20,7 +22,7 @@ _T = _typing.TypeVar("_T")
 
 class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
 
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext[_typing.Any, _typing.Any]):  # type: ignore[misc, type-arg]
     ...
 
 GRPC_GENERATED_VERSION: str
@@ -67,6 +69,55 @@ class LogServiceStub:
     """Reads the OCP extension of SMART: log page C0h of drives that follow the OCP Datacenter NVMe SSD Specification.
     NVME_UNSUPPORTED if the page is another vendor's own.
     """
+    GetOcpErrorRecoveryLog: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpErrorRecoveryLogRequest, _ocp_pb2.OcpErrorRecoveryLog]
+    """Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+    with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+    vendor's own, which its GUID tells.
+    """
+    GetOcpFirmwareActivationHistory: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpFirmwareActivationHistoryRequest, _ocp_pb2.OcpFirmwareActivationHistory]
+    """Reads which firmware a drive activated: log page C2h of OCP drives."""
+    ClearOcpFirmwareActivationHistory: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.ClearOcpFirmwareActivationHistoryRequest, _ocp_pb2.ClearOcpFirmwareActivationHistoryResponse]
+    """Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal."""
+    GetLatencyMonitorLog: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetLatencyMonitorLogRequest, _ocp_pb2.LatencyMonitorLog]
+    """Reads how many commands took long, by how long: log page C3h of OCP drives."""
+    ConfigureLatencyMonitor: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.ConfigureLatencyMonitorRequest, _ocp_pb2.ConfigureLatencyMonitorResponse]
+    """Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+    before. What was set before is in the journal.
+    """
+    GetOcpDeviceCapabilities: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpDeviceCapabilitiesRequest, _ocp_pb2.OcpDeviceCapabilities]
+    """Reads what a drive says it can do of OCP's specification: log page C4h."""
+    GetOcpUnsupportedRequirements: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpUnsupportedRequirementsRequest, _ocp_pb2.OcpUnsupportedRequirements]
+    """Reads which requirements of OCP's specification a drive does not meet: log page C5h."""
+    GetOcpHardwareComponents: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpHardwareComponentsRequest, _ocp_pb2.OcpHardwareComponents]
+    """Reads what a drive is made of: log page C6h of OCP drives."""
+    GetOcpTcgConfigurationLog: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpTcgConfigurationLogRequest, _ocp_pb2.OcpTcgConfigurationLog]
+    """Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives."""
+    GetOcpTelemetryStrings: _grpc.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpTelemetryStringsRequest, _ocp_pb2.OcpTelemetryStrings]
+    """Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB."""
+    GetEnduranceGroupLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetEnduranceGroupLogRequest, _log_pages_pb2.EnduranceGroupLog]
+    """Reads wear and health of an endurance group: log page 09h."""
+    GetEventAggregateLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetEventAggregateLogRequest, _log_pages_pb2.EventAggregateLog]
+    """Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh."""
+    GetPredictableLatencyLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetPredictableLatencyLogRequest, _log_pages_pb2.PredictableLatencyLog]
+    """Reads which latency window an NVM set is in, and what is left of it: log page 0Ah."""
+    GetMediaUnitStatusLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetMediaUnitStatusLogRequest, _log_pages_pb2.MediaUnitStatusLog]
+    """Reads wear of each media unit: log page 10h."""
+    GetCapacityConfigurations: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetCapacityConfigurationsRequest, _log_pages_pb2.CapacityConfigurations]
+    """Reads how a drive's capacity can be divided: log page 11h."""
+    GetRotationalMediaLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetRotationalMediaLogRequest, _log_pages_pb2.RotationalMediaLog]
+    """Reads how rotational media are: log page 16h."""
+    GetFeatureEffectsLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetFeatureEffectsLogRequest, _log_pages_pb2.FeatureEffectsLog]
+    """Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them."""
+    GetManagementEffectsLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetManagementEffectsLogRequest, _log_pages_pb2.ManagementEffectsLog]
+    """Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h."""
+    GetChangedNamespaces: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetChangedNamespacesRequest, _log_pages_pb2.ChangedNamespaces]
+    """Reads which namespaces changed: log page 04h or 1Ch."""
+    GetBootPartition: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetBootPartitionRequest, _log_pages_pb2.BootPartition]
+    """Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them."""
+    GetPowerMeasurementLog: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetPowerMeasurementLogRequest, _log_pages_pb2.PowerMeasurementLog]
+    """Reads what a drive draws: log page 25h."""
+    GetSanitizedNamespaces: _grpc.UnaryUnaryMultiCallable[_log_pages_pb2.GetSanitizedNamespacesRequest, _log_pages_pb2.SanitizedNamespaces]
+    """Reads which namespaces are being sanitized, or were: log page 7Fh."""
     ReadLogPage: _grpc.UnaryStreamMultiCallable[_log_pb2.ReadLogPageRequest, _log_pb2.ReadLogPageResponse]
     """Streams any log page as bytes: one header, chunks in order, one trailer. Without a trailer it is not complete.
 
@@ -112,6 +163,55 @@ class LogServiceAsyncStub(LogServiceStub):
     """Reads the OCP extension of SMART: log page C0h of drives that follow the OCP Datacenter NVMe SSD Specification.
     NVME_UNSUPPORTED if the page is another vendor's own.
     """
+    GetOcpErrorRecoveryLog: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpErrorRecoveryLogRequest, _ocp_pb2.OcpErrorRecoveryLog]  # type: ignore[assignment]
+    """Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+    with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+    vendor's own, which its GUID tells.
+    """
+    GetOcpFirmwareActivationHistory: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpFirmwareActivationHistoryRequest, _ocp_pb2.OcpFirmwareActivationHistory]  # type: ignore[assignment]
+    """Reads which firmware a drive activated: log page C2h of OCP drives."""
+    ClearOcpFirmwareActivationHistory: _aio.UnaryUnaryMultiCallable[_ocp_pb2.ClearOcpFirmwareActivationHistoryRequest, _ocp_pb2.ClearOcpFirmwareActivationHistoryResponse]  # type: ignore[assignment]
+    """Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal."""
+    GetLatencyMonitorLog: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetLatencyMonitorLogRequest, _ocp_pb2.LatencyMonitorLog]  # type: ignore[assignment]
+    """Reads how many commands took long, by how long: log page C3h of OCP drives."""
+    ConfigureLatencyMonitor: _aio.UnaryUnaryMultiCallable[_ocp_pb2.ConfigureLatencyMonitorRequest, _ocp_pb2.ConfigureLatencyMonitorResponse]  # type: ignore[assignment]
+    """Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+    before. What was set before is in the journal.
+    """
+    GetOcpDeviceCapabilities: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpDeviceCapabilitiesRequest, _ocp_pb2.OcpDeviceCapabilities]  # type: ignore[assignment]
+    """Reads what a drive says it can do of OCP's specification: log page C4h."""
+    GetOcpUnsupportedRequirements: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpUnsupportedRequirementsRequest, _ocp_pb2.OcpUnsupportedRequirements]  # type: ignore[assignment]
+    """Reads which requirements of OCP's specification a drive does not meet: log page C5h."""
+    GetOcpHardwareComponents: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpHardwareComponentsRequest, _ocp_pb2.OcpHardwareComponents]  # type: ignore[assignment]
+    """Reads what a drive is made of: log page C6h of OCP drives."""
+    GetOcpTcgConfigurationLog: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpTcgConfigurationLogRequest, _ocp_pb2.OcpTcgConfigurationLog]  # type: ignore[assignment]
+    """Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives."""
+    GetOcpTelemetryStrings: _aio.UnaryUnaryMultiCallable[_ocp_pb2.GetOcpTelemetryStringsRequest, _ocp_pb2.OcpTelemetryStrings]  # type: ignore[assignment]
+    """Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB."""
+    GetEnduranceGroupLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetEnduranceGroupLogRequest, _log_pages_pb2.EnduranceGroupLog]  # type: ignore[assignment]
+    """Reads wear and health of an endurance group: log page 09h."""
+    GetEventAggregateLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetEventAggregateLogRequest, _log_pages_pb2.EventAggregateLog]  # type: ignore[assignment]
+    """Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh."""
+    GetPredictableLatencyLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetPredictableLatencyLogRequest, _log_pages_pb2.PredictableLatencyLog]  # type: ignore[assignment]
+    """Reads which latency window an NVM set is in, and what is left of it: log page 0Ah."""
+    GetMediaUnitStatusLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetMediaUnitStatusLogRequest, _log_pages_pb2.MediaUnitStatusLog]  # type: ignore[assignment]
+    """Reads wear of each media unit: log page 10h."""
+    GetCapacityConfigurations: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetCapacityConfigurationsRequest, _log_pages_pb2.CapacityConfigurations]  # type: ignore[assignment]
+    """Reads how a drive's capacity can be divided: log page 11h."""
+    GetRotationalMediaLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetRotationalMediaLogRequest, _log_pages_pb2.RotationalMediaLog]  # type: ignore[assignment]
+    """Reads how rotational media are: log page 16h."""
+    GetFeatureEffectsLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetFeatureEffectsLogRequest, _log_pages_pb2.FeatureEffectsLog]  # type: ignore[assignment]
+    """Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them."""
+    GetManagementEffectsLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetManagementEffectsLogRequest, _log_pages_pb2.ManagementEffectsLog]  # type: ignore[assignment]
+    """Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h."""
+    GetChangedNamespaces: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetChangedNamespacesRequest, _log_pages_pb2.ChangedNamespaces]  # type: ignore[assignment]
+    """Reads which namespaces changed: log page 04h or 1Ch."""
+    GetBootPartition: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetBootPartitionRequest, _log_pages_pb2.BootPartition]  # type: ignore[assignment]
+    """Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them."""
+    GetPowerMeasurementLog: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetPowerMeasurementLogRequest, _log_pages_pb2.PowerMeasurementLog]  # type: ignore[assignment]
+    """Reads what a drive draws: log page 25h."""
+    GetSanitizedNamespaces: _aio.UnaryUnaryMultiCallable[_log_pages_pb2.GetSanitizedNamespacesRequest, _log_pages_pb2.SanitizedNamespaces]  # type: ignore[assignment]
+    """Reads which namespaces are being sanitized, or were: log page 7Fh."""
     ReadLogPage: _aio.UnaryStreamMultiCallable[_log_pb2.ReadLogPageRequest, _log_pb2.ReadLogPageResponse]  # type: ignore[assignment]
     """Streams any log page as bytes: one header, chunks in order, one trailer. Without a trailer it is not complete.
 
@@ -226,6 +326,187 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads the OCP extension of SMART: log page C0h of drives that follow the OCP Datacenter NVMe SSD Specification.
         NVME_UNSUPPORTED if the page is another vendor's own.
         """
+
+    @_abc_1.abstractmethod
+    def GetOcpErrorRecoveryLog(
+        self,
+        request: _ocp_pb2.GetOcpErrorRecoveryLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpErrorRecoveryLog, _abc.Awaitable[_ocp_pb2.OcpErrorRecoveryLog]]:
+        """Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+        with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+        vendor's own, which its GUID tells.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOcpFirmwareActivationHistory(
+        self,
+        request: _ocp_pb2.GetOcpFirmwareActivationHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpFirmwareActivationHistory, _abc.Awaitable[_ocp_pb2.OcpFirmwareActivationHistory]]:
+        """Reads which firmware a drive activated: log page C2h of OCP drives."""
+
+    @_abc_1.abstractmethod
+    def ClearOcpFirmwareActivationHistory(
+        self,
+        request: _ocp_pb2.ClearOcpFirmwareActivationHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.ClearOcpFirmwareActivationHistoryResponse, _abc.Awaitable[_ocp_pb2.ClearOcpFirmwareActivationHistoryResponse]]:
+        """Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal."""
+
+    @_abc_1.abstractmethod
+    def GetLatencyMonitorLog(
+        self,
+        request: _ocp_pb2.GetLatencyMonitorLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.LatencyMonitorLog, _abc.Awaitable[_ocp_pb2.LatencyMonitorLog]]:
+        """Reads how many commands took long, by how long: log page C3h of OCP drives."""
+
+    @_abc_1.abstractmethod
+    def ConfigureLatencyMonitor(
+        self,
+        request: _ocp_pb2.ConfigureLatencyMonitorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.ConfigureLatencyMonitorResponse, _abc.Awaitable[_ocp_pb2.ConfigureLatencyMonitorResponse]]:
+        """Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+        before. What was set before is in the journal.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOcpDeviceCapabilities(
+        self,
+        request: _ocp_pb2.GetOcpDeviceCapabilitiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpDeviceCapabilities, _abc.Awaitable[_ocp_pb2.OcpDeviceCapabilities]]:
+        """Reads what a drive says it can do of OCP's specification: log page C4h."""
+
+    @_abc_1.abstractmethod
+    def GetOcpUnsupportedRequirements(
+        self,
+        request: _ocp_pb2.GetOcpUnsupportedRequirementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpUnsupportedRequirements, _abc.Awaitable[_ocp_pb2.OcpUnsupportedRequirements]]:
+        """Reads which requirements of OCP's specification a drive does not meet: log page C5h."""
+
+    @_abc_1.abstractmethod
+    def GetOcpHardwareComponents(
+        self,
+        request: _ocp_pb2.GetOcpHardwareComponentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpHardwareComponents, _abc.Awaitable[_ocp_pb2.OcpHardwareComponents]]:
+        """Reads what a drive is made of: log page C6h of OCP drives."""
+
+    @_abc_1.abstractmethod
+    def GetOcpTcgConfigurationLog(
+        self,
+        request: _ocp_pb2.GetOcpTcgConfigurationLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpTcgConfigurationLog, _abc.Awaitable[_ocp_pb2.OcpTcgConfigurationLog]]:
+        """Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives."""
+
+    @_abc_1.abstractmethod
+    def GetOcpTelemetryStrings(
+        self,
+        request: _ocp_pb2.GetOcpTelemetryStringsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocp_pb2.OcpTelemetryStrings, _abc.Awaitable[_ocp_pb2.OcpTelemetryStrings]]:
+        """Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB."""
+
+    @_abc_1.abstractmethod
+    def GetEnduranceGroupLog(
+        self,
+        request: _log_pages_pb2.GetEnduranceGroupLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.EnduranceGroupLog, _abc.Awaitable[_log_pages_pb2.EnduranceGroupLog]]:
+        """Reads wear and health of an endurance group: log page 09h."""
+
+    @_abc_1.abstractmethod
+    def GetEventAggregateLog(
+        self,
+        request: _log_pages_pb2.GetEventAggregateLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.EventAggregateLog, _abc.Awaitable[_log_pages_pb2.EventAggregateLog]]:
+        """Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh."""
+
+    @_abc_1.abstractmethod
+    def GetPredictableLatencyLog(
+        self,
+        request: _log_pages_pb2.GetPredictableLatencyLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.PredictableLatencyLog, _abc.Awaitable[_log_pages_pb2.PredictableLatencyLog]]:
+        """Reads which latency window an NVM set is in, and what is left of it: log page 0Ah."""
+
+    @_abc_1.abstractmethod
+    def GetMediaUnitStatusLog(
+        self,
+        request: _log_pages_pb2.GetMediaUnitStatusLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.MediaUnitStatusLog, _abc.Awaitable[_log_pages_pb2.MediaUnitStatusLog]]:
+        """Reads wear of each media unit: log page 10h."""
+
+    @_abc_1.abstractmethod
+    def GetCapacityConfigurations(
+        self,
+        request: _log_pages_pb2.GetCapacityConfigurationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.CapacityConfigurations, _abc.Awaitable[_log_pages_pb2.CapacityConfigurations]]:
+        """Reads how a drive's capacity can be divided: log page 11h."""
+
+    @_abc_1.abstractmethod
+    def GetRotationalMediaLog(
+        self,
+        request: _log_pages_pb2.GetRotationalMediaLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.RotationalMediaLog, _abc.Awaitable[_log_pages_pb2.RotationalMediaLog]]:
+        """Reads how rotational media are: log page 16h."""
+
+    @_abc_1.abstractmethod
+    def GetFeatureEffectsLog(
+        self,
+        request: _log_pages_pb2.GetFeatureEffectsLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.FeatureEffectsLog, _abc.Awaitable[_log_pages_pb2.FeatureEffectsLog]]:
+        """Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them."""
+
+    @_abc_1.abstractmethod
+    def GetManagementEffectsLog(
+        self,
+        request: _log_pages_pb2.GetManagementEffectsLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.ManagementEffectsLog, _abc.Awaitable[_log_pages_pb2.ManagementEffectsLog]]:
+        """Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h."""
+
+    @_abc_1.abstractmethod
+    def GetChangedNamespaces(
+        self,
+        request: _log_pages_pb2.GetChangedNamespacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.ChangedNamespaces, _abc.Awaitable[_log_pages_pb2.ChangedNamespaces]]:
+        """Reads which namespaces changed: log page 04h or 1Ch."""
+
+    @_abc_1.abstractmethod
+    def GetBootPartition(
+        self,
+        request: _log_pages_pb2.GetBootPartitionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.BootPartition, _abc.Awaitable[_log_pages_pb2.BootPartition]]:
+        """Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them."""
+
+    @_abc_1.abstractmethod
+    def GetPowerMeasurementLog(
+        self,
+        request: _log_pages_pb2.GetPowerMeasurementLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.PowerMeasurementLog, _abc.Awaitable[_log_pages_pb2.PowerMeasurementLog]]:
+        """Reads what a drive draws: log page 25h."""
+
+    @_abc_1.abstractmethod
+    def GetSanitizedNamespaces(
+        self,
+        request: _log_pages_pb2.GetSanitizedNamespacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pages_pb2.SanitizedNamespaces, _abc.Awaitable[_log_pages_pb2.SanitizedNamespaces]]:
+        """Reads which namespaces are being sanitized, or were: log page 7Fh."""
 
     @_abc_1.abstractmethod
     def ReadLogPage(

@@ -1,3 +1,6 @@
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
 from nvmed.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
@@ -5,7 +8,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -52,16 +55,18 @@ class ControllerReport(_message.Message):
     def __init__(self, controller_id: _Optional[int] = ..., controller: _Optional[str] = ..., outcome: _Optional[_Union[ControllerReport.Outcome, str]] = ..., host_view: _Optional[_Union[HostView, str]] = ..., device_node: _Optional[str] = ...) -> None: ...
 
 class ListAllocatedNamespacesRequest(_message.Message):
-    __slots__ = ("controller", "attached_only", "page_size", "page_token")
+    __slots__ = ("controller", "attached_only", "page_size", "page_token", "filter")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     ATTACHED_ONLY_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     controller: str
     attached_only: bool
     page_size: int
     page_token: str
-    def __init__(self, controller: _Optional[str] = ..., attached_only: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, controller: _Optional[str] = ..., attached_only: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class AllocatedNamespace(_message.Message):
     __slots__ = ("nsid", "attached", "controller_ids", "device_node")
@@ -85,7 +90,7 @@ class ListAllocatedNamespacesResponse(_message.Message):
     namespaces: _containers.RepeatedCompositeFieldContainer[AllocatedNamespace]
     next_page_token: str
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GetNamespaceIdentityRequest(_message.Message):
     __slots__ = ("controller", "nsid", "include_raw")
@@ -157,7 +162,7 @@ class NamespaceIdentity(_message.Message):
     controller_ids: _containers.RepeatedScalarFieldContainer[int]
     raw: bytes
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., attached: _Optional[bool] = ..., size_blocks: _Optional[int] = ..., capacity_blocks: _Optional[int] = ..., utilization_blocks: _Optional[int] = ..., size_bytes: _Optional[int] = ..., lba_formats: _Optional[_Iterable[_Union[LbaFormat, _Mapping]]] = ..., extended_metadata: _Optional[bool] = ..., shared: _Optional[bool] = ..., protection_type: _Optional[int] = ..., write_protected: _Optional[bool] = ..., ana_group_id: _Optional[int] = ..., nvm_set_id: _Optional[int] = ..., endurance_group_id: _Optional[int] = ..., nvm_capacity_bytes: _Optional[int] = ..., format_remaining_percent: _Optional[int] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., controller_ids: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., attached: _Optional[bool] = ..., size_blocks: _Optional[int] = ..., capacity_blocks: _Optional[int] = ..., utilization_blocks: _Optional[int] = ..., size_bytes: _Optional[int] = ..., lba_formats: _Optional[_Iterable[_Union[LbaFormat, _Mapping[str, _Any]]]] = ..., extended_metadata: _Optional[bool] = ..., shared: _Optional[bool] = ..., protection_type: _Optional[int] = ..., write_protected: _Optional[bool] = ..., ana_group_id: _Optional[int] = ..., nvm_set_id: _Optional[int] = ..., endurance_group_id: _Optional[int] = ..., nvm_capacity_bytes: _Optional[int] = ..., format_remaining_percent: _Optional[int] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., controller_ids: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class GetLogicalBlockSizeRequest(_message.Message):
     __slots__ = ("controller", "nsid")
@@ -207,7 +212,7 @@ class AttachControllersResponse(_message.Message):
     controller: str
     nsid: int
     reports: _containers.RepeatedCompositeFieldContainer[ControllerReport]
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DetachControllersRequest(_message.Message):
     __slots__ = ("controller", "nsid", "controller_ids", "wait_timeout_ms", "validate_only", "request_id")
@@ -233,7 +238,7 @@ class DetachControllersResponse(_message.Message):
     controller: str
     nsid: int
     reports: _containers.RepeatedCompositeFieldContainer[ControllerReport]
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class CreateNamespaceRequest(_message.Message):
     __slots__ = ("controller", "size_blocks", "size_bytes", "capacity_blocks", "lba_format", "logical_block_bytes", "extended_metadata", "shared", "protection_type", "ana_group_id", "nvm_set_id", "endurance_group_id", "validate_only", "request_id")
@@ -305,7 +310,7 @@ class DeleteNamespaceResponse(_message.Message):
     controller: str
     nsid: int
     reports: _containers.RepeatedCompositeFieldContainer[ControllerReport]
-    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., reports: _Optional[_Iterable[_Union[ControllerReport, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class FormatNamespaceRequest(_message.Message):
     __slots__ = ("controller", "nsid", "all_namespaces", "lba_format", "logical_block_bytes", "secure_erase", "protection_type", "protection_first", "extended_metadata", "acknowledge_data_loss", "timeout_ms", "validate_only", "request_id")
@@ -338,18 +343,20 @@ class FormatNamespaceRequest(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., nsid: _Optional[int] = ..., all_namespaces: _Optional[bool] = ..., lba_format: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., secure_erase: _Optional[_Union[SecureErase, str]] = ..., protection_type: _Optional[int] = ..., protection_first: _Optional[bool] = ..., extended_metadata: _Optional[bool] = ..., acknowledge_data_loss: _Optional[bool] = ..., timeout_ms: _Optional[int] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class FormatNamespaceResponse(_message.Message):
-    __slots__ = ("controller", "nsids", "lba_format", "logical_block_bytes", "host_view")
+    __slots__ = ("controller", "nsids", "lba_format", "logical_block_bytes", "host_view", "erasure_record")
     CONTROLLER_FIELD_NUMBER: _ClassVar[int]
     NSIDS_FIELD_NUMBER: _ClassVar[int]
     LBA_FORMAT_FIELD_NUMBER: _ClassVar[int]
     LOGICAL_BLOCK_BYTES_FIELD_NUMBER: _ClassVar[int]
     HOST_VIEW_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_RECORD_FIELD_NUMBER: _ClassVar[int]
     controller: str
     nsids: _containers.RepeatedScalarFieldContainer[int]
     lba_format: int
     logical_block_bytes: int
     host_view: HostView
-    def __init__(self, controller: _Optional[str] = ..., nsids: _Optional[_Iterable[int]] = ..., lba_format: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., host_view: _Optional[_Union[HostView, str]] = ...) -> None: ...
+    erasure_record: str
+    def __init__(self, controller: _Optional[str] = ..., nsids: _Optional[_Iterable[int]] = ..., lba_format: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., host_view: _Optional[_Union[HostView, str]] = ..., erasure_record: _Optional[str] = ...) -> None: ...
 
 class RescanControllerRequest(_message.Message):
     __slots__ = ("controller", "wait_timeout_ms", "validate_only", "request_id")
@@ -371,4 +378,4 @@ class RescanControllerResponse(_message.Message):
     controller: str
     host_view: HostView
     namespaces: _containers.RepeatedCompositeFieldContainer[AllocatedNamespace]
-    def __init__(self, controller: _Optional[str] = ..., host_view: _Optional[_Union[HostView, str]] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping]]] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., host_view: _Optional[_Union[HostView, str]] = ..., namespaces: _Optional[_Iterable[_Union[AllocatedNamespace, _Mapping[str, _Any]]]] = ...) -> None: ...

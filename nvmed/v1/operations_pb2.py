@@ -22,10 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_info_pb2 as google_dot_api_dot_field__info__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19nvmed/v1/operations.proto\x12\x08nvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x01\n\nGateResult\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x1c\n\x04gate\x18\x02 \x01(\x0e\x32\x0e.nvmed.v1.Gate\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.nvmed.v1.GateResult.State\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_HOLDS\x10\x01\x12\x14\n\x10STATE_OVERRIDDEN\x10\x02\x12\x18\n\x14STATE_NOT_APPLICABLE\x10\x03\"\x9a\x0c\n\x11OperationMetadata\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x30\n\x05state\x18\x05 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x06 \x01(\t\x12\x12\n\nbytes_done\x18\x07 \x01(\x04\x12\x13\n\x0b\x62ytes_total\x18\x08 \x01(\x04\x12\x18\n\x10\x62ytes_per_second\x18\t \x01(\x04\x12\x13\n\x0b\x63\x61ncellable\x18\n \x01(\x08\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05steps\x18\x0e \x03(\x0b\x32 .nvmed.v1.OperationMetadata.Step\x12/\n\x05parts\x18\x0f \x03(\x0b\x32 .nvmed.v1.OperationMetadata.Part\x12\x37\n\tnext_step\x18\x10 \x01(\x0e\x32$.nvmed.v1.OperationMetadata.NextStep\x1a\x84\x03\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12<\n\x06\x64\x65tail\x18\x02 \x03(\x0b\x32,.nvmed.v1.OperationMetadata.Step.DetailEntry\x12/\n\x0bintend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x07outcome\x18\x05 \x03(\x0b\x32-.nvmed.v1.OperationMetadata.Step.OutcomeEntry\x12\x16\n\x0e\x66\x61ilure_reason\x18\x06 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x07 \x01(\t\x1a-\n\x0b\x44\x65tailEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cOutcomeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xfd\x01\n\x04Part\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x12\n\nbytes_done\x18\x05 \x01(\x04\x12\x13\n\x0b\x62ytes_total\x18\x06 \x01(\x04\x12\x16\n\x0e\x66\x61ilure_reason\x18\x07 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x08 \x01(\t\x12\x37\n\tnext_step\x18\t \x01(\x0e\x32$.nvmed.v1.OperationMetadata.NextStep\"\xb4\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x17\n\x13STATE_SAFE_TO_RETRY\x10\x06\x12\x19\n\x15STATE_NEEDS_ATTENTION\x10\x07\"\xcf\x01\n\x08NextStep\x12\x19\n\x15NEXT_STEP_UNSPECIFIED\x10\x00\x12\x1b\n\x17NEXT_STEP_REQUEST_AGAIN\x10\x01\x12\x1c\n\x18NEXT_STEP_CHECK_FIRMWARE\x10\x02\x12\x13\n\x0fNEXT_STEP_RESET\x10\x03\x12\x1e\n\x1aNEXT_STEP_CHECK_NAMESPACES\x10\x04\x12\x18\n\x14NEXT_STEP_CHECK_KEYS\x10\x05\x12\x1e\n\x1aNEXT_STEP_CHECK_CONTROLLER\x10\x06*\x90\x03\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eGATE_SUPPORTED\x10\x01\x12\x17\n\x13GATE_EXPECTED_MODEL\x10\x02\x12\x1a\n\x16GATE_EXPECTED_REVISION\x10\x03\x12\x0e\n\nGATE_IMAGE\x10\x04\x12\x14\n\x10GATE_GRANULARITY\x10\x05\x12\x16\n\x12GATE_TRANSFER_SIZE\x10\x06\x12\x14\n\x10GATE_SLOT_EXISTS\x10\x07\x12\x16\n\x12GATE_SLOT_WRITABLE\x10\x08\x12\x15\n\x11GATE_SLOT_CONTENT\x10\t\x12\x13\n\x0fGATE_TRANSITION\x10\n\x12\x15\n\x11GATE_IMAGE_LISTED\x10\x0b\x12\x14\n\x10GATE_BOOT_DEVICE\x10\x0c\x12\x0f\n\x0bGATE_IN_USE\x10\r\x12\x17\n\x13GATE_SUBSYSTEM_BUSY\x10\x0e\x12\x18\n\x14GATE_LIVE_ACTIVATION\x10\x0f\x12 \n\x1cGATE_DISRUPTION_ACKNOWLEDGED\x10\x10\x42\x44\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19nvmed/v1/operations.proto\x12\x08nvmed.v1\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x01\n\nGateResult\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x1c\n\x04gate\x18\x02 \x01(\x0e\x32\x0e.nvmed.v1.Gate\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.nvmed.v1.GateResult.State\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_HOLDS\x10\x01\x12\x14\n\x10STATE_OVERRIDDEN\x10\x02\x12\x18\n\x14STATE_NOT_APPLICABLE\x10\x03\"\xd4\r\n\x11OperationMetadata\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\x12\x30\n\x05state\x18\x05 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x06 \x01(\t\x12\x12\n\nbytes_done\x18\x07 \x01(\x04\x12\x13\n\x0b\x62ytes_total\x18\x08 \x01(\x04\x12\x18\n\x10\x62ytes_per_second\x18\t \x01(\x04\x12\x13\n\x0b\x63\x61ncellable\x18\n \x01(\x08\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05steps\x18\x0e \x03(\x0b\x32 .nvmed.v1.OperationMetadata.Step\x12/\n\x05parts\x18\x0f \x03(\x0b\x32 .nvmed.v1.OperationMetadata.Part\x12\x37\n\tnext_step\x18\x10 \x01(\x0e\x32$.nvmed.v1.OperationMetadata.NextStep\x12\x1d\n\x10percent_complete\x18\x11 \x01(\x02H\x00\x88\x01\x01\x12\x1e\n\x11remaining_seconds\x18\x12 \x01(\x04H\x01\x88\x01\x01\x1a\x84\x03\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12<\n\x06\x64\x65tail\x18\x02 \x03(\x0b\x32,.nvmed.v1.OperationMetadata.Step.DetailEntry\x12/\n\x0bintend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x07outcome\x18\x05 \x03(\x0b\x32-.nvmed.v1.OperationMetadata.Step.OutcomeEntry\x12\x16\n\x0e\x66\x61ilure_reason\x18\x06 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x07 \x01(\t\x1a-\n\x0b\x44\x65tailEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cOutcomeEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\xc3\x02\n\x04Part\x12<\n\toperation\x18\x01 \x01(\tB)\xfa\x41&\n$longrunning.googleapis.com/Operation\x12)\n\x06target\x18\x02 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.nvmed.v1.OperationMetadata.State\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x12\n\nbytes_done\x18\x05 \x01(\x04\x12\x13\n\x0b\x62ytes_total\x18\x06 \x01(\x04\x12\x16\n\x0e\x66\x61ilure_reason\x18\x07 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x08 \x01(\t\x12\x37\n\tnext_step\x18\t \x01(\x0e\x32$.nvmed.v1.OperationMetadata.NextStep\"\xb4\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x17\n\x13STATE_SAFE_TO_RETRY\x10\x06\x12\x19\n\x15STATE_NEEDS_ATTENTION\x10\x07\"\xcf\x01\n\x08NextStep\x12\x19\n\x15NEXT_STEP_UNSPECIFIED\x10\x00\x12\x1b\n\x17NEXT_STEP_REQUEST_AGAIN\x10\x01\x12\x1c\n\x18NEXT_STEP_CHECK_FIRMWARE\x10\x02\x12\x13\n\x0fNEXT_STEP_RESET\x10\x03\x12\x1e\n\x1aNEXT_STEP_CHECK_NAMESPACES\x10\x04\x12\x18\n\x14NEXT_STEP_CHECK_KEYS\x10\x05\x12\x1e\n\x1aNEXT_STEP_CHECK_CONTROLLER\x10\x06\x42\x13\n\x11_percent_completeB\x14\n\x12_remaining_seconds*\x94\x04\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eGATE_SUPPORTED\x10\x01\x12\x17\n\x13GATE_EXPECTED_MODEL\x10\x02\x12\x1a\n\x16GATE_EXPECTED_REVISION\x10\x03\x12\x0e\n\nGATE_IMAGE\x10\x04\x12\x14\n\x10GATE_GRANULARITY\x10\x05\x12\x16\n\x12GATE_TRANSFER_SIZE\x10\x06\x12\x14\n\x10GATE_SLOT_EXISTS\x10\x07\x12\x16\n\x12GATE_SLOT_WRITABLE\x10\x08\x12\x15\n\x11GATE_SLOT_CONTENT\x10\t\x12\x13\n\x0fGATE_TRANSITION\x10\n\x12\x15\n\x11GATE_IMAGE_LISTED\x10\x0b\x12\x14\n\x10GATE_BOOT_DEVICE\x10\x0c\x12\x0f\n\x0bGATE_IN_USE\x10\r\x12\x17\n\x13GATE_SUBSYSTEM_BUSY\x10\x0e\x12\x18\n\x14GATE_LIVE_ACTIVATION\x10\x0f\x12 \n\x1cGATE_DISRUPTION_ACKNOWLEDGED\x10\x10\x12\x1a\n\x16GATE_RISK_ACKNOWLEDGED\x10\x11\x12\x1b\n\x17GATE_ATTACHED_ELSEWHERE\x10\x12\x12\x0e\n\nGATE_POWER\x10\x13\x12\x19\n\x15GATE_SANITIZE_RUNNING\x10\x14\x12\x1e\n\x1aGATE_SANITIZE_FAILURE_MODE\x10\x15\x42\x44\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +35,36 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.operations_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
+  _globals['_GATERESULT'].fields_by_name['controller']._loaded_options = None
+  _globals['_GATERESULT'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
   _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._loaded_options = None
   _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._serialized_options = b'8\001'
   _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._loaded_options = None
   _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._serialized_options = b'8\001'
-  _globals['_GATE']._serialized_start=1864
-  _globals['_GATE']._serialized_end=2264
-  _globals['_GATERESULT']._serialized_start=73
-  _globals['_GATERESULT']._serialized_end=296
-  _globals['_GATERESULT_STATE']._serialized_start=201
-  _globals['_GATERESULT_STATE']._serialized_end=296
-  _globals['_OPERATIONMETADATA']._serialized_start=299
-  _globals['_OPERATIONMETADATA']._serialized_end=1861
-  _globals['_OPERATIONMETADATA_STEP']._serialized_start=824
-  _globals['_OPERATIONMETADATA_STEP']._serialized_end=1212
-  _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._serialized_start=1119
-  _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._serialized_end=1164
-  _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._serialized_start=1166
-  _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._serialized_end=1212
-  _globals['_OPERATIONMETADATA_PART']._serialized_start=1215
-  _globals['_OPERATIONMETADATA_PART']._serialized_end=1468
-  _globals['_OPERATIONMETADATA_STATE']._serialized_start=1471
-  _globals['_OPERATIONMETADATA_STATE']._serialized_end=1651
-  _globals['_OPERATIONMETADATA_NEXTSTEP']._serialized_start=1654
-  _globals['_OPERATIONMETADATA_NEXTSTEP']._serialized_end=1861
+  _globals['_OPERATIONMETADATA_PART'].fields_by_name['operation']._loaded_options = None
+  _globals['_OPERATIONMETADATA_PART'].fields_by_name['operation']._serialized_options = b'\372A&\n$longrunning.googleapis.com/Operation'
+  _globals['_OPERATIONMETADATA_PART'].fields_by_name['target']._loaded_options = None
+  _globals['_OPERATIONMETADATA_PART'].fields_by_name['target']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_OPERATIONMETADATA'].fields_by_name['request_id']._loaded_options = None
+  _globals['_OPERATIONMETADATA'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_GATE']._serialized_start=2133
+  _globals['_GATE']._serialized_end=2665
+  _globals['_GATERESULT']._serialized_start=129
+  _globals['_GATERESULT']._serialized_end=379
+  _globals['_GATERESULT_STATE']._serialized_start=284
+  _globals['_GATERESULT_STATE']._serialized_end=379
+  _globals['_OPERATIONMETADATA']._serialized_start=382
+  _globals['_OPERATIONMETADATA']._serialized_end=2130
+  _globals['_OPERATIONMETADATA_STEP']._serialized_start=980
+  _globals['_OPERATIONMETADATA_STEP']._serialized_end=1368
+  _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._serialized_start=1275
+  _globals['_OPERATIONMETADATA_STEP_DETAILENTRY']._serialized_end=1320
+  _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._serialized_start=1322
+  _globals['_OPERATIONMETADATA_STEP_OUTCOMEENTRY']._serialized_end=1368
+  _globals['_OPERATIONMETADATA_PART']._serialized_start=1371
+  _globals['_OPERATIONMETADATA_PART']._serialized_end=1694
+  _globals['_OPERATIONMETADATA_STATE']._serialized_start=1697
+  _globals['_OPERATIONMETADATA_STATE']._serialized_end=1877
+  _globals['_OPERATIONMETADATA_NEXTSTEP']._serialized_start=1880
+  _globals['_OPERATIONMETADATA_NEXTSTEP']._serialized_end=2087
 # @@protoc_insertion_point(module_scope)

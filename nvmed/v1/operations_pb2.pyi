@@ -1,12 +1,14 @@
 import datetime
 
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -29,6 +31,11 @@ class Gate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GATE_SUBSYSTEM_BUSY: _ClassVar[Gate]
     GATE_LIVE_ACTIVATION: _ClassVar[Gate]
     GATE_DISRUPTION_ACKNOWLEDGED: _ClassVar[Gate]
+    GATE_RISK_ACKNOWLEDGED: _ClassVar[Gate]
+    GATE_ATTACHED_ELSEWHERE: _ClassVar[Gate]
+    GATE_POWER: _ClassVar[Gate]
+    GATE_SANITIZE_RUNNING: _ClassVar[Gate]
+    GATE_SANITIZE_FAILURE_MODE: _ClassVar[Gate]
 GATE_UNSPECIFIED: Gate
 GATE_SUPPORTED: Gate
 GATE_EXPECTED_MODEL: Gate
@@ -46,6 +53,11 @@ GATE_IN_USE: Gate
 GATE_SUBSYSTEM_BUSY: Gate
 GATE_LIVE_ACTIVATION: Gate
 GATE_DISRUPTION_ACKNOWLEDGED: Gate
+GATE_RISK_ACKNOWLEDGED: Gate
+GATE_ATTACHED_ELSEWHERE: Gate
+GATE_POWER: Gate
+GATE_SANITIZE_RUNNING: Gate
+GATE_SANITIZE_FAILURE_MODE: Gate
 
 class GateResult(_message.Message):
     __slots__ = ("controller", "gate", "state", "description")
@@ -70,7 +82,7 @@ class GateResult(_message.Message):
     def __init__(self, controller: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., state: _Optional[_Union[GateResult.State, str]] = ..., description: _Optional[str] = ...) -> None: ...
 
 class OperationMetadata(_message.Message):
-    __slots__ = ("method", "target", "principal", "request_id", "state", "phase", "bytes_done", "bytes_total", "bytes_per_second", "cancellable", "cancel_requested", "create_time", "update_time", "steps", "parts", "next_step")
+    __slots__ = ("method", "target", "principal", "request_id", "state", "phase", "bytes_done", "bytes_total", "bytes_per_second", "cancellable", "cancel_requested", "create_time", "update_time", "steps", "parts", "next_step", "percent_complete", "remaining_seconds")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[OperationMetadata.State]
@@ -135,7 +147,7 @@ class OperationMetadata(_message.Message):
         outcome: _containers.ScalarMap[str, str]
         failure_reason: str
         failure_message: str
-        def __init__(self, name: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ..., intend_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Mapping[str, str]] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...
+        def __init__(self, name: _Optional[str] = ..., detail: _Optional[_Mapping[str, str]] = ..., intend_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., outcome: _Optional[_Mapping[str, str]] = ..., failure_reason: _Optional[str] = ..., failure_message: _Optional[str] = ...) -> None: ...
     class Part(_message.Message):
         __slots__ = ("operation", "target", "state", "phase", "bytes_done", "bytes_total", "failure_reason", "failure_message", "next_step")
         OPERATION_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +185,8 @@ class OperationMetadata(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     method: str
     target: str
     principal: str
@@ -189,4 +203,6 @@ class OperationMetadata(_message.Message):
     steps: _containers.RepeatedCompositeFieldContainer[OperationMetadata.Step]
     parts: _containers.RepeatedCompositeFieldContainer[OperationMetadata.Part]
     next_step: OperationMetadata.NextStep
-    def __init__(self, method: _Optional[str] = ..., target: _Optional[str] = ..., principal: _Optional[str] = ..., request_id: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., cancellable: _Optional[bool] = ..., cancel_requested: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[OperationMetadata.Step, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[OperationMetadata.Part, _Mapping]]] = ..., next_step: _Optional[_Union[OperationMetadata.NextStep, str]] = ...) -> None: ...
+    percent_complete: float
+    remaining_seconds: int
+    def __init__(self, method: _Optional[str] = ..., target: _Optional[str] = ..., principal: _Optional[str] = ..., request_id: _Optional[str] = ..., state: _Optional[_Union[OperationMetadata.State, str]] = ..., phase: _Optional[str] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., cancellable: _Optional[bool] = ..., cancel_requested: _Optional[bool] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., steps: _Optional[_Iterable[_Union[OperationMetadata.Step, _Mapping[str, _Any]]]] = ..., parts: _Optional[_Iterable[_Union[OperationMetadata.Part, _Mapping[str, _Any]]]] = ..., next_step: _Optional[_Union[OperationMetadata.NextStep, str]] = ..., percent_complete: _Optional[float] = ..., remaining_seconds: _Optional[int] = ...) -> None: ...

@@ -22,9 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import field_info_pb2 as google_dot_api_dot_field__info__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nvmed/v1/passthru.proto\x12\x08nvmed.v1\"\x8a\x02\n\x0fPassthruCommand\x12\x0e\n\x06opcode\x18\x01 \x01(\r\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x0c\n\x04\x63\x64w2\x18\x03 \x01(\r\x12\x0c\n\x04\x63\x64w3\x18\x04 \x01(\r\x12\r\n\x05\x63\x64w10\x18\x05 \x01(\r\x12\r\n\x05\x63\x64w11\x18\x06 \x01(\r\x12\r\n\x05\x63\x64w12\x18\x07 \x01(\r\x12\r\n\x05\x63\x64w13\x18\x08 \x01(\r\x12\r\n\x05\x63\x64w14\x18\t \x01(\r\x12\r\n\x05\x63\x64w15\x18\n \x01(\r\x12\x12\n\ntimeout_ms\x18\x0b \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x0c \x01(\x0c\x12\x12\n\nread_bytes\x18\r \x01(\r\x12\x10\n\x08metadata\x18\x0e \x01(\x0c\x12\x1b\n\x13read_metadata_bytes\x18\x0f \x01(\r\"\xa1\x01\n\x13\x45xecuteAdminRequest\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommand\x12\x1f\n\x17\x61\x63knowledge_destructive\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x7f\n\x14\x45xecuteAdminResponse\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x0e\n\x06result\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x10\n\x08metadata\x18\x04 \x01(\x0c\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x15\n\rchanges_state\x18\x06 \x01(\x08\"\x9d\x01\n\x10\x45xecuteIoRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommand\x12\x1f\n\x17\x61\x63knowledge_destructive\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"{\n\x11\x45xecuteIoResponse\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0e\n\x06result\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x10\n\x08metadata\x18\x04 \x01(\x0c\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x15\n\rchanges_state\x18\x06 \x01(\x08\"{\n\x13TestPassthruRequest\x12&\n\x05queue\x18\x01 \x01(\x0e\x32\x17.nvmed.v1.PassthruQueue\x12\x10\n\x08resource\x18\x02 \x01(\t\x12*\n\x07\x63ommand\x18\x03 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommand\"\x80\x01\n\x14TestPassthruResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\rchanges_state\x18\x04 \x01(\x08\x12\x1d\n\x15needs_acknowledgement\x18\x05 \x01(\x08*`\n\rPassthruQueue\x12\x1e\n\x1aPASSTHRU_QUEUE_UNSPECIFIED\x10\x00\x12\x18\n\x14PASSTHRU_QUEUE_ADMIN\x10\x01\x12\x15\n\x11PASSTHRU_QUEUE_IO\x10\x02\x32\xf5\x01\n\x0fPassthruService\x12M\n\x0c\x45xecuteAdmin\x12\x1d.nvmed.v1.ExecuteAdminRequest\x1a\x1e.nvmed.v1.ExecuteAdminResponse\x12\x44\n\tExecuteIo\x12\x1a.nvmed.v1.ExecuteIoRequest\x1a\x1b.nvmed.v1.ExecuteIoResponse\x12M\n\x0cTestPassthru\x12\x1d.nvmed.v1.TestPassthruRequest\x1a\x1e.nvmed.v1.TestPassthruResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nvmed/v1/passthru.proto\x12\x08nvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\"\x8a\x02\n\x0fPassthruCommand\x12\x0e\n\x06opcode\x18\x01 \x01(\r\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x0c\n\x04\x63\x64w2\x18\x03 \x01(\r\x12\x0c\n\x04\x63\x64w3\x18\x04 \x01(\r\x12\r\n\x05\x63\x64w10\x18\x05 \x01(\r\x12\r\n\x05\x63\x64w11\x18\x06 \x01(\r\x12\r\n\x05\x63\x64w12\x18\x07 \x01(\r\x12\r\n\x05\x63\x64w13\x18\x08 \x01(\r\x12\r\n\x05\x63\x64w14\x18\t \x01(\r\x12\r\n\x05\x63\x64w15\x18\n \x01(\r\x12\x12\n\ntimeout_ms\x18\x0b \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x0c \x01(\x0c\x12\x12\n\nread_bytes\x18\r \x01(\r\x12\x10\n\x08metadata\x18\x0e \x01(\x0c\x12\x1b\n\x13read_metadata_bytes\x18\x0f \x01(\r\"\xd0\x01\n\x13\x45xecuteAdminRequest\x12\x31\n\ncontroller\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x30\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommandB\x04\xe2\x41\x01\x02\x12\x1f\n\x17\x61\x63knowledge_destructive\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"\x9a\x01\n\x14\x45xecuteAdminResponse\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x0e\n\x06result\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x10\n\x08metadata\x18\x04 \x01(\x0c\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x15\n\rchanges_state\x18\x06 \x01(\x08\"\xcb\x01\n\x10\x45xecuteIoRequest\x12/\n\tnamespace\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13nvmed.dev/Namespace\x12\x30\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommandB\x04\xe2\x41\x01\x02\x12\x1f\n\x17\x61\x63knowledge_destructive\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xe2\x8c\xcf\xd7\x08\x02\x08\x01\"\x95\x01\n\x11\x45xecuteIoResponse\x12+\n\tnamespace\x18\x01 \x01(\tB\x18\xfa\x41\x15\n\x13nvmed.dev/Namespace\x12\x0e\n\x06result\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x10\n\x08metadata\x18\x04 \x01(\x0c\x12\x0c\n\x04rule\x18\x05 \x01(\t\x12\x15\n\rchanges_state\x18\x06 \x01(\x08\"\x8d\x01\n\x13TestPassthruRequest\x12,\n\x05queue\x18\x01 \x01(\x0e\x32\x17.nvmed.v1.PassthruQueueB\x04\xe2\x41\x01\x02\x12\x16\n\x08resource\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07\x63ommand\x18\x03 \x01(\x0b\x32\x19.nvmed.v1.PassthruCommandB\x04\xe2\x41\x01\x02\"\x80\x01\n\x14TestPassthruResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\rchanges_state\x18\x04 \x01(\x08\x12\x1d\n\x15needs_acknowledgement\x18\x05 \x01(\x08*`\n\rPassthruQueue\x12\x1e\n\x1aPASSTHRU_QUEUE_UNSPECIFIED\x10\x00\x12\x18\n\x14PASSTHRU_QUEUE_ADMIN\x10\x01\x12\x15\n\x11PASSTHRU_QUEUE_IO\x10\x02\x32\xf5\x01\n\x0fPassthruService\x12M\n\x0c\x45xecuteAdmin\x12\x1d.nvmed.v1.ExecuteAdminRequest\x1a\x1e.nvmed.v1.ExecuteAdminResponse\x12\x44\n\tExecuteIo\x12\x1a.nvmed.v1.ExecuteIoRequest\x1a\x1b.nvmed.v1.ExecuteIoResponse\x12M\n\x0cTestPassthru\x12\x1d.nvmed.v1.TestPassthruRequest\x1a\x1e.nvmed.v1.TestPassthruResponseBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,22 +35,44 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.passthru_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_PASSTHRUQUEUE']._serialized_start=1140
-  _globals['_PASSTHRUQUEUE']._serialized_end=1236
-  _globals['_PASSTHRUCOMMAND']._serialized_start=38
-  _globals['_PASSTHRUCOMMAND']._serialized_end=304
-  _globals['_EXECUTEADMINREQUEST']._serialized_start=307
-  _globals['_EXECUTEADMINREQUEST']._serialized_end=468
-  _globals['_EXECUTEADMINRESPONSE']._serialized_start=470
-  _globals['_EXECUTEADMINRESPONSE']._serialized_end=597
-  _globals['_EXECUTEIOREQUEST']._serialized_start=600
-  _globals['_EXECUTEIOREQUEST']._serialized_end=757
-  _globals['_EXECUTEIORESPONSE']._serialized_start=759
-  _globals['_EXECUTEIORESPONSE']._serialized_end=882
-  _globals['_TESTPASSTHRUREQUEST']._serialized_start=884
-  _globals['_TESTPASSTHRUREQUEST']._serialized_end=1007
-  _globals['_TESTPASSTHRURESPONSE']._serialized_start=1010
-  _globals['_TESTPASSTHRURESPONSE']._serialized_end=1138
-  _globals['_PASSTHRUSERVICE']._serialized_start=1239
-  _globals['_PASSTHRUSERVICE']._serialized_end=1484
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['controller']._loaded_options = None
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['controller']._serialized_options = b'\342A\001\002\372A\026\n\024nvmed.dev/Controller'
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['command']._loaded_options = None
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['command']._serialized_options = b'\342A\001\002'
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EXECUTEADMINREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_EXECUTEADMINRESPONSE'].fields_by_name['controller']._loaded_options = None
+  _globals['_EXECUTEADMINRESPONSE'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['namespace']._loaded_options = None
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['namespace']._serialized_options = b'\342A\001\002\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['command']._loaded_options = None
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['command']._serialized_options = b'\342A\001\002'
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EXECUTEIOREQUEST'].fields_by_name['request_id']._serialized_options = b'\342\214\317\327\010\002\010\001'
+  _globals['_EXECUTEIORESPONSE'].fields_by_name['namespace']._loaded_options = None
+  _globals['_EXECUTEIORESPONSE'].fields_by_name['namespace']._serialized_options = b'\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['queue']._loaded_options = None
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['queue']._serialized_options = b'\342A\001\002'
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['resource']._loaded_options = None
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['resource']._serialized_options = b'\342A\001\002'
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['command']._loaded_options = None
+  _globals['_TESTPASSTHRUREQUEST'].fields_by_name['command']._serialized_options = b'\342A\001\002'
+  _globals['_PASSTHRUQUEUE']._serialized_start=1396
+  _globals['_PASSTHRUQUEUE']._serialized_end=1492
+  _globals['_PASSTHRUCOMMAND']._serialized_start=127
+  _globals['_PASSTHRUCOMMAND']._serialized_end=393
+  _globals['_EXECUTEADMINREQUEST']._serialized_start=396
+  _globals['_EXECUTEADMINREQUEST']._serialized_end=604
+  _globals['_EXECUTEADMINRESPONSE']._serialized_start=607
+  _globals['_EXECUTEADMINRESPONSE']._serialized_end=761
+  _globals['_EXECUTEIOREQUEST']._serialized_start=764
+  _globals['_EXECUTEIOREQUEST']._serialized_end=967
+  _globals['_EXECUTEIORESPONSE']._serialized_start=970
+  _globals['_EXECUTEIORESPONSE']._serialized_end=1119
+  _globals['_TESTPASSTHRUREQUEST']._serialized_start=1122
+  _globals['_TESTPASSTHRUREQUEST']._serialized_end=1263
+  _globals['_TESTPASSTHRURESPONSE']._serialized_start=1266
+  _globals['_TESTPASSTHRURESPONSE']._serialized_end=1394
+  _globals['_PASSTHRUSERVICE']._serialized_start=1495
+  _globals['_PASSTHRUSERVICE']._serialized_end=1740
 # @@protoc_insertion_point(module_scope)

@@ -1,8 +1,11 @@
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import field_info_pb2 as _field_info_pb2
+from google.api import resource_pb2 as _resource_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -61,7 +64,7 @@ class ExecuteAdminRequest(_message.Message):
     acknowledge_destructive: bool
     validate_only: bool
     request_id: str
-    def __init__(self, controller: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping]] = ..., acknowledge_destructive: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, controller: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping[str, _Any]]] = ..., acknowledge_destructive: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ExecuteAdminResponse(_message.Message):
     __slots__ = ("controller", "result", "data", "metadata", "rule", "changes_state")
@@ -91,7 +94,7 @@ class ExecuteIoRequest(_message.Message):
     acknowledge_destructive: bool
     validate_only: bool
     request_id: str
-    def __init__(self, namespace: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping]] = ..., acknowledge_destructive: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, namespace: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping[str, _Any]]] = ..., acknowledge_destructive: _Optional[bool] = ..., validate_only: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ExecuteIoResponse(_message.Message):
     __slots__ = ("namespace", "result", "data", "metadata", "rule", "changes_state")
@@ -117,7 +120,7 @@ class TestPassthruRequest(_message.Message):
     queue: PassthruQueue
     resource: str
     command: PassthruCommand
-    def __init__(self, queue: _Optional[_Union[PassthruQueue, str]] = ..., resource: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping]] = ...) -> None: ...
+    def __init__(self, queue: _Optional[_Union[PassthruQueue, str]] = ..., resource: _Optional[str] = ..., command: _Optional[_Union[PassthruCommand, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class TestPassthruResponse(_message.Message):
     __slots__ = ("allowed", "rule", "description", "changes_state", "needs_acknowledgement")

@@ -22,10 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from nvmed.v1 import common_pb2 as nvmed_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/resources.proto\x12\x08nvmed.v1\x1a\x15nvmed/v1/common.proto\"\xbe\x05\n\nController\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x19\n\x11\x66irmware_revision\x18\x05 \x01(\t\x12\x15\n\rcontroller_id\x18\x06 \x01(\r\x12\x11\n\tsubsystem\x18\x07 \x01(\t\x12\x15\n\rsubsystem_nqn\x18\x08 \x01(\t\x12\x11\n\ttransport\x18\t \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\n \x01(\t\x12)\n\x05state\x18\x0b \x01(\x0e\x32\x1a.nvmed.v1.Controller.State\x12\x32\n\nlane_state\x18\x0c \x01(\x0e\x32\x1e.nvmed.v1.Controller.LaneState\x12\x17\n\x0f\x63ontroller_type\x18\r \x01(\t\x12\x11\n\tnuma_node\x18\x0e \x01(\x05\x12 \n\x18queue_max_transfer_bytes\x18\x0f \x01(\r\x12\x10\n\x08host_nqn\x18\x10 \x01(\t\x12\x12\n\nnamespaces\x18\x11 \x03(\t\x12%\n\tomissions\x18\x12 \x03(\x0b\x32\x12.nvmed.v1.Omission\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\r\n\tSTATE_NEW\x10\x02\x12\x13\n\x0fSTATE_RESETTING\x10\x03\x12\x14\n\x10STATE_CONNECTING\x10\x04\x12\x12\n\x0eSTATE_DELETING\x10\x05\x12\x0e\n\nSTATE_DEAD\x10\x06\"W\n\tLaneState\x12\x1a\n\x16LANE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LANE_STATE_SERVING\x10\x01\x12\x16\n\x12LANE_STATE_STALLED\x10\x02\"|\n\tSubsystem\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03nqn\x18\x02 \x01(\t\x12\x15\n\rserial_number\x18\x03 \x01(\t\x12\x14\n\x0cmodel_number\x18\x04 \x01(\t\x12\x13\n\x0b\x63ontrollers\x18\x05 \x03(\t\x12\x12\n\nnamespaces\x18\x06 \x03(\t\"\xe7\x02\n\tNamespace\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04nsid\x18\x02 \x01(\r\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x04\x12\x1b\n\x13logical_block_bytes\x18\x06 \x01(\r\x12\x0c\n\x04uuid\x18\x07 \x01(\t\x12\r\n\x05nguid\x18\x08 \x01(\t\x12\r\n\x05\x65ui64\x18\t \x01(\t\x12\'\n\x05paths\x18\n \x03(\x0b\x32\x18.nvmed.v1.Namespace.Path\x12%\n\tomissions\x18\x0b \x03(\x0b\x32\x12.nvmed.v1.Omission\x1a_\n\x04Path\x12\x12\n\ncontroller\x18\x01 \x01(\t\x12\x11\n\tana_state\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\tBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nvmed/v1/resources.proto\x12\x08nvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x15nvmed/v1/common.proto\"\xa8\x07\n\nController\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x19\n\x0b\x64\x65vice_node\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rserial_number\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmodel_number\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x66irmware_revision\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rcontroller_id\x18\x06 \x01(\rB\x04\xe2\x41\x01\x03\x12/\n\tsubsystem\x18\x07 \x01(\tB\x1c\xe2\x41\x01\x03\xfa\x41\x15\n\x13nvmed.dev/Subsystem\x12\x1b\n\rsubsystem_nqn\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\ttransport\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61\x64\x64ress\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x05state\x18\x0b \x01(\x0e\x32\x1a.nvmed.v1.Controller.StateB\x04\xe2\x41\x01\x03\x12\x38\n\nlane_state\x18\x0c \x01(\x0e\x32\x1e.nvmed.v1.Controller.LaneStateB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63ontroller_type\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tnuma_node\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12&\n\x18queue_max_transfer_bytes\x18\x0f \x01(\rB\x04\xe2\x41\x01\x03\x12\x16\n\x08host_nqn\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\nnamespaces\x18\x11 \x03(\tB\x1c\xe2\x41\x01\x03\xfa\x41\x15\n\x13nvmed.dev/Namespace\x12+\n\tomissions\x18\x12 \x03(\x0b\x32\x12.nvmed.v1.OmissionB\x04\xe2\x41\x01\x03\"\x8c\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\r\n\tSTATE_NEW\x10\x02\x12\x13\n\x0fSTATE_RESETTING\x10\x03\x12\x14\n\x10STATE_CONNECTING\x10\x04\x12\x12\n\x0eSTATE_DELETING\x10\x05\x12\x0e\n\nSTATE_DEAD\x10\x06\"W\n\tLaneState\x12\x1a\n\x16LANE_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LANE_STATE_SERVING\x10\x01\x12\x16\n\x12LANE_STATE_STALLED\x10\x02:L\xea\x41I\n\x14nvmed.dev/Controller\x12\x18\x63ontrollers/{controller}*\x0b\x63ontrollers2\ncontroller\"\x9a\x02\n\tSubsystem\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03nqn\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rserial_number\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmodel_number\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x32\n\x0b\x63ontrollers\x18\x05 \x03(\tB\x1d\xe2\x41\x01\x03\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x30\n\nnamespaces\x18\x06 \x03(\tB\x1c\xe2\x41\x01\x03\xfa\x41\x15\n\x13nvmed.dev/Namespace:G\xea\x41\x44\n\x13nvmed.dev/Subsystem\x12\x16subsystems/{subsystem}*\nsubsystems2\tsubsystem\"\x9f\x04\n\tNamespace\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04nsid\x18\x02 \x01(\rB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65vice_node\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13generic_device_node\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x05 \x01(\x04\x42\x04\xe2\x41\x01\x03\x12!\n\x13logical_block_bytes\x18\x06 \x01(\rB\x04\xe2\x41\x01\x03\x12\x12\n\x04uuid\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05nguid\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65ui64\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\x05paths\x18\n \x03(\x0b\x32\x18.nvmed.v1.Namespace.PathB\x04\xe2\x41\x01\x03\x12+\n\tomissions\x18\x0b \x03(\x0b\x32\x12.nvmed.v1.OmissionB\x04\xe2\x41\x01\x03\x1az\n\x04Path\x12-\n\ncontroller\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14nvmed.dev/Controller\x12\x11\n\tana_state\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_node\x18\x03 \x01(\t\x12\x1b\n\x13generic_device_node\x18\x04 \x01(\t:Y\xea\x41V\n\x13nvmed.dev/Namespace\x12(subsystems/{subsystem}/namespaces/{nsid}*\nnamespaces2\tnamespaceBD\n\x0c\x64\x65v.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,16 +35,94 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nvmed.v1.resources_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.nvmed.v1P\001Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1'
-  _globals['_CONTROLLER']._serialized_start=62
-  _globals['_CONTROLLER']._serialized_end=764
-  _globals['_CONTROLLER_STATE']._serialized_start=535
-  _globals['_CONTROLLER_STATE']._serialized_end=675
-  _globals['_CONTROLLER_LANESTATE']._serialized_start=677
-  _globals['_CONTROLLER_LANESTATE']._serialized_end=764
-  _globals['_SUBSYSTEM']._serialized_start=766
-  _globals['_SUBSYSTEM']._serialized_end=890
-  _globals['_NAMESPACE']._serialized_start=893
-  _globals['_NAMESPACE']._serialized_end=1252
-  _globals['_NAMESPACE_PATH']._serialized_start=1157
-  _globals['_NAMESPACE_PATH']._serialized_end=1252
+  _globals['_CONTROLLER'].fields_by_name['name']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_CONTROLLER'].fields_by_name['device_node']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['device_node']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['serial_number']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['serial_number']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['model_number']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['model_number']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['firmware_revision']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['firmware_revision']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['controller_id']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['controller_id']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['subsystem']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['subsystem']._serialized_options = b'\342A\001\003\372A\025\n\023nvmed.dev/Subsystem'
+  _globals['_CONTROLLER'].fields_by_name['subsystem_nqn']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['subsystem_nqn']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['transport']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['transport']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['address']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['address']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['state']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['lane_state']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['lane_state']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['controller_type']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['controller_type']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['numa_node']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['numa_node']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['queue_max_transfer_bytes']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['queue_max_transfer_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['host_nqn']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['host_nqn']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER'].fields_by_name['namespaces']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['namespaces']._serialized_options = b'\342A\001\003\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_CONTROLLER'].fields_by_name['omissions']._loaded_options = None
+  _globals['_CONTROLLER'].fields_by_name['omissions']._serialized_options = b'\342A\001\003'
+  _globals['_CONTROLLER']._loaded_options = None
+  _globals['_CONTROLLER']._serialized_options = b'\352AI\n\024nvmed.dev/Controller\022\030controllers/{controller}*\013controllers2\ncontroller'
+  _globals['_SUBSYSTEM'].fields_by_name['name']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_SUBSYSTEM'].fields_by_name['nqn']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['nqn']._serialized_options = b'\342A\001\003'
+  _globals['_SUBSYSTEM'].fields_by_name['serial_number']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['serial_number']._serialized_options = b'\342A\001\003'
+  _globals['_SUBSYSTEM'].fields_by_name['model_number']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['model_number']._serialized_options = b'\342A\001\003'
+  _globals['_SUBSYSTEM'].fields_by_name['controllers']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['controllers']._serialized_options = b'\342A\001\003\372A\026\n\024nvmed.dev/Controller'
+  _globals['_SUBSYSTEM'].fields_by_name['namespaces']._loaded_options = None
+  _globals['_SUBSYSTEM'].fields_by_name['namespaces']._serialized_options = b'\342A\001\003\372A\025\n\023nvmed.dev/Namespace'
+  _globals['_SUBSYSTEM']._loaded_options = None
+  _globals['_SUBSYSTEM']._serialized_options = b'\352AD\n\023nvmed.dev/Subsystem\022\026subsystems/{subsystem}*\nsubsystems2\tsubsystem'
+  _globals['_NAMESPACE_PATH'].fields_by_name['controller']._loaded_options = None
+  _globals['_NAMESPACE_PATH'].fields_by_name['controller']._serialized_options = b'\372A\026\n\024nvmed.dev/Controller'
+  _globals['_NAMESPACE'].fields_by_name['name']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_NAMESPACE'].fields_by_name['nsid']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['nsid']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['device_node']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['device_node']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['generic_device_node']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['generic_device_node']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['logical_block_bytes']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['logical_block_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['uuid']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['uuid']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['nguid']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['nguid']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['eui64']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['eui64']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['paths']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['paths']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE'].fields_by_name['omissions']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['omissions']._serialized_options = b'\342A\001\003'
+  _globals['_NAMESPACE']._loaded_options = None
+  _globals['_NAMESPACE']._serialized_options = b'\352AV\n\023nvmed.dev/Namespace\022(subsystems/{subsystem}/namespaces/{nsid}*\nnamespaces2\tnamespace'
+  _globals['_CONTROLLER']._serialized_start=122
+  _globals['_CONTROLLER']._serialized_end=1058
+  _globals['_CONTROLLER_STATE']._serialized_start=751
+  _globals['_CONTROLLER_STATE']._serialized_end=891
+  _globals['_CONTROLLER_LANESTATE']._serialized_start=893
+  _globals['_CONTROLLER_LANESTATE']._serialized_end=980
+  _globals['_SUBSYSTEM']._serialized_start=1061
+  _globals['_SUBSYSTEM']._serialized_end=1343
+  _globals['_NAMESPACE']._serialized_start=1346
+  _globals['_NAMESPACE']._serialized_end=1889
+  _globals['_NAMESPACE_PATH']._serialized_start=1676
+  _globals['_NAMESPACE_PATH']._serialized_end=1798
 # @@protoc_insertion_point(module_scope)

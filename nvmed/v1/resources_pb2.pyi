@@ -1,10 +1,12 @@
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import resource_pb2 as _resource_pb2
 from nvmed.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -70,7 +72,7 @@ class Controller(_message.Message):
     host_nqn: str
     namespaces: _containers.RepeatedScalarFieldContainer[str]
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, name: _Optional[str] = ..., device_node: _Optional[str] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., firmware_revision: _Optional[str] = ..., controller_id: _Optional[int] = ..., subsystem: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., transport: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[Controller.State, str]] = ..., lane_state: _Optional[_Union[Controller.LaneState, str]] = ..., controller_type: _Optional[str] = ..., numa_node: _Optional[int] = ..., queue_max_transfer_bytes: _Optional[int] = ..., host_nqn: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., device_node: _Optional[str] = ..., serial_number: _Optional[str] = ..., model_number: _Optional[str] = ..., firmware_revision: _Optional[str] = ..., controller_id: _Optional[int] = ..., subsystem: _Optional[str] = ..., subsystem_nqn: _Optional[str] = ..., transport: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[Controller.State, str]] = ..., lane_state: _Optional[_Union[Controller.LaneState, str]] = ..., controller_type: _Optional[str] = ..., numa_node: _Optional[int] = ..., queue_max_transfer_bytes: _Optional[int] = ..., host_nqn: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Subsystem(_message.Message):
     __slots__ = ("name", "nqn", "serial_number", "model_number", "controllers", "namespaces")
@@ -123,4 +125,4 @@ class Namespace(_message.Message):
     eui64: str
     paths: _containers.RepeatedCompositeFieldContainer[Namespace.Path]
     omissions: _containers.RepeatedCompositeFieldContainer[_common_pb2.Omission]
-    def __init__(self, name: _Optional[str] = ..., nsid: _Optional[int] = ..., device_node: _Optional[str] = ..., generic_device_node: _Optional[str] = ..., size_bytes: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., uuid: _Optional[str] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., paths: _Optional[_Iterable[_Union[Namespace.Path, _Mapping]]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., nsid: _Optional[int] = ..., device_node: _Optional[str] = ..., generic_device_node: _Optional[str] = ..., size_bytes: _Optional[int] = ..., logical_block_bytes: _Optional[int] = ..., uuid: _Optional[str] = ..., nguid: _Optional[str] = ..., eui64: _Optional[str] = ..., paths: _Optional[_Iterable[_Union[Namespace.Path, _Mapping[str, _Any]]]] = ..., omissions: _Optional[_Iterable[_Union[_common_pb2.Omission, _Mapping[str, _Any]]]] = ...) -> None: ...

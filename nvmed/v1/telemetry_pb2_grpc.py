@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from nvmed.v1 import telemetry_pb2 as nvmed_dot_v1_dot_telemetry__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -50,6 +51,31 @@ class TelemetryServiceStub:
                 request_serializer=nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryRequest.SerializeToString,
                 response_deserializer=nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryResponse.FromString,
                 _registered_method=True)
+        self.CaptureTelemetry = channel.unary_unary(
+                '/nvmed.v1.TelemetryService/CaptureTelemetry',
+                request_serializer=nvmed_dot_v1_dot_telemetry__pb2.CaptureTelemetryRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ReadCapture = channel.unary_stream(
+                '/nvmed.v1.TelemetryService/ReadCapture',
+                request_serializer=nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureResponse.FromString,
+                _registered_method=True)
+        self.ListCaptures = channel.unary_unary(
+                '/nvmed.v1.TelemetryService/ListCaptures',
+                request_serializer=nvmed_dot_v1_dot_telemetry__pb2.ListCapturesRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_telemetry__pb2.ListCapturesResponse.FromString,
+                _registered_method=True)
+        self.GetCapture = channel.unary_unary(
+                '/nvmed.v1.TelemetryService/GetCapture',
+                request_serializer=nvmed_dot_v1_dot_telemetry__pb2.GetCaptureRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_telemetry__pb2.Capture.FromString,
+                _registered_method=True)
+        self.DeleteCapture = channel.unary_unary(
+                '/nvmed.v1.TelemetryService/DeleteCapture',
+                request_serializer=nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureRequest.SerializeToString,
+                response_deserializer=nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureResponse.FromString,
+                _registered_method=True)
 
 
 class TelemetryServiceServicer:
@@ -82,6 +108,44 @@ class TelemetryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CaptureTelemetry(self, request, context):
+        """Copies a log to the host's disk, at the drive's speed, however slow the reader will be and whatever becomes of the
+        drive. The operation's response is a CaptureTelemetryResponse; its id is the capture's.
+
+        A capture is whole and on disk, or not there: it has no other state. The log is never held in memory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadCapture(self, request, context):
+        """Streams a capture from any offset: one header, chunks in order, one trailer. No drive is asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCaptures(self, request, context):
+        """Lists the captures whose controllers the caller has `telemetry.read` over, ordered by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCapture(self, request, context):
+        """Gets one capture, without its bytes. CAPTURE_NOT_FOUND if it was deleted or has expired.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCapture(self, request, context):
+        """Deletes a capture. A call that reads it goes on to its end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TelemetryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -99,6 +163,31 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.AcknowledgeTelemetry,
                     request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryRequest.FromString,
                     response_serializer=nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryResponse.SerializeToString,
+            ),
+            'CaptureTelemetry': grpc.unary_unary_rpc_method_handler(
+                    servicer.CaptureTelemetry,
+                    request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.CaptureTelemetryRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ReadCapture': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadCapture,
+                    request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureResponse.SerializeToString,
+            ),
+            'ListCaptures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCaptures,
+                    request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.ListCapturesRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_telemetry__pb2.ListCapturesResponse.SerializeToString,
+            ),
+            'GetCapture': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCapture,
+                    request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.GetCaptureRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_telemetry__pb2.Capture.SerializeToString,
+            ),
+            'DeleteCapture': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCapture,
+                    request_deserializer=nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureRequest.FromString,
+                    response_serializer=nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +272,141 @@ class TelemetryService:
             '/nvmed.v1.TelemetryService/AcknowledgeTelemetry',
             nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryRequest.SerializeToString,
             nvmed_dot_v1_dot_telemetry__pb2.AcknowledgeTelemetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureTelemetry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.TelemetryService/CaptureTelemetry',
+            nvmed_dot_v1_dot_telemetry__pb2.CaptureTelemetryRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadCapture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/nvmed.v1.TelemetryService/ReadCapture',
+            nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureRequest.SerializeToString,
+            nvmed_dot_v1_dot_telemetry__pb2.ReadCaptureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCaptures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.TelemetryService/ListCaptures',
+            nvmed_dot_v1_dot_telemetry__pb2.ListCapturesRequest.SerializeToString,
+            nvmed_dot_v1_dot_telemetry__pb2.ListCapturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCapture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.TelemetryService/GetCapture',
+            nvmed_dot_v1_dot_telemetry__pb2.GetCaptureRequest.SerializeToString,
+            nvmed_dot_v1_dot_telemetry__pb2.Capture.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCapture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nvmed.v1.TelemetryService/DeleteCapture',
+            nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureRequest.SerializeToString,
+            nvmed_dot_v1_dot_telemetry__pb2.DeleteCaptureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,14 +1,15 @@
 """`python -m tests.process.durable_drive`: a daemon on a simulated drive that outlives it, as real ones do.
 
-What the drive's firmware is stands in a file, written before the host gets the answer to a command or reset. The
-daemon kills itself with SIGKILL where `--kill` says: just before or just after a write of the journal, a command or a
-reset, the first time after `--skip` others.
+What the drive's firmware is, and how far its sanitize, stands in files, written before the host gets the answer to a
+command or reset; its data do not. The daemon kills itself with SIGKILL where `--kill` says: just before or just after a
+write of the journal, a command or a reset, the first time after `--skip` others.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import pickle
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 
 from nvmed import daemon, logs
 from nvmed.config import Config, HostConfig, Listen, UnixListener
+from nvmed.erasure import watch
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.transport import Command, Completion
 from nvmed.operations.journal import Journal
@@ -33,8 +35,13 @@ from nvmed.simulator.state.firmware import FirmwareStore
 from nvmed.simulator.subsystem import Subsystem
 from nvmed.simulator.transport import SimulatedTransport
 
-SPEC = DriveSpec(serial="A")
+SPEC = DriveSpec(serial="A", sanitize_s=0.2)
 FIRMWARE = AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD, AdminOpcode.FIRMWARE_COMMIT
+
+
+def sanitizer_of(path: Path) -> Path:
+    """The file of the sanitize operation, beside that of the firmware."""
+    return path.with_suffix(".sanitizer")
 
 
 def load(path: Path) -> FirmwareStore:
@@ -90,6 +97,8 @@ class Watch:
     def after(self, controller: ControllerState, command: Command, data: Any) -> None:
         if command.opcode in FIRMWARE:
             save(self.path, controller.subsystem.firmware)
+        if command.opcode == AdminOpcode.SANITIZE:
+            sanitizer_of(self.path).write_text(json.dumps(controller.subsystem.sanitizer.save()))
         self.killer.point(f"after command {command.opcode:02X}h")
 
 
@@ -129,8 +138,11 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0)
     args = parser.parse_args()
     logs.configure("warning")
+    watch.POLL_S = 0.05  # type: ignore[misc]  # it is sanitized sooner than real ones
     subsystem = Subsystem(SPEC)
     subsystem.firmware = load(args.drive)
+    if sanitizer_of(args.drive).exists():
+        subsystem.sanitizer.load(json.loads(sanitizer_of(args.drive).read_text()))
     host = SimulatedHost([subsystem])
     killer = Killer(args.kill, args.skip)
     subsystem.controller.faults.add(Fault(Watch(killer, args.drive), times=None))

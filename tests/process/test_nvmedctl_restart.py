@@ -9,8 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from nvmedctl import Client
+from nvmedctl import Client, RetryPolicy
 
+from nvmed.simulator.firmware_image import build_image
+from nvmed.v1.firmware_pb2 import StageFirmwareRequest, StageFirmwareResponse
 from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
 from tests.rpc.cutting_proxy import CuttingProxy
 
@@ -76,3 +78,21 @@ async def test_a_log_survives_the_death_of_the_daemon(tmp_path: Path) -> None:
     assert (saved.sha256, saved.restarts, saved.generation_number) == (whole.sha256, 0, whole.generation_number)
     assert saved.attempts > 1
     assert hashlib.sha256((tmp_path / "log").read_bytes()).digest() == whole.sha256
+
+
+async def test_an_operation_is_waited_for_across_the_death_of_the_daemon(tmp_path: Path) -> None:
+    """Who began it holds what it was then; the next daemon knows by its journal what became of it."""
+    daemon = Daemon(tmp_path)
+    address = f"unix:{daemon.socket}"
+    image = tmp_path / "image"
+    image.write_bytes(build_image("3.0.0", 64 * KIB))
+    async with daemon.running(), Client(address) as client:
+        uploaded = await client.upload_image(image)
+        request = StageFirmwareRequest(controllers=["nvme0"], image=uploaded.image.name)
+        begun = await client.firmware.StageFirmware(request)
+        before = await client.result(begun, StageFirmwareResponse)
+    assert not begun.done
+    async with Client(address) as client, asyncio.TaskGroup() as group:
+        waiting = group.create_task(client.result(begun, StageFirmwareResponse, retry=RetryPolicy(attempts=1000)))
+        async with daemon.running():
+            assert await waiting == before

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import grpc
 import pytest
@@ -16,7 +15,7 @@ from nvmed.v1 import admin_pb2, inventory_pb2, telemetry_pb2
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from nvmed.v1.inventory_pb2_grpc import InventoryServiceStub
 from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceStub
-from tests.robustness.conftest import MIB, Target
+from tests.robustness.daemon import MIB, Target, connected
 
 BUDGET = 64 * MIB
 SLACK = 64 * MIB
@@ -31,14 +30,6 @@ PASSTHRU = "/nvmed.v1.PassthruService/ExecuteAdmin"
 STREAM = "/nvmed.v1.TelemetryService/StreamTelemetry"
 
 Hostile = Callable[[Target, int, Counter[str]], Awaitable[None]]
-
-
-@asynccontextmanager
-async def connected(target: Target, principal: str) -> AsyncIterator[grpc.aio.Channel]:
-    """A connection of its own."""
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(target.address(principal), options=options) as channel:
-        yield channel
 
 
 def unknown_field(size: int) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +17,8 @@ from nvmed.errors import NvmedError, OsFailure
 from nvmed.keyring import calls as keyring_calls
 from nvmed.linux.fabrics import ConnectionOptions, DhchapSecrets, Security
 from nvmed.nvme.host import ControllerNode, HostEvents, NamespaceNode, Usage, require_same
+from nvmed.nvme.kernel_log import KernelLine
+from nvmed.nvme.surroundings import Indicator, Surroundings
 from nvmed.nvme.transport import Transport
 from nvmed.reasons import Reason, error
 
@@ -85,8 +87,20 @@ class KernelDouble:
         found = self.connections.get(controller.node)
         require_same(controller, found.node if found else None, controller.node)
 
+    def on_battery(self) -> bool | None:
+        return None
+
+    def kernel_log(self) -> Sequence[KernelLine]:
+        return ()
+
     def usage(self, node: str) -> Usage:
         return Usage(node, False, (), False)
+
+    def surroundings(self, controller: ControllerNode) -> Surroundings:
+        return Surroundings()
+
+    def set_indicator(self, controller: ControllerNode, indicator: Indicator, is_on: bool) -> None:
+        raise OSError(errno.ENOENT, "the double has no lights")
 
     def watch(self) -> HostEvents:
         raise OSError(errno.EAFNOSUPPORT, "the double tells of nothing")

@@ -6,7 +6,8 @@ from nvmed.keys import dhchap, interchange
 from nvmed.keys.psk import PskHash
 from nvmed.keys.secret import Secret
 
-PLANTED = b"pLaNtEd-SeCrEt-5028613947-QwErTy"
+PLANTED = b"UnToLd-WoRd-X-5028613947-QwErTyZ"
+"""Begins as no other test's does: all that lives in the process is looked at."""
 NQN = "nqn.2024-01.io.example:leak"
 IDENTITY = f"NVMe0R01 {NQN} {NQN}"
 

@@ -13,6 +13,10 @@ from nvmed import checks, config
 from nvmed.__main__ import main
 from nvmed.errors import NvmedError
 from nvmed.security import dev_ca
+from nvmed.simulator.host import SimulatedHost
+from nvmed.simulator.recorder import record
+from nvmed.simulator.recording import build
+from nvmed.simulator.subsystem import Subsystem
 
 OTHER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else, which takes root")
@@ -142,6 +146,17 @@ WRONG_TEXTS = {
         "policy.bindings[0]",
         "no role",
     ),
+    "a collector in plain text on another machine": (
+        {"more": '[otel]\nendpoint = "http://collector.example.org:4317"'},
+        "otel.endpoint",
+        "plain text",
+    ),
+    "a collector that is none": ({"more": '[otel]\nendpoint = "localhost:4317"'}, "otel.endpoint", "with HOST:PORT"),
+    "headers that are not there": (
+        {"more": '[otel]\nendpoint = "http://localhost:4317"\nheaders_file = "/nonexistent/headers"'},
+        "otel",
+        "/nonexistent/headers",
+    ),
     "no group of that name": ({"more": 'group = "no-such-group-there"'}, "listen.unix[0]", "no group"),
 }
 
@@ -206,7 +221,24 @@ def test_a_place_that_is_wrong_or_another_user_s(
     assert told("--config", str(file)) == said
 
 
+def test_a_collector_needs_the_extra(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(text(tmp_path, more='[otel]\nendpoint = "http://localhost:4317"'))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert "install nvmed[daemon,otel]" in told("check-config", str(file))
+
+
 def test_what_is_right_is_right(tmp_path: Path, file: Path) -> None:
     file.write_text(text(tmp_path, more=tls(tmp_path)))
     result = CliRunner().invoke(main, ["check-config", str(file)])
     assert (result.exit_code, "nothing is wrong" in result.output) == (0, True)
+
+
+def test_files_of_simulated_drives_are_checked(file: Path, tmp_path: Path) -> None:
+    faults, drive = tmp_path / "faults.toml", tmp_path / "drive.json"
+    file.write_text(text(tmp_path, host=f'simulate_faults = "{faults}"\nsimulate_from = ["{drive}"]'))
+    faults.write_text("[[faults]]\nkind = 'hnag'\n")
+    drive.write_bytes(b"{")
+    assert f"{drive}: is no JSON" in told("check-config", str(file))
+    host = SimulatedHost([Subsystem()])
+    drive.write_bytes(build(record(host.open(host.scan()[0]))))
+    assert f"{faults}: faults[0].kind: 'hnag' is none (did you mean hang?)" in told("check-config", str(file))

@@ -79,7 +79,7 @@ WRONG = {
         "listen.tls[0].address",
         "is not ADDRESS:PORT",
     ),
-    "[metrics]\naddress = '0.0.0.0:9'": ("metrics.address", "no authentication"),
+    "[metrics]\naddress = '0.0.0.0:9'": ("metrics.address", "without authentication"),
     "[policy.roles.BAD]\npermissions = ['x']": ("policy.roles", "lower-case"),
     "[policy.roles.good]\npermissions = []": ("policy.roles[...].permissions", "length >= 1"),
 }

@@ -64,5 +64,21 @@ async def test_several_floods_are_each_given_back(process: Process) -> None:
     assert await looks(process, (100, 100), (200, 200), (0, 0)) == [80, 80, 80]
 
 
+async def test_what_stays_in_use_is_not_trimmed_at_every_look(process: Process) -> None:
+    await looks(process, (100, 0), *[(0, 0)] * 199)
+    assert process.trims <= 3 + 200 // (trim.LEFT_OUT_MAX + 1)
+
+
+async def test_what_grows_again_is_trimmed_at_once(process: Process) -> None:
+    quiet = [(0, 0)] * 20
+    assert (await looks(process, (100, 0), *quiet, (50, 50)))[-1] == 180
+
+
+async def test_what_becomes_free_is_given_back_soon(process: Process) -> None:
+    quiet = [(0, 0)] * 20
+    found = await looks(process, (100, 0), *quiet, (0, 100), *quiet)
+    assert found[-21 + trim.LEFT_OUT_MAX + 1] == 80
+
+
 def test_a_process_knows_how_large_it_is() -> None:
     assert 10 * MIB < trim.resident_bytes() < 10_000 * MIB

@@ -63,6 +63,8 @@ def command_line(lab: Lab, run_folder: Path, agent_port: int) -> list[str]:
     return [
         *lab.tools.qemu,
         *("-machine", "q35,usb=off,vmport=off", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048"),
+        # Slots of the kernel's own hotplug driver, with an attention indicator, and not of ACPI's.
+        *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
         *("-display", "none", "-nodefaults", "-no-reboot"),
         *("-serial", f"file:{run_folder}/serial.log", "-qmp", f"unix:{run_folder}/qmp.sock,server=on,wait=off"),
         *("-kernel", str(lab.kernel.vmlinux), "-initrd", str(lab.image.initrd), "-append", KERNEL_ARGUMENTS),

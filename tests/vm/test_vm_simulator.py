@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from nvmed.nvme.ana import AnaState
+from nvmed.nvme.identify import identify_controller
+from nvmed.nvme.logpage import get_log_page
+from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, FeatureId, LogPage
+from nvmed.nvme.status import Queue
+from nvmed.nvme.transport import Transport
+from nvmed.simulator import recorder, recording, replay
+from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec, TelemetrySpec
 from nvmed.simulator.subsystem import Subsystem
 from tests.vm import simulated
-from tests.vm.guest import Guest
+from tests.vm.guest import PYTHON, Guest
 from tests.vm.test_vm_linux import identify, named
 
 
@@ -83,3 +90,33 @@ def test_nvme_cli_reads_its_logs(guest: Guest) -> None:
         assert subsystem.spec.firmware.slots[0] in guest.sh(f"nvme fw-log /dev/{node}")
         guest.sh(f"nvme telemetry-log /dev/{node} --output-file=/tmp/log --host-generate=0")
     assert len(guest.get("/tmp/log")) == (subsystem.spec.telemetry.last_blocks[2] + 1) * 512
+
+
+def test_a_drive_is_recorded_through_the_kernel(guest: Guest) -> None:
+    """`nvmed simulator record` of a node: what a real kernel's ioctls brought is what the drive answers in process."""
+    subsystem = drive(nvme_version=0x0001_0400, mdts=3)
+    with simulated.serving(guest, subsystem) as target, target.connected(guest, subsystem) as node:
+        guest.sh(f"{PYTHON} -m nvmed simulator record --controller {node} --keep-identifiers /tmp/drive.json")
+        identified = guest.run("nvme", "id-ctrl", f"/dev/{node}", "-b").stdout
+        smart = guest.run("nvme", "get-log", f"/dev/{node}", "-i", "2", "-l", "160", "-b").stdout  # errors move
+    made = recording.parse(guest.get("/tmp/drive.json"), "drive.json")
+    replayed = replay.replayed(made, "drive.json").controller
+    for command, expected in (
+        (identify_controller(), identified),
+        (get_log_page(LogPage.SMART_HEALTH_INFORMATION, 160, nsid=NSID_ALL), smart),
+    ):
+        answered = bytearray(len(expected))
+        assert replayed.execute(Queue.ADMIN, command, answered).status == 0
+        assert answered == expected
+    alone = recorder.record(opened_in_process(subsystem))
+    differ = {key for key in alone.answers if made.answers.get(key, (-1,))[0] != alone.answers[key][0]}
+    assert {(key[0], key[2] & 0xFF) for key in differ} <= {
+        (AdminOpcode.GET_FEATURES, FeatureId.NUMBER_OF_QUEUES),  # which a target answers, not the drive
+        (AdminOpcode.GET_FEATURES, FeatureId.KEEP_ALIVE_TIMER),
+    }
+    assert made.answers.keys() == alone.answers.keys()
+
+
+def opened_in_process(subsystem: Subsystem) -> Transport:
+    host = SimulatedHost([subsystem])
+    return host.open(host.scan()[0])

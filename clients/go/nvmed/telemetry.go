@@ -23,7 +23,7 @@ type TelemetryLog struct {
 	// Header is that of the first stream, Trailer that of the last.
 	Header  *nvmedv1.TelemetryHeader
 	Trailer *nvmedv1.TelemetryTrailer
-	// SHA256 is that of the whole log.
+	// SHA256 is that of the whole log as it was received; the daemon's own was the same, unless none was asked for.
 	SHA256 []byte
 	// Streams is how many it took: more than one if the connection broke.
 	Streams int
@@ -39,7 +39,7 @@ func ReceiveTelemetry(
 	sink io.Writer,
 ) (*TelemetryLog, error) {
 	var patience patience
-	receiver := receiver{sink: sink, whole: sha256.New()}
+	receiver := receiver{sink: sink, digest: request.Digest, whole: sha256.New()}
 	next := proto.CloneOf(request)
 	for {
 		before := receiver.received
@@ -63,6 +63,7 @@ func ReceiveTelemetry(
 // receiver is one log as it grows over its streams; the first header binds all that follow.
 type receiver struct {
 	sink     io.Writer
+	digest   nvmedv1.StreamDigest
 	log      TelemetryLog
 	received uint64
 	whole    hash.Hash
@@ -143,6 +144,14 @@ func (r *receiver) append(chunk *nvmedv1.Chunk) error {
 	return nil
 }
 
+// proven tells whether the trailer has the digest that was asked for, and it is that of what was received.
+func (r *receiver) proven(trailer *nvmedv1.TelemetryTrailer, covering hash.Hash) bool {
+	if trailer.Digest == nvmedv1.StreamDigest_STREAM_DIGEST_NONE {
+		return r.digest == nvmedv1.StreamDigest_STREAM_DIGEST_NONE
+	}
+	return bytes.Equal(covering.Sum(nil), trailer.Sha256)
+}
+
 // finish compares what was received with what the trailer says was sent.
 func (r *receiver) finish(trailer *nvmedv1.TelemetryTrailer) error {
 	header := r.log.Header
@@ -157,7 +166,7 @@ func (r *receiver) finish(trailer *nvmedv1.TelemetryTrailer) error {
 	}
 	sums := map[uint64]hash.Hash{r.start: r.part, 0: r.whole}
 	covering, ok := sums[trailer.HashCoversFromOffset]
-	if !ok || !bytes.Equal(covering.Sum(nil), trailer.Sha256) {
+	if !ok || !r.proven(trailer, covering) {
 		return fmt.Errorf("%w: the bytes from %d on do not match their SHA-256", ErrCorrupted, trailer.HashCoversFromOffset)
 	}
 	r.log.Trailer, r.log.SHA256 = trailer, r.whole.Sum(nil)

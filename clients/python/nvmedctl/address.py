@@ -94,3 +94,12 @@ def resolve(text: str | None = None, environ: Mapping[str, str] = os.environ) ->
         return parse(given)
     usable = (path for path in DEFAULT_SOCKETS if os.access(path, os.R_OK | os.W_OK))
     return Address(f"unix:{next(usable, DEFAULT_SOCKETS[0])}")
+
+
+def tls_of_environment(environ: Mapping[str, str] = os.environ) -> Tls | None:
+    """What NVMED_CA, NVMED_CERT, NVMED_KEY and NVMED_SERVER_NAME say, as nvmedctl has them; None without NVMED_CA."""
+    ca, certificate, key = (environ.get(f"NVMED_{name}") for name in ("CA", "CERT", "KEY"))
+    if not ca:
+        return None
+    own = (Path(certificate) if certificate else None, Path(key) if key else None)
+    return Tls(Path(ca), *own, environ.get("NVMED_SERVER_NAME", ""))

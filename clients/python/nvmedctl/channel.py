@@ -7,7 +7,7 @@ channel hands out the real calls, each within a thin cover that translates what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -168,14 +168,22 @@ def _now(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class TranslatingChannel(grpc.aio.Channel):
     """The channel behind `Client`, for stubs that `Client` does not have.
 
-    `timeout` is the deadline in seconds of a unary call that is made without one; None for none.
+    `timeout` is the deadline in seconds of a unary call that is made without one; None for none. `metadata` goes with
+    each call, before what it has itself.
     """
 
-    def __init__(self, address: Address, tls: Tls | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        tls: Tls | None = None,
+        timeout: float | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> None:
         asyncio.get_running_loop()  # grpc.aio would make a loop of its own, and fail much later
         self.address = address
         self._channel = connect(address, tls)
         self._timeout = timeout
+        self._metadata = tuple(metadata)
 
     def _translate(self, failure: grpc.aio.AioRpcError) -> NvmedError:
         known = from_rpc(failure, str(self.address))
@@ -186,6 +194,8 @@ class TranslatingChannel(grpc.aio.Channel):
     def _cover(self, method: Callable[..., Any], timeout: float | None = None, cover: type[_Call] = _Call) -> Any:
         def call(*args: Any, **kwargs: Any) -> _Call:
             kwargs.setdefault("timeout", timeout)
+            if self._metadata:
+                kwargs["metadata"] = (*self._metadata, *(kwargs.get("metadata") or ()))
             return cover(method(*args, **kwargs), self._translate)
 
         return call

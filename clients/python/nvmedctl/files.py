@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -33,9 +34,13 @@ class AtomicFile:
         """
         if self.target.exists() and not self.target.is_file():
             raise invalid_field("path", f"{self.target} exists and is not a regular file; name a file.")
-        self._descriptor, name = tempfile.mkstemp(
-            prefix=f".{self.target.name}.", suffix=".part", dir=self.target.parent
-        )
+        try:
+            self._descriptor, name = tempfile.mkstemp(
+                prefix=f".{self.target.name}.", suffix=".part", dir=self.target.parent
+            )
+        except OSError as failure:  # names a file that nobody has typed
+            failure.filename = str(self.target if failure.errno == errno.ENAMETOOLONG else self.target.parent)
+            raise
         self._temporary = Path(name)
 
     def write(self, data: bytes) -> None:
@@ -48,6 +53,22 @@ class AtomicFile:
         """Forget everything written."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.ftruncate(self._descriptor, 0)
+
+    def take(self, source: Path) -> Path:
+        """Go on behind the bytes of `source`, which is no file of that name any more; where they are now."""
+        if self._temporary is None:
+            raise ValueError("take needs an open file")
+        os.close(self._descriptor)
+        self._descriptor = -1
+        source.replace(self._temporary)
+        self._descriptor = os.open(self._temporary, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return self._temporary
+
+    def keep(self, name: Path) -> None:
+        """Leave what was written under another name than the target's."""
+        if self._temporary is not None:
+            self._temporary.replace(name)
+            self._temporary = None
 
     def commit(self) -> None:
         """Make the bytes durable under the target's name, and the name durable in its directory."""

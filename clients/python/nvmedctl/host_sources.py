@@ -101,7 +101,7 @@ def _yaml(text: str, source: str) -> Any:
     try:
         import yaml
     except ImportError as failure:
-        raise invalid_field("hosts", f"{source}: YAML needs PyYAML: pip install 'nvmed[fleet]'.") from failure
+        raise invalid_field("hosts", f"{source}: YAML needs PyYAML, which the extra nvmed[fleet] brings.") from failure
 
     class Loader(yaml.SafeLoader):
         """Refuses a name that is there twice, of which PyYAML takes the last, and aliases, which grow without end."""

@@ -71,9 +71,9 @@ class Host:
             return special[key]
         return (self.labels[key],) if key in self.labels else ()
 
-    def client(self, timeout: float | None = 60.0) -> Client:
-        """A client of its daemon; made inside a running event loop."""
-        return Client(self.address, tls=self.tls, timeout=timeout)
+    def client(self, timeout: float | None = 60.0, metadata: Sequence[tuple[str, str]] = ()) -> Client:
+        """A client of its daemon; made inside a running event loop. `metadata` goes with each call."""
+        return Client(self.address, tls=self.tls, timeout=timeout, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +257,16 @@ def _wrong(where: str, what: str) -> NvmedError:
 
 def ranges(names: Sequence[str]) -> str:
     """Names for people, consecutive numbers as one: `node[1-3,7], db1`."""
-    grouped: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, ...], list[str]] = {}
     for name in sorted(set(names)):
-        match = re.fullmatch(r"(.*?)(\d+)(\D*)", name)
-        key = (match[1], match[3]) if match else (name, "")
-        grouped.setdefault(key, []).append(match[2] if match else "")
-    return ", ".join(_range(*key, sorted(numbers, key=lambda n: (len(n), n))) for key, numbers in grouped.items())
+        match = re.fullmatch(r"(.*?)(\d{1,18})(\D*)", name)
+        grouped.setdefault((match[1], match[3]) if match else (name,), []).append(match[2] if match else "")
+    return ", ".join(
+        _range(*key, numbers=sorted(numbers, key=lambda n: (len(n), n))) for key, numbers in grouped.items()
+    )
 
 
-def _range(before: str, after: str, numbers: list[str]) -> str:
+def _range(before: str, after: str = "", *, numbers: list[str]) -> str:
     if len(numbers) == 1:
         return f"{before}{numbers[0]}{after}"
     return f"{before}[{','.join(_runs(numbers))}]{after}"
@@ -279,3 +280,29 @@ def _runs(numbers: list[str]) -> Iterator[str]:
             continue
         yield first if first == last else f"{first}-{last}"
         first = last = number
+
+
+_PART = re.compile(r"(?:[^,\[\]]|\[[^\]]*\])+")
+_RANGES = re.compile(r"\[(\d{1,18}(?:-\d{1,18})?(?:,\d{1,18}(?:-\d{1,18})?)*)\]")
+
+
+def expand(text: str) -> list[str]:
+    """The names that `text` stands for, as `ranges` writes them: `node[1-3,7], db1`. INVALID_FIELD for too many."""
+    found: list[str] = []
+    for part in _PART.findall(text):
+        found += _expanded(part.strip(), HOSTS_MAX - len(found))
+    return found
+
+
+def _expanded(name: str, room: int) -> list[str]:
+    match = _RANGES.search(name)
+    if match is None:
+        return [name] if name else []
+    found: list[str] = []
+    for first, _, last in (each.partition("-") for each in match[1].split(",")):
+        numbers = range(int(first), int(last or first) + 1)
+        if not 0 < len(numbers) <= room - len(found):
+            raise invalid_field("host", f"{name} stands for no host, or for more than {HOSTS_MAX}.")
+        for number in numbers:
+            found += _expanded(f"{name[: match.start()]}{number:0{len(first)}}{name[match.end() :]}", room - len(found))
+    return found

@@ -20,10 +20,10 @@ from nvmed.reasons import Reason, error
 from nvmed.v1.log_pb2 import LogPageHeader, LogPageTrailer, ReadLogPageRequest
 from nvmedctl.files import saving
 from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
-from nvmedctl.telemetry import Progress, Sink
+from nvmedctl.telemetry import Progress, Sink, is_proven
 
 if TYPE_CHECKING:
-    from nvmed.v1.common_pb2 import Chunk
+    from nvmed.v1.common_pb2 import Chunk, StreamDigest
     from nvmed.v1.log_pb2_grpc import LogServiceAsyncStub
 
 _corrupted = partial(error, Reason.TRANSFER_CORRUPTED)
@@ -31,7 +31,7 @@ _corrupted = partial(error, Reason.TRANSFER_CORRUPTED)
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A page that was received completely. `attempts` are calls made."""
+    """A page that was received completely, `sha256` as in `TelemetryLog`. `attempts` are calls made."""
 
     header: LogPageHeader
     size_bytes: int
@@ -43,8 +43,9 @@ class LogPage:
 class _Receiver:
     """One stream as it grows, and what proves it."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, digest: StreamDigest) -> None:
         self.sink = sink
+        self._digest = digest
         self.header: LogPageHeader | None = None
         self.received = 0
         self._hash = hashlib.sha256()
@@ -73,9 +74,10 @@ class _Receiver:
                 f"The page has {self.header.length_bytes} bytes by its header and {trailer.length_bytes} by its "
                 f"trailer, {self.received} arrived."
             )
-        if self._hash.digest() != trailer.sha256:
+        sha256 = self._hash.digest()
+        if not is_proven(self._digest, trailer, sha256):
             raise _corrupted("The bytes do not match their SHA-256.")
-        return LogPage(self.header, self.received, trailer.sha256, trailer.async_event_retained, attempts)
+        return LogPage(self.header, self.received, sha256, trailer.async_event_retained, attempts)
 
 
 async def receive_log_page(
@@ -99,7 +101,7 @@ async def receive_log_page(
     attempts = 0
     while True:
         attempts += 1
-        receiver = _Receiver(sink)
+        receiver = _Receiver(sink, request.digest)
         try:
             return await _receive(stub, request, receiver, executor, progress, attempts)
         except NvmedError as failure:

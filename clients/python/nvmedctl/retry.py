@@ -22,6 +22,11 @@ def is_transient(error: NvmedError) -> bool:
     return isinstance(error, Unavailable) or error.reason in _CUT or error.retry_delay_ms is not None
 
 
+def is_cut_short(failure: BaseException) -> bool:
+    """Whether what `failure` ended may be gone on with another time: it was interrupted, or `is_transient` says so."""
+    return is_transient(failure) if isinstance(failure, NvmedError) else not isinstance(failure, Exception)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How patient a client is. Delays are in seconds and grow from `first_delay` to `max_delay` by doubling.

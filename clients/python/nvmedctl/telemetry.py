@@ -12,18 +12,22 @@ from collections.abc import AsyncIterable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from isal import isal_zlib
 
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error, invalid_field
+from nvmed.v1.common_pb2 import STREAM_DIGEST_NONE, StreamDigest
 from nvmed.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse, TelemetryHeader, TelemetryTrailer
 from nvmedctl.files import saving
-from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_transient
+from nvmedctl.parts import Part
+from nvmedctl.retry import DEFAULT_RETRY, RetryPolicy, is_cut_short, is_transient
 
 if TYPE_CHECKING:
     from nvmed.v1.common_pb2 import Chunk
+    from nvmed.v1.log_pb2 import LogPageTrailer
     from nvmed.v1.telemetry_pb2_grpc import TelemetryServiceAsyncStub
 
 _BEGIN_AGAIN = {Reason.TELEMETRY_GENERATION_CHANGED.name, Reason.RESUME_TOKEN_INVALID.name}
@@ -47,7 +51,10 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TelemetryLog:
-    """A log that was received completely. `attempts` are calls made, `restarts` those that began again at 0."""
+    """A log that was received completely. `attempts` are calls made, `restarts` those that began again at 0.
+
+    `sha256` is taken here of what was received; the daemon's own was the same, unless the request asked for none.
+    """
 
     header: TelemetryHeader
     size_bytes: int
@@ -61,11 +68,19 @@ class TelemetryLog:
 _corrupted = partial(error, Reason.TRANSFER_CORRUPTED)
 
 
+def is_proven(asked: StreamDigest, trailer: TelemetryTrailer | LogPageTrailer, sha256: bytes) -> bool:
+    """Whether `trailer` has the digest that was asked for, and it is that of what was received."""
+    if trailer.digest == STREAM_DIGEST_NONE:
+        return asked == STREAM_DIGEST_NONE
+    return trailer.sha256 == sha256
+
+
 class _Receiver:
     """One log as it grows: what was received, and what proves it. The first header binds all that follow."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, digest: StreamDigest) -> None:
         self.sink = sink
+        self._digest = digest
         self.begin()
 
     def begin(self) -> None:
@@ -75,6 +90,19 @@ class _Receiver:
         self._whole = hashlib.sha256()
         self._stream = self._whole
         self._stream_start = 0
+
+    def go_on(self, header: TelemetryHeader, content: Path) -> None:
+        """Expect the rest of a log, of which the sink has `content` already; blocks."""
+        self.header = header
+        with content.open("rb") as file:
+            while data := file.read(1 << 20):
+                self._whole.update(data)
+                self.received += len(data)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was received."""
+        return self._whole.digest()
 
     def restart(self) -> None:
         """As `begin`, and make the sink forget; blocks."""
@@ -126,7 +154,7 @@ class _Receiver:
             raise _corrupted(f"The trailer is of generation {trailer.generation_number}.")
         hashes = {0: self._whole, self._stream_start: self._stream}
         covering = hashes.get(trailer.hash_covers_from_offset)
-        if covering is None or covering.digest() != trailer.sha256:
+        if covering is None or not is_proven(self._digest, trailer, covering.digest()):
             raise _corrupted(f"The bytes from {trailer.hash_covers_from_offset} on do not match their SHA-256.")
         return TelemetryLog(
             header=header,
@@ -177,7 +205,7 @@ def _next_request(request: StreamTelemetryRequest, receiver: _Receiver, attempts
     """The request of the next attempt: captures only at first, resumes where bytes are there already."""
     following = StreamTelemetryRequest()
     following.CopyFrom(request)
-    if attempts:
+    if attempts or receiver.header is not None:
         following.create = False
         following.request_id = ""
     if receiver.header is not None:
@@ -202,10 +230,21 @@ async def receive_telemetry(
     nobody can say whether it captured. `executor` has one thread; it calls `sink`. Raises TRANSFER_CORRUPTED if a
     CRC-32, the SHA-256 or the order of the bytes is wrong, else what the last attempt raised.
     """
+    return await _receive(stub, request, _Receiver(sink, request.digest), executor, retry, progress)
+
+
+async def _receive(
+    stub: TelemetryServiceAsyncStub,
+    request: StreamTelemetryRequest,
+    receiver: _Receiver,
+    executor: Executor,
+    retry: RetryPolicy,
+    progress: Progress | None,
+) -> TelemetryLog:
+    """As `receive_telemetry`, from where `receiver` is."""
     if request.resume_token or request.offset:
         raise invalid_field("resume_token", "a log is received from its beginning; leave resume_token and offset out.")
     run = partial(asyncio.get_running_loop().run_in_executor, executor)
-    receiver = _Receiver(sink)
     attempts = restarts = failures = 0
     while True:
         call = stub.StreamTelemetry(_next_request(request, receiver, attempts))
@@ -236,10 +275,24 @@ async def save_telemetry(
     *,
     retry: RetryPolicy = DEFAULT_RETRY,
     progress: Progress | None = None,
+    keep: bool = False,
 ) -> TelemetryLog:
     """As `receive_telemetry`, into the file `path`, which appears or changes only when the log is complete and on disk.
 
-    Raises `OSError` too, if the file cannot be written.
+    With `keep`, what has arrived of a log that is cut short stays in `part_of(path)`, and the next call goes on from
+    there if it is of the same log; one that captures begins anew. Raises `OSError` too, if the file cannot be written.
     """
     async with saving(path) as (file, executor):
-        return await receive_telemetry(stub, request, file, executor=executor, retry=retry, progress=progress)
+        run = partial(asyncio.get_running_loop().run_in_executor, executor)
+        receiver, part = _Receiver(file, request.digest), Part(Path(path))
+        if keep and not request.create and (kept := await run(part.take, file)):
+            await run(receiver.go_on, *kept)
+        try:
+            log = await _receive(stub, request, receiver, executor, retry, progress)
+        except BaseException as failure:
+            if keep and is_cut_short(failure) and receiver.header is not None and receiver.received:
+                await run(part.keep, file, receiver.header, receiver.received, receiver.digest)
+            raise
+        if keep:
+            await run(part.forget)
+        return log

@@ -5,11 +5,21 @@ import { createClient, type Transport } from "@connectrpc/connect";
 
 import { type Operation, Operations } from "./gen/google/longrunning/operations_pb.js";
 import { AdminService } from "./gen/nvmed/v1/admin_pb.js";
+import { EventKind, EventService, type WatchEventsResponse } from "./gen/nvmed/v1/event_pb.js";
 import { FirmwareService, StageFirmwareResponseSchema } from "./gen/nvmed/v1/firmware_pb.js";
 import { InventoryService } from "./gen/nvmed/v1/inventory_pb.js";
 import { LogService } from "./gen/nvmed/v1/log_pb.js";
 import { TelemetryService, TelemetrySource } from "./gen/nvmed/v1/telemetry_pb.js";
-import { connect, CorruptedError, NvmedError, receiveTelemetry, type Tls, uploadImage, wait } from "./index.js";
+import {
+  connect,
+  CorruptedError,
+  NvmedError,
+  receiveTelemetry,
+  type Tls,
+  uploadImage,
+  wait,
+  watchEvents,
+} from "./index.js";
 
 /** What steps leave to those after them. */
 interface Scenario {
@@ -17,8 +27,12 @@ interface Scenario {
   readonly transport: Transport;
   controller: string;
   image: string;
+  events: AsyncGenerator<WatchEventsResponse, void> | undefined;
   operation: Operation | undefined;
 }
+
+/** So many events resume-events waits for. */
+const CAPTURES = 3;
 
 /** What a step found. */
 type Facts = Record<string, string | number | undefined>;
@@ -78,11 +92,56 @@ const STEPS: Record<string, (scenario: Scenario) => Promise<Facts>> = {
     throw new Error("damage was not found");
   },
 
+  "watch-events": async (scenario) => {
+    const client = createClient(EventService, connect(variable("NVMED_EVENTS_ADDRESS"), scenario.tls));
+    scenario.events = watchEvents(client, { kinds: [EventKind.CAPTURE_FINISHED] });
+    const { value } = await scenario.events.next();
+    return { part: value?.part.case };
+  },
+
+  "resume-events": async ({ events }) => {
+    const sequences: bigint[] = [];
+    const captures: string[] = [];
+    for await (const { part } of events ?? []) {
+      if (part.case === "dropped") {
+        throw new Error("events are missing");
+      }
+      if (part.case === "event") {
+        const { sequence, detail } = part.value;
+        sequences.push(sequence);
+        captures.push(detail.case === "captureFinished" ? detail.value.capture : "");
+      }
+      if (captures.length === CAPTURES) {
+        break;
+      }
+    }
+    return { sequences: sequences.join(), captures: captures.join() };
+  },
+
+  "events-gap": async ({ transport }) => {
+    const request = { resumeToken: variable("NVMED_EVENTS_TOKEN"), includeSnapshot: true };
+    const dropped: bigint[] = [];
+    const controllers: string[] = [];
+    for await (const { part } of watchEvents(createClient(EventService, transport), request)) {
+      if (part.case === "dropped") {
+        dropped.push(part.value.count);
+      }
+      if (part.case === "event" && part.value.detail.case === "controllerState") {
+        controllers.push(part.value.detail.value.name);
+      }
+      if (part.case === "snapshotEnd") {
+        break;
+      }
+    }
+    return { dropped: dropped.join(), controllers: controllers.join() };
+  },
+
   "upload-image": async (scenario) => {
     const file = await open(variable("NVMED_IMAGE"));
     try {
       const about = { firmwareRevision: variable("NVMED_IMAGE_REVISION") };
-      const { name } = await uploadImage(createClient(FirmwareService, scenario.transport), about, file);
+      const client = createClient(FirmwareService, connect(variable("NVMED_UPLOAD_ADDRESS"), scenario.tls));
+      const { name } = await uploadImage(client, about, file);
       scenario.image = name;
       return { image: name };
     } finally {
@@ -91,19 +150,26 @@ const STEPS: Record<string, (scenario: Scenario) => Promise<Facts>> = {
   },
 
   "stage-image": async (scenario) => {
-    const { transport, controller, image } = scenario;
-    scenario.operation = await createClient(FirmwareService, transport).stageFirmware({
-      controllers: [controller],
-      image,
-    });
+    scenario.operation = await createClient(FirmwareService, scenario.transport).stageFirmware(staging(scenario));
     return { operation: scenario.operation.name };
   },
 
-  "wait-operation": async ({ transport, operation }) => {
+  "repeat-request": async (scenario) => {
+    const { name } = await createClient(FirmwareService, scenario.transport).stageFirmware(staging(scenario));
+    return { operation: name };
+  },
+
+  "error-request-reused": async (scenario) => {
+    const another = { ...staging(scenario), maxConcurrency: 2 };
+    return described(await failureOf(createClient(FirmwareService, scenario.transport).stageFirmware(another)));
+  },
+
+  "wait-operation": async ({ tls, operation }) => {
     if (operation === undefined) {
       throw new Error("nothing was staged");
     }
-    const { drives } = await wait(createClient(Operations, transport), operation, StageFirmwareResponseSchema);
+    const client = createClient(Operations, connect(variable("NVMED_OPERATIONS_ADDRESS"), tls));
+    const { drives } = await wait(client, operation, StageFirmwareResponseSchema);
     return { outcome: drives[0]?.outcome, slot: drives[0]?.slot, revision: drives[0]?.slotRevision };
   },
 
@@ -134,8 +200,9 @@ const STEPS: Record<string, (scenario: Scenario) => Promise<Facts>> = {
       preconditions: { modelNumber: "ANOTHER_MODEL" },
     });
     const waiting = wait(createClient(Operations, transport), operation, StageFirmwareResponseSchema);
-    const { code, reason, gates } = await failureOf(waiting);
-    return { operation: operation.name, code, reason, gates: gates.map((gate) => gate.type).join() };
+    const { code, reason, gates, remedy } = await failureOf(waiting);
+    const types = gates.map((gate) => gate.type).join();
+    return { operation: operation.name, code, reason, gates: types, remedy: oneWord(remedy) };
   },
 };
 
@@ -148,8 +215,18 @@ function variable(name: string): string {
 }
 
 /** What every failed call has. */
-function described({ code, reason, requestId }: NvmedError): Facts {
-  return { code, reason, request_id: requestId };
+function described({ code, reason, requestId, remedy }: NvmedError): Facts {
+  return { code, reason, request_id: requestId, remedy: oneWord(remedy) };
+}
+
+/** A text as a value of a report, which has no blanks. */
+function oneWord(text: string): string {
+  return text.replaceAll(" ", "_");
+}
+
+/** What is asked for twice. */
+function staging({ controller, image }: Scenario) {
+  return { controllers: [controller], image, requestId: variable("NVMED_REQUEST_ID") };
 }
 
 /** What `call` fails with, which must come from a call. */
@@ -175,7 +252,7 @@ async function exhaust(stream: AsyncIterable<unknown>): Promise<void> {
 async function main(): Promise<void> {
   const tls = { ca: variable("NVMED_CA"), certificate: variable("NVMED_CERT"), key: variable("NVMED_KEY") };
   const transport = connect(variable("NVMED_ADDRESS"), tls);
-  const scenario: Scenario = { tls, transport, controller: "", image: "", operation: undefined };
+  const scenario: Scenario = { tls, transport, controller: "", image: "", events: undefined, operation: undefined };
   for (const [name, step] of Object.entries(STEPS)) {
     try {
       const facts = Object.entries(await step(scenario)).map(([key, value]) => `${key}=${value}`);

@@ -9,6 +9,7 @@ import type { CallOptions, Client } from "@connectrpc/connect";
 
 import { cancelled } from "./cancel.js";
 import type { Chunk } from "./gen/nvmed/v1/common_pb.js";
+import { StreamDigest } from "./gen/nvmed/v1/common_pb.js";
 import type {
   StreamTelemetryRequest,
   TelemetryHeader,
@@ -29,7 +30,7 @@ export interface TelemetryLog {
   header: TelemetryHeader;
   /** Trailer of the last one. */
   trailer: TelemetryTrailer;
-  /** SHA-256 of the whole log. */
+  /** SHA-256 of the whole log as it was received; the daemon's own was the same, unless none was asked for. */
   sha256: Buffer;
   /** How many streams it took: more than one if the connection broke. */
   streams: number;
@@ -49,9 +50,9 @@ export async function receiveTelemetry(
   sink: Sink,
   options: CallOptions = {},
 ): Promise<TelemetryLog> {
-  const receiver = new Receiver(sink);
-  const patience = new Patience();
   let next = create(StreamTelemetryRequestSchema, request);
+  const receiver = new Receiver(sink, next.digest);
+  const patience = new Patience();
   for (let streams = 1; ; streams++) {
     const before = receiver.received;
     try {
@@ -77,13 +78,15 @@ class Receiver {
   header: TelemetryHeader | undefined;
   received = 0n;
   readonly #sink: Sink;
+  readonly #digest: StreamDigest;
   readonly #whole = createHash("sha256");
   /** Hash of this stream alone, from `#start` on. */
   #part: Hash | undefined;
   #start = 0n;
 
-  constructor(sink: Sink) {
+  constructor(sink: Sink, digest: StreamDigest) {
     this.#sink = sink;
+    this.#digest = digest;
   }
 
   /** Receives until the log is complete, or throws why it is not. */
@@ -158,7 +161,11 @@ class Receiver {
       [this.#start, part],
       [0n, sha256],
     ]);
-    if (!sums.get(trailer.hashCoversFromOffset)?.equals(trailer.sha256)) {
+    const isProven =
+      trailer.digest === StreamDigest.NONE
+        ? this.#digest === StreamDigest.NONE
+        : sums.get(trailer.hashCoversFromOffset)?.equals(trailer.sha256);
+    if (!isProven) {
       throw new CorruptedError(`the bytes from ${trailer.hashCoversFromOffset} on do not match their SHA-256`);
     }
     return { header, trailer, sha256 };

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from nvmedctl import hosts as inventories
 from nvmedctl.cli.tables import Column, Columns, table
+from nvmedctl.desired import load
 from nvmedctl.hosts import ranges
 
 from nvmed_fleet import drift as drifts
@@ -53,7 +54,7 @@ async def drift(source: str, select: str, desired: Path, output: str, plan: Path
 
     Leaves with 0 if all are as desired, 5 if one differs or waits for a reset, 6 if only some could not be asked.
     """
-    models = await asyncio.to_thread(drifts.load, desired)
+    models = await asyncio.to_thread(load, desired)
     inventory = inventories.load(source).select(select)
     found = await drifts.look(inventory.hosts, models)
     click.echo(json.dumps([asdict(one) for one in found], indent=2) if output == "json" else _text(found))

@@ -71,6 +71,7 @@ def policy(found: Policy) -> admin_pb2.Policy:
                 permission=rule.permission,
                 resource_field=rule.resource_field,
                 audited=rule.audit is not Audit.NO,
+                also=[message.Also.Value(f"ALSO_{one.name}") for one in rule.also],
             )
             for name, rule in sorted(METHODS.items())
         ],

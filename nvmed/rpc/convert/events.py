@@ -6,18 +6,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nvmed.events.kinds import (
+    CaptureFinished,
+    CertificateExpiring,
     ControllerState,
     CriticalWarnings,
+    DriveLatency,
     Event,
+    FirmwarePending,
     KeyExpiring,
+    LinkErrorsMet,
     NamespaceState,
     OperationChanged,
+    PathChanged,
+    SanitizeEnded,
+    SelfTestEnded,
     TelemetryAvailable,
 )
 from nvmed.nvme.async_event import name_of
 from nvmed.nvme.features import AsyncEvent
+from nvmed.nvme.surroundings import Link
 from nvmed.rpc.convert import inventory as convert
-from nvmed.rpc.convert.fitted import fitted, timestamp
+from nvmed.rpc.convert import surroundings
+from nvmed.rpc.convert.fitted import fitted, fitted_dict, timestamp
 from nvmed.rpc.convert.operations import operation_state
 from nvmed.v1 import event_pb2
 
@@ -88,6 +98,65 @@ def _key(detail: KeyExpiring) -> event_pb2.KeyExpiringDetail:
     )
 
 
+def _self_test(detail: SelfTestEnded) -> event_pb2.SelfTestEndedDetail:
+    return fitted_dict(event_pb2.SelfTestEndedDetail, {"test": detail.test, "result": detail.result})
+
+
+def _capture(detail: CaptureFinished) -> event_pb2.CaptureFinishedDetail:
+    return fitted_dict(event_pb2.CaptureFinishedDetail, detail.result)
+
+
+def _sanitize(detail: SanitizeEnded) -> event_pb2.SanitizeEndedDetail:
+    return fitted(event_pb2.SanitizeEndedDetail, reason=detail.reason, erasure_record=detail.erasure_record)
+
+
+def _firmware(detail: FirmwarePending) -> event_pb2.FirmwarePendingDetail:
+    return fitted(
+        event_pb2.FirmwarePendingDetail,
+        slot=detail.slot,
+        revision=detail.revision,
+        running_revision=detail.running_revision,
+    )
+
+
+def _path(detail: PathChanged) -> event_pb2.PathDetail:
+    return fitted(event_pb2.PathDetail, path=convert.path(detail.path), usable_path_count=detail.usable)
+
+
+def _link_errors(detail: LinkErrorsMet) -> event_pb2.PciErrorsDetail:
+    return fitted(
+        event_pb2.PciErrorsDetail, new_errors=surroundings.errors(detail.errors), interval_ms=detail.interval_ms
+    )
+
+
+def _certificate(detail: CertificateExpiring) -> event_pb2.CertificateExpiringDetail:
+    return fitted(
+        event_pb2.CertificateExpiringDetail,
+        use=getattr(event_pb2.CertificateExpiringDetail, f"USE_{detail.use.value}"),
+        path=detail.path,
+        subject=detail.subject,
+        expire_time=timestamp(detail.expires_ms),
+        fingerprint=detail.fingerprint,
+    )
+
+
+def _latency(detail: DriveLatency) -> event_pb2.DriveLatencyDetail:
+    monitored = detail.monitored
+    return fitted(
+        event_pb2.DriveLatencyDetail,
+        direction=getattr(event_pb2.DriveLatencyDetail, f"DIRECTION_{detail.direction.value}"),
+        latency_us=detail.latency_us,
+        peers_latency_us=detail.peers_us,
+        past_latency_us=detail.past_us,
+        peer_count=detail.peers,
+        io_count=detail.count,
+        monitored=monitored
+        and fitted(
+            event_pb2.DriveLatencyDetail.Monitored, command_count=monitored.count, threshold_ms=monitored.threshold_ms
+        ),
+    )
+
+
 _DETAILS: Final[Mapping[type[Any], tuple[str, Callable[[Any], Any]]]] = {
     ControllerState: ("controller_state", convert.controller_state),
     NamespaceState: ("namespace_state", convert.namespace_state),
@@ -96,5 +165,14 @@ _DETAILS: Final[Mapping[type[Any], tuple[str, Callable[[Any], Any]]]] = {
     CriticalWarnings: ("critical_warning_changed", _warnings),
     OperationChanged: ("operation_changed", _operation),
     KeyExpiring: ("key_expiring", _key),
+    SelfTestEnded: ("self_test_ended", _self_test),
+    CaptureFinished: ("capture_finished", _capture),
+    SanitizeEnded: ("sanitize_ended", _sanitize),
+    FirmwarePending: ("firmware_pending", _firmware),
+    PathChanged: ("path", _path),
+    Link: ("link", surroundings.link),
+    LinkErrorsMet: ("pci_errors", _link_errors),
+    CertificateExpiring: ("certificate_expiring", _certificate),
+    DriveLatency: ("drive_latency", _latency),
 }
 """The field of each detail, and how it is converted."""

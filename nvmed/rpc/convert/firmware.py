@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nvmed.firmware.activation import WITHIN
 from nvmed.operations.records import Record, damaged
 from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.convert.fitted import fitted, timestamp
@@ -18,7 +19,8 @@ def firmware_record(record: Record) -> pb.FirmwareRecord:
 
 def _record(record: Record) -> pb.FirmwareRecord:
     result = dict(record.result or {})
-    result.update(*result.get("drives", ()))  # a staging has its drive's result within
+    result.update(*result.get("drives", ()))  # a staging has its drive's result within,
+    result.update(result.get(WITHIN, {}))  # and desired state its activation's
     failed = record.failure or {}
     asked = {} if record.damage else record.parameters
     return fitted(
@@ -30,9 +32,9 @@ def _record(record: Record) -> pb.FirmwareRecord:
         state=convert.state(record),
         create_time=timestamp(record.created_ms),
         update_time=timestamp(record.updated_ms),
-        image=asked.get("image", ""),
+        image=result.get("image") or asked.get("image", ""),
         slot=result.get("slot") or result.get("active_slot") or asked.get("slot", 0),
-        activation_mode=asked.get("activation_mode"),
+        activation_mode=result.get("activation_mode") or asked.get("activation_mode"),
         outcome=result.get("outcome"),
         required_reset=result.get("required_reset"),
         previous_revision=result.get("previous_revision", ""),

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from nvmed.devices.omission import Omission
+from nvmed.nvme.layout import bits
 from nvmed.reasons import Reason
 from nvmed.v1 import common_pb2
 
@@ -74,6 +75,16 @@ def timestamp(ms: int) -> Timestamp | None:
     return stamp
 
 
+HOST_SET: Final = 1
+"""Origin of a drive's timestamp, bits 51:49: a host set the clock, and it counts from 1970 (Base 2.0, figure 327)."""
+
+
+def timestamp_fields(value: int) -> dict[str, Any]:
+    """`timestamp_ms`, and `event_time` where a host had set the clock, of a timestamp as the feature has it."""
+    ms = bits(value, 47, 0)
+    return {"timestamp_ms": ms, "event_time": timestamp(ms) if bits(value, 51, 49) == HOST_SET else None}
+
+
 def timestamp_of(text: str) -> Timestamp | None:
     """A moment as RFC 3339 writes it; None for any other text."""
     moment = Timestamp()
@@ -101,10 +112,16 @@ def _fields(kind: type[Message]) -> Mapping[str, Any]:
 
 def _fit(field: Any, value: Any) -> Any:
     if field.message_type is not None:
-        return value
+        return _fit_map(field, value) if field.message_type.GetOptions().map_entry else value
     if field.is_repeated:
         return [one for each in value if (one := _fit_one(field, each)) is not None]
     return _fit_one(field, value)
+
+
+def _fit_map(field: Any, value: Mapping[Any, Any]) -> Any:
+    """A map without the values that do not fit."""
+    content = field.message_type.fields_by_name["value"]
+    return {key: fit for key, each in value.items() if (fit := _fit(content, each)) is not None}
 
 
 def _fit_one(field: Any, value: Any) -> Any:

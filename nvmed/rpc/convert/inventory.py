@@ -95,16 +95,18 @@ def namespace_state(found: NamespaceState) -> resources_pb2.Namespace:
         uuid=node.uuid,
         nguid=node.nguid,
         eui64=node.eui64,
-        paths=[
-            fitted(
-                resources_pb2.Namespace.Path,
-                controller=path.controller,
-                ana_state=path.ana_state,
-                device_node=path.node,
-                generic_device_node=path.generic_node,
-            )
-            for path in found.paths
-        ],
+        paths=map(path, found.paths),
+    )
+
+
+def path(found: PathState) -> resources_pb2.Namespace.Path:
+    """A path to a namespace."""
+    return fitted(
+        resources_pb2.Namespace.Path,
+        controller=found.controller,
+        ana_state=found.ana_state,
+        device_node=found.node,
+        generic_device_node=found.generic_node,
     )
 
 

@@ -14,7 +14,7 @@ from nvmed.nvme.effects import CommandEffects, EffectsLog, SupportedLogPages
 from nvmed.nvme.health import (
     NOT_REPORTED,
     ErrorLogEntry,
-    OcpSmartLog,
+    SanitizePhase,
     SanitizeStatus,
     SelfTestLog,
     SelfTestResult,
@@ -180,6 +180,7 @@ _SANITIZE_ESTIMATES: Final = (
     "overwrite_no_deallocate_seconds",
     "block_erase_no_deallocate_seconds",
     "crypto_erase_no_deallocate_seconds",
+    "post_verification_deallocation_seconds",
 )
 
 
@@ -196,8 +197,16 @@ def sanitize(device: Device, read: Read[SanitizeStatus], *, include_raw: bool) -
         command_dword_10=log.scdw10,
         async_event_retained=read.event_retained,
         raw=read.raw if include_raw else b"",
+        phase=_phase(log.phase),
+        failed_in=_phase(log.failed_in),
+        media_verification_canceled=log.media_verification_canceled,
         **{name: value for name in _SANITIZE_ESTIMATES if (value := getattr(log, name)) != NOT_REPORTED},
     )
+
+
+def _phase(number: int) -> int:
+    """A `SanitizePhase`, whose numbers are those of the contract; 0 for a reserved one."""
+    return number if number in set(SanitizePhase) else 0
 
 
 def supported_pages(device: Device, read: Read[SupportedLogPages], *, include_raw: bool) -> pb.SupportedLogPages:
@@ -270,35 +279,4 @@ def _lba_element(element: LbaStatusElement) -> pb.LbaStatusLog.Element:
         ranges=[
             fitted(pb.LbaStatusLog.Range, start_lba=one.rslba, block_count=one.rnlb) for one in element.ranges or ()
         ],
-    )
-
-
-_OCP_SAME: Final = (
-    "bad_user_nand_blocks", "bad_user_nand_blocks_normalized", "bad_system_nand_blocks",
-    "bad_system_nand_blocks_normalized", "xor_recoveries", "uncorrectable_read_errors", "soft_ecc_errors",
-    "end_to_end_detected_errors", "end_to_end_corrected_errors", "system_data_percentage_used", "refreshes",
-    "maximum_user_data_erases", "minimum_user_data_erases", "thermal_throttling_events", "thermal_throttling_status",
-    "pcie_correctable_errors", "incomplete_shutdowns", "free_blocks_percent", "capacitor_health_percent",
-    "unaligned_io", "security_version", "pcie_link_retrainings", "power_state_changes",
-)  # fmt: skip
-"""Fields that are called the same in the log and in the message."""
-
-
-def ocp_smart(device: Device, read: Read[OcpSmartLog], *, include_raw: bool) -> pb.OcpSmartLog:
-    """OCP's extension of SMART."""
-    log = read.log
-    errata = chr(log.nvme_errata_version) if log.nvme_errata_version else ""
-    return fitted(
-        pb.OcpSmartLog,
-        controller=device.resource_name,
-        physical_media_bytes_written=log.physical_media_bytes_written,
-        physical_media_bytes_read=log.physical_media_bytes_read,
-        specification_version=f"{log.specification_major}.{log.specification_minor}",
-        nvme_errata_version=errata,
-        total_utilization_blocks=log.total_nuse,
-        power_loss_protection_starts=log.plp_starts,
-        endurance_estimate_bytes=log.endurance_estimate_bytes,
-        log_page_version=log.version,
-        raw=read.raw if include_raw else b"",
-        **{name: getattr(log, name) for name in _OCP_SAME},
     )

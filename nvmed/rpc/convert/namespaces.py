@@ -6,10 +6,10 @@ from nvmed import limits
 from nvmed.devices.controller import Device
 from nvmed.devices.namespaces import Allocated, Identity, block_bytes, format_count
 from nvmed.namespaces.changes import Attachment, Creation, Deletion
-from nvmed.namespaces.format import Formatting, remaining_percent
+from nvmed.namespaces.format import Formatting
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.layout import bit, bits
-from nvmed.nvme.namespace import AttachmentSelect, Format, NamespaceSettings
+from nvmed.nvme.namespace import AttachmentSelect, Format, NamespaceSettings, remaining_percent
 from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.v1 import namespace_pb2 as pb
 

@@ -17,27 +17,15 @@ from nvmed.operations import failure
 from nvmed.operations.records import Record, State, Step
 from nvmed.operations.running import Running
 from nvmed.reasons import CONTENTION, Reason
+from nvmed.rpc.annotations import operation_responses
 from nvmed.rpc.convert.fitted import fitted, fitted_dict, timestamp
 from nvmed.rpc.errors import to_status
-from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2, operations_pb2
+from nvmed.v1 import operations_pb2
 
 OPERATIONS: Final = "operations/"
 
-RESPONSES: Final[Mapping[str, type[Message]]] = {
-    "nvmed.v1.FirmwareService/FetchImage": firmware_pb2.FetchImageResponse,
-    "nvmed.v1.FirmwareService/StageFirmware": firmware_pb2.StageFirmwareResponse,
-    "nvmed.v1.FirmwareService/ActivateFirmware": firmware_pb2.ActivateFirmwareResponse,
-    "nvmed.v1.FirmwareService/RollbackFirmware": firmware_pb2.ActivateFirmwareResponse,
-    "nvmed.v1.FirmwareService/VerifyFirmware": firmware_pb2.VerifyFirmwareResponse,
-    "nvmed.v1.InventoryService/ResetController": inventory_pb2.ResetControllerResponse,
-    "nvmed.v1.InventoryService/ResetSubsystem": inventory_pb2.ResetSubsystemResponse,
-    "nvmed.v1.KeyService/RotateTlsKey": key_pb2.RotateTlsKeyResponse,
-    "nvmed.v1.KeyService/RotateDhchapKey": key_pb2.RotateDhchapKeyResponse,
-    "nvmed.v1.NamespaceService/CreateNamespace": namespace_pb2.CreateNamespaceResponse,
-    "nvmed.v1.NamespaceService/DeleteNamespace": namespace_pb2.DeleteNamespaceResponse,
-    "nvmed.v1.NamespaceService/FormatNamespace": namespace_pb2.FormatNamespaceResponse,
-}
-"""The response of every method that returns an Operation; a test holds that none is missing."""
+RESPONSES: Final[Mapping[str, type[Message]]] = dict(operation_responses())
+"""The response of every method that returns an Operation, as its annotation says; a test holds that none is missing."""
 
 _PASSING: Final = frozenset(
     reason.name for reason in (*CONTENTION, Reason.NVME_BUSY, Reason.AUDIT_UNAVAILABLE, Reason.FETCH_FAILED)
@@ -136,6 +124,8 @@ def metadata(
                 bytes_done=progress.bytes_done,
                 bytes_total=progress.bytes_total,
                 bytes_per_second=int(progress.bytes_per_second),
+                percent_complete=progress.percent,
+                remaining_seconds=None if progress.remaining_s is None else int(progress.remaining_s),
                 cancellable=progress.cancellable,
                 cancel_requested=running.cancel_requested,
             )

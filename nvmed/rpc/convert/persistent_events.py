@@ -8,19 +8,17 @@ from typing import Any, Final
 from nvmed.devices.controller import Device
 from nvmed.devices.logs_persistent import Events
 from nvmed.nvme import event_data
-from nvmed.nvme.event_data import decode, dwords_of, resets_of
+from nvmed.nvme.event_data import VendorDataType, decode, dwords_of, resets_of
 from nvmed.nvme.health import SanitizeStatus, SmartLog
-from nvmed.nvme.layout import bit, bits
+from nvmed.nvme.layout import bit, bits, shown_text
+from nvmed.nvme.ocp import TcgActivity
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.persistent_event import PersistentEvent
 from nvmed.nvme.status import lookup
 from nvmed.nvme.telemetry import TelemetryHeader, TelemetryLog
-from nvmed.rpc.convert.fitted import fitted, omissions, timestamp
+from nvmed.rpc.convert.fitted import fitted, omissions, timestamp_fields
 from nvmed.rpc.convert.logs import smart_log
 from nvmed.v1 import log_pb2 as pb
-
-HOST_SET: Final = 1
-"""Origin of a timestamp, bits 51:49: a host set the clock, so that it counts from 1970 (Base 2.0, figure 327)."""
 
 
 def events(device: Device, found: Events) -> pb.PersistentEventLog:
@@ -57,13 +55,11 @@ def event(found: PersistentEvent) -> pb.PersistentEvent:
         raw_type=header.event_type,
         revision=header.revision,
         controller_id=header.cntlid,
-        timestamp_ms=bits(header.timestamp, 47, 0),
         port_id=header.pelpid,
         vendor_specific=found.vendor_specific,
         data=found.data,
+        **timestamp_fields(header.timestamp),
     )
-    if bits(header.timestamp, 51, 49) == HOST_SET:
-        message.MergeFrom(fitted(pb.PersistentEvent, event_time=timestamp(bits(header.timestamp, 47, 0))))
     data: Any = decode(header.event_type, found.data)
     if data is not None:
         field, convert = _DETAILS[type(data)]
@@ -181,6 +177,48 @@ def _thermal_excursion(data: event_data.ThermalExcursionData, _: bytes) -> pb.Pe
     )
 
 
+def _personality_change(data: event_data.PersonalityChangeData, _: bytes) -> pb.PersistentEvent.PersonalityChange:
+    return fitted(
+        pb.PersistentEvent.PersonalityChange,
+        personality_id=data.personality_id,
+        failed=data.has_failed,
+        freeze_requested=data.is_freeze_requested,
+    )
+
+
+def _vendor_event(_: event_data.VendorEventData, raw: bytes) -> pb.PersistentEvent.VendorEvent:
+    activity = event_data.tcg_activity_of(raw)
+    return fitted(
+        pb.PersistentEvent.VendorEvent,
+        descriptors=[_descriptor(head, data) for head, data in event_data.vendor_descriptors(raw)],
+        tcg_activity=None if activity is None else _tcg_activity(activity),
+    )
+
+
+def _descriptor(head: event_data.VendorEventData, data: bytes) -> pb.PersistentEvent.VendorEvent.Descriptor:
+    is_text = head.data_type in (VendorDataType.EVENT_NAME, VendorDataType.TEXT)
+    is_number = head.data_type == VendorDataType.SIGNED_INTEGER
+    return fitted(
+        pb.PersistentEvent.VendorEvent.Descriptor,
+        code=head.code,
+        data_type=head.data_type,
+        uuid_index=head.uuid_index,
+        data=data,
+        text=shown_text(data) if is_text else "",
+        number=int.from_bytes(data[:8], "little", signed=True) if is_number else None,
+    )
+
+
+TCG_FIELDS: Final = (
+    "command_count", "invoking_id", "method_id", "com_id", "protocol_id", "status", "process_time_ms", "context",
+)  # fmt: skip
+
+
+def _tcg_activity(activity: TcgActivity) -> pb.PersistentEvent.VendorEvent.TcgActivity:
+    fields = {name: getattr(activity, name) for name in TCG_FIELDS}
+    return fitted(pb.PersistentEvent.VendorEvent.TcgActivity, **fields)
+
+
 _DETAILS: Final[dict[Any, tuple[str, Callable[[Any, bytes], Any]]]] = {
     SmartLog: ("smart", lambda data, _: smart_log(data)),
     event_data.FirmwareCommitData: ("firmware_commit", _firmware_commit),
@@ -195,5 +233,7 @@ _DETAILS: Final[dict[Any, tuple[str, Callable[[Any, bytes], Any]]]] = {
     event_data.SetFeatureData: ("feature_change", _feature_change),
     TelemetryHeader: ("telemetry_capture", _telemetry_capture),
     event_data.ThermalExcursionData: ("thermal_excursion", _thermal_excursion),
+    event_data.PersonalityChangeData: ("personality_change", _personality_change),
+    event_data.VendorEventData: ("vendor_event", _vendor_event),
 }
 """The field of `details` that a structure goes to, and how."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nvmed.devices.controller import Device
 from nvmed.devices.telemetry import TelemetryEnd, TelemetryStart, TelemetryState
 from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryHeader, TelemetryLog
+from nvmed.rpc.convert.digests import digest_of
 from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.v1 import telemetry_pb2
 
@@ -27,10 +28,11 @@ def _area_ends(header: TelemetryHeader) -> list[int]:
     return [(last + 1) * BLOCK_BYTES if last else 0 for last in header.last_blocks]
 
 
-def _detection(header: TelemetryHeader) -> telemetry_pb2.TelemetryChangeDetection:
+def detection(*, has_generation: bool) -> telemetry_pb2.TelemetryChangeDetection:
+    """Whether a change of a log would be noticed."""
     return (
         telemetry_pb2.TELEMETRY_CHANGE_DETECTION_GENERATION
-        if header.has_generation
+        if has_generation
         else telemetry_pb2.TELEMETRY_CHANGE_DETECTION_BEST_EFFORT
     )
 
@@ -45,7 +47,7 @@ def _log(header: TelemetryHeader | None) -> telemetry_pb2.TelemetryCapabilities.
         area_end_bytes=_area_ends(header),
         available=header.is_available if controllers else any(header.last_blocks),
         reason_identifier=header.reason_identifier,
-        change_detection=_detection(header),
+        change_detection=detection(has_generation=header.has_generation),
     )
 
 
@@ -67,7 +69,7 @@ def header(
             reason_identifier=start.header.reason_identifier,
             resume_token=start.resume_token,
             chunk_bytes=chunk_bytes,
-            change_detection=_detection(start.header),
+            change_detection=detection(has_generation=start.header.has_generation),
             omissions=omissions(start.omissions),
         ),
     )
@@ -84,6 +86,7 @@ def trailer(offset: int, total: int, end: TelemetryEnd) -> telemetry_pb2.StreamT
             hash_covers_from_offset=offset,
             generation_number=end.header.generation,
             async_event_retained=end.async_event_retained,
-            change_detection=_detection(end.header),
+            change_detection=detection(has_generation=end.header.has_generation),
+            digest=digest_of(end.sha256),
         ),
     )

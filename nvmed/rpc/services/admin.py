@@ -40,6 +40,7 @@ FEATURES: Final = (
     "events",
     "policy",
     "audit",
+    "support",
 )
 """What clients may rely on: append-only."""
 

@@ -16,7 +16,7 @@ from nvmed.rpc.call import Call, current_call
 from nvmed.rpc.convert import events as convert_events
 from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.listing import decode_token, encode_token, parse_filter
-from nvmed.security.policy import grant_of, may_see_operation
+from nvmed.security.policy import grant_of, may_see
 from nvmed.v1 import event_pb2, event_pb2_grpc
 
 READ: Final = "events.read"
@@ -140,21 +140,23 @@ class View:
         """Whether an event may be sent."""
         if self._controller and not event.is_about(self._controller):
             return False
-        also = ALSO.get(event.kind)
-        permissions = (READ,) if also is None else (READ, also)
         if isinstance(detail := event.detail, OperationChanged):
+            principal = self._call.principal
             return all(
-                may_see_operation(self._call.principal, permission, detail.principal, detail.subjects)
-                for permission in permissions
+                may_see(principal, permission, detail.principal, detail.subjects) for permission in _needed(event)
             )
-        return all(self._may(permission, event.subject) for permission in permissions)
-
-    def _may(self, permission: str, subject: str) -> bool:
         if self._call.principal is not self._principal or len(self._verdicts) > VERDICTS_MAX:
             self._principal = self._call.principal  # another policy is in force
             self._verdicts.clear()
-        verdict = self._verdicts.get((permission, subject))
+        about = event.kind.value, event.subject
+        verdict = self._verdicts.get(about)
         if verdict is None:
-            verdict = grant_of(self._principal, permission, subject) is not None
-            self._verdicts[permission, subject] = verdict
+            verdict = all(grant_of(self._principal, permission, event.subject) for permission in _needed(event))
+            self._verdicts[about] = verdict
         return verdict
+
+
+def _needed(event: Event) -> tuple[str, ...]:
+    """The permissions without which an event is not seen."""
+    also = ALSO.get(event.kind)
+    return (READ,) if also is None else (READ, also)

@@ -10,7 +10,7 @@ from google.longrunning import operations_pb2 as longrunning
 
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import CONTROLLERS, Inventory
-from nvmed.firmware.activation import KINDS, Activation, Activations, Mode
+from nvmed.firmware.activation import APPLY, KINDS, WITHIN, Activation, Activations, Mode
 from nvmed.firmware.fetch import Fetcher
 from nvmed.firmware.recovery import RESET_CONTROLLER
 from nvmed.firmware.spool import Spool
@@ -32,7 +32,7 @@ from nvmed.v1 import firmware_pb2_grpc, operations_pb2
 
 ALL: Final = "controllers/-"
 
-HISTORY_KINDS: Final = (*KINDS, RESET_CONTROLLER)
+HISTORY_KINDS: Final = (*KINDS, RESET_CONTROLLER, APPLY)
 
 COLUMNS: Final = Columns(
     texts={"method": "kind", "controller": "target", "principal": "principal"},
@@ -197,9 +197,14 @@ def _mode(request: Any) -> Mode:
 
 
 def _is_history(record: Record) -> bool:
-    """Whether an operation was about the firmware of one controller; a reset is if another one runs since."""
+    """Whether an operation was about the firmware of one controller; a reset is if another one runs since.
+
+    Desired state is if it changed firmware, or may have: of one that did not end well the steps tell.
+    """
     if not record.target.startswith(CONTROLLERS):
         return False
+    if record.kind == APPLY and not record.damage:
+        return WITHIN in record.result if record.result else "firmware_revision" in record.parameters
     if record.kind == RESET_CONTROLLER and not record.damage:
         result = record.result or {}
         return bool(result) and result.get("previous_revision") != result.get("running_revision")

@@ -31,11 +31,13 @@ from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.read_ahead import read_ahead
 from nvmed.rpc.wire import ReceivedChunk
+from nvmed.security.policy import may_see
 from nvmed.v1 import firmware_pb2, operations_pb2
 from nvmed.v1.common_pb2 import Chunk
 
 IMAGES: Final = "images/"
 UPLOADS: Final = "uploads/"
+READ: Final = "firmware.read"
 
 
 class ImageMethods:
@@ -91,6 +93,18 @@ class ImageMethods:
 
     async def GetUpload(self, request: firmware_pb2.GetUploadRequest, context: Any) -> firmware_pb2.Upload:
         return self._upload(self._spool.upload(request.name.removeprefix(UPLOADS)))
+
+    async def ListUploads(
+        self, request: firmware_pb2.ListUploadsRequest, context: Any
+    ) -> firmware_pb2.ListUploadsResponse:
+        reader = current_call.get().principal
+        seen = [
+            self._upload(upload)
+            for upload in self._spool.uploads()
+            if may_see(reader, READ, upload.principal, [UPLOADS + upload.id])
+        ]
+        shown, token = page(seen, request, firmware_pb2.Upload)
+        return firmware_pb2.ListUploadsResponse(uploads=shown, next_page_token=token)
 
     async def AbortUpload(
         self, request: firmware_pb2.AbortUploadRequest, context: Any
@@ -177,6 +191,9 @@ class ImageMethods:
             committed_bytes=upload.committed_bytes,
             create_time=timestamp(upload.image.created_ms),
             expire_time=timestamp(self._spool.expires_ms(upload)),
+            principal=upload.principal,
+            received_bytes=self._spool.received_bytes(upload),
+            receiving=self._spool.is_receiving(upload),
         )
 
 

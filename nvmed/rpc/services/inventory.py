@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from google.longrunning import operations_pb2 as longrunning
 
+from nvmed import limits
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import SUBSYSTEMS, Inventory
 from nvmed.firmware.resets import Kind, Reset, Resets
+from nvmed.locator.locators import Locators, Wanted
+from nvmed.nvme.host import Host
 from nvmed.operations.manager import Manager
 from nvmed.preconditions.gates import check_overrides
 from nvmed.rpc.convert import inventory as convert
+from nvmed.rpc.convert import surroundings as convert_surroundings
+from nvmed.rpc.convert.operations import response
 from nvmed.rpc.listing import page
 from nvmed.rpc.longrunning import begin, replayed
+from nvmed.rpc.mutation import mutation
 from nvmed.v1 import inventory_pb2, inventory_pb2_grpc, operations_pb2, resources_pb2
 
 
 class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
     """Answers from the kernel's view of the host; only capabilities ask a drive, and resets change one."""
 
-    def __init__(self, inventory: Inventory, operations: Manager, resets: Resets) -> None:
+    def __init__(
+        self, inventory: Inventory, operations: Manager, resets: Resets, host: Host, locators: Locators
+    ) -> None:
         self._inventory = inventory
         self._operations = operations
         self._resets = resets
+        self._host = host
+        self._locators = locators
 
     async def ListControllers(
         self, request: inventory_pb2.ListControllersRequest, context: Any
@@ -47,6 +57,31 @@ class InventoryService(inventory_pb2_grpc.InventoryServiceServicer):
             identity = await device.identify(session)
             capabilities = await device.capabilities(session)
         return convert.capabilities(device, identity, capabilities)
+
+    async def GetControllerSurroundings(
+        self, request: inventory_pb2.GetControllerSurroundingsRequest, context: Any
+    ) -> inventory_pb2.ControllerSurroundings:
+        device = (await self._inventory.find(request.name)).device
+        found = await self._inventory.lane.run(lambda: self._host.surroundings(device.node))
+        return convert_surroundings.surroundings(device.resource_name, found, self._locators.until_ms)
+
+    async def SetLocator(
+        self, request: inventory_pb2.SetLocatorRequest, context: Any
+    ) -> inventory_pb2.SetLocatorResponse:
+        device = (await self._inventory.find(request.name)).device
+        wanted = Wanted(
+            device,
+            convert_surroundings.INDICATORS[request.indicator],
+            request.on,
+            request.timeout_ms or limits.LOCATOR_MS_DEFAULT,
+        )
+        change = mutation(request, device.resource_name)
+        if request.validate_only:
+            found = response(change.kind, await self._locators.check(wanted))
+        else:
+            result = await self._operations.perform(change, partial(self._locators.run, wanted=wanted))
+            found = response(change.kind, result)
+        return cast("inventory_pb2.SetLocatorResponse", found)
 
     async def ListSubsystems(
         self, request: inventory_pb2.ListSubsystemsRequest, context: Any

@@ -302,8 +302,7 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
 
     def _mutation(self, request: Any, target: str) -> Mutation:
         """`request`, whose digest is good for nothing outside this host: it may hold a secret."""
-        plain = mutation(request, target)
-        return replace(plain, digest=self._digests.keyed(plain.digest))
+        return mutation(request, target, self._digests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,13 @@ from nvmed.reasons import invalid_field
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import logs as convert_logs
 from nvmed.rpc.convert import persistent_events as convert_persistent_events
+from nvmed.rpc.convert.digests import digest_of, has_digest
 from nvmed.rpc.convert.fitted import fitted, omissions
 from nvmed.rpc.convert.operations import response
+from nvmed.rpc.listing import page
 from nvmed.rpc.mutation import journalled, mutation
+from nvmed.rpc.services.log_pages import LogPageMethods
+from nvmed.rpc.services.ocp_logs import OcpLogMethods
 from nvmed.rpc.targets import find_target
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CLEAR_LOG
@@ -35,7 +39,7 @@ from nvmed.v1 import log_pb2, log_pb2_grpc
 _CHUNK_FIELD: Final = log_pb2.ReadLogPageResponse.CHUNK_FIELD_NUMBER
 
 
-class LogService(log_pb2_grpc.LogServiceServicer):
+class LogService(OcpLogMethods, LogPageMethods, log_pb2_grpc.LogServiceServicer):
     """Reads logs; chunks of raw pages are encoded by the threads that read them."""
 
     def __init__(self, inventory: Inventory, operations: Manager) -> None:
@@ -85,7 +89,18 @@ class LogService(log_pb2_grpc.LogServiceServicer):
     ) -> log_pb2.ListErrorLogEntriesResponse:
         device = await self._find(request)
         read = await logs.read_errors(device, request.entries_max, self._clearing(request, device))
-        return convert_logs.errors(device, read, include_raw=request.include_raw)
+        answer = convert_logs.errors(device, read, include_raw=request.include_raw)
+        shown, answer.next_page_token = page(
+            answer.error_log_entries,
+            request,
+            log_pb2.ErrorLogEntry,
+            lambda entry: -entry.error_count,
+            size_default=limits.PAGE_SIZE_MAX,
+        )
+        kept = list(shown)
+        del answer.error_log_entries[:]
+        answer.error_log_entries.extend(kept)
+        return answer
 
     async def GetEffectsLog(self, request: log_pb2.GetEffectsLogRequest, context: Any) -> log_pb2.EffectsLog:
         device = await self._find(request)
@@ -142,11 +157,6 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         read = await logs.read_supported_pages(device)
         return convert_logs.supported_pages(device, read, include_raw=request.include_raw)
 
-    async def GetOcpSmartLog(self, request: log_pb2.GetOcpSmartLogRequest, context: Any) -> log_pb2.OcpSmartLog:
-        device = await self._find(request)
-        read = await logs.read_ocp_smart(device, request.uuid_index if request.HasField("uuid_index") else None)
-        return convert_logs.ocp_smart(device, read, include_raw=request.include_raw)
-
     async def ReadLogPage(  # type: ignore[override]  # chunks are bytes already, see rpc.wire
         self, request: log_pb2.ReadLogPageRequest, context: Any
     ) -> AsyncIterator[log_pb2.ReadLogPageResponse | bytes]:
@@ -166,6 +176,7 @@ class LogService(log_pb2_grpc.LogServiceServicer):
             headroom=HEADROOM,
             encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),
             clear=self._clearing(request, device),
+            has_digest=has_digest(request),
         )
         async with aclosing(logs_raw.stream(device, wanted, self._persistent)) as parts:
             async for part in parts:
@@ -221,6 +232,7 @@ def _trailer(page: LogPageRequest, end: RawEnd, *, retained: bool) -> log_pb2.Re
             log_pb2.LogPageTrailer,
             length_bytes=page.length_bytes,
             sha256=end.sha256,
+            digest=digest_of(end.sha256),
             async_event_retained=retained,
             omissions=omissions(end.omissions),
         ),

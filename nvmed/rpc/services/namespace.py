@@ -15,8 +15,10 @@ from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Target
 from nvmed.namespaces.changes import Namespaces
 from nvmed.namespaces.format import Formats
+from nvmed.namespaces.recorder import Recorder
 from nvmed.namespaces.rescan import Rescan, Rescans
 from nvmed.nvme.namespace import AttachmentSelect, require_nsid
+from nvmed.nvme.opcodes import NSID_MAX
 from nvmed.operations.manager import Manager
 from nvmed.operations.running import Result, Run
 from nvmed.preconditions.drives import Drives
@@ -24,6 +26,7 @@ from nvmed.reasons import invalid_field
 from nvmed.rpc.convert import namespaces as convert
 from nvmed.rpc.convert.fitted import omissions
 from nvmed.rpc.convert.operations import response
+from nvmed.rpc.listing import decode_token, encode_token, parse_filter
 from nvmed.rpc.longrunning import begin, replayed
 from nvmed.rpc.mutation import mutation
 from nvmed.rpc.targets import find_target, node_nsid
@@ -35,11 +38,11 @@ M = TypeVar("M", bound=Message)
 class NamespaceService(namespace_pb2_grpc.NamespaceServiceServicer):
     """Asks drives about namespaces, and has them changed by journalled operations."""
 
-    def __init__(self, operations: Manager, drives: Drives) -> None:
+    def __init__(self, operations: Manager, drives: Drives, recorder: Recorder) -> None:
         self._inventory = drives.inventory
         self._operations = operations
         self._changes = Namespaces(drives)
-        self._formats = Formats(drives)
+        self._formats = Formats(drives, recorder)
         self._rescans = Rescans(drives.inventory)
 
     # -- reading
@@ -48,14 +51,15 @@ class NamespaceService(namespace_pb2_grpc.NamespaceServiceServicer):
         self, request: namespace_pb2.ListAllocatedNamespacesRequest, context: Any
     ) -> namespace_pb2.ListAllocatedNamespacesResponse:
         device = await self._find(request)
+        tests = parse_filter(request.filter, namespace_pb2.AllocatedNamespace)
         size = min(request.page_size or limits.PAGE_SIZE_DEFAULT, limits.PAGE_SIZE_MAX)
-        found = await namespaces.list_allocated(
-            device, attached_only=request.attached_only, after=int(request.page_token or 0), at_most=size
-        )
+        after = _nsid_before(decode_token(request.page_token, request.filter))
+        found = await namespaces.list_allocated(device, attached_only=request.attached_only, after=after, at_most=size)
+        shown = [convert.allocated(one) for one in found.namespaces]
         return namespace_pb2.ListAllocatedNamespacesResponse(
             controller=device.resource_name,
-            namespaces=[convert.allocated(one) for one in found.namespaces],
-            next_page_token=str(found.namespaces[-1].nsid) if found.has_more else "",
+            namespaces=[one for one in shown if all(test(one) for test in tests)],
+            next_page_token=encode_token(str(shown[-1].nsid), request.filter) if found.has_more else "",
             omissions=omissions(found.omissions),
         )
 
@@ -162,3 +166,10 @@ class NamespaceService(namespace_pb2_grpc.NamespaceServiceServicer):
 
     async def _target(self, request: Any) -> Target:
         return await find_target(self._inventory, request)
+
+
+def _nsid_before(token: str) -> int:
+    """The namespace that the page before ended with, 0 for the first; raises INVALID_FIELD."""
+    if token and not (token.isdecimal() and int(token) <= NSID_MAX):
+        raise invalid_field("page_token", "is damaged; start again without it")
+    return int(token or 0)

@@ -16,7 +16,7 @@ from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import operations as convert
 from nvmed.rpc.journal_pages import Columns, page
 from nvmed.rpc.longrunning import show
-from nvmed.security.policy import may_see_operation
+from nvmed.security.policy import may_see
 from nvmed.v1.operations_pb2 import OperationMetadata
 
 SERVICE: Final = "google.longrunning.Operations"
@@ -43,7 +43,7 @@ class OperationsService:
         running, call = self._operations.running, current_call.get()
 
         def show(record: Record) -> longrunning.Operation | None:
-            if not may_see_operation(call.principal, READ, record.principal, record.subjects):
+            if not may_see(call.principal, READ, record.principal, record.subjects):
                 return None
             return convert.operation(record, running(record.id))
 

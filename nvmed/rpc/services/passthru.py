@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from nvmed.nvme.passthru import Passthru
@@ -77,8 +76,7 @@ class PassthruService(passthru_pb2_grpc.PassthruServiceServicer):
     def _mutation(self, request: Any, target: str = "") -> Mutation:
         """The request as a mutation; its digest is good for nothing elsewhere: data may be secret (Security Send)."""
         command = {name: getattr(request.command, name) for name in _COMMAND}
-        wanted = mutation(request, target, **command)
-        return replace(wanted, digest=self._digests.keyed(wanted.digest))
+        return mutation(request, target, self._digests, **command)
 
 
 def _passthru(queue: Queue, given: passthru_pb2.PassthruCommand) -> Passthru:

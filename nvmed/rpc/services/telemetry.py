@@ -7,42 +7,39 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from nvmed import limits
+from nvmed.captures.capturing import Capturing
 from nvmed.devices import telemetry
 from nvmed.devices.extended_telemetry import ExtendedTelemetry
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.telemetry import TelemetryEnd, TelemetryRequest, TelemetryStart
-from nvmed.nvme.telemetry import TelemetryDataArea, TelemetryLog
 from nvmed.operations.manager import Manager
 from nvmed.rpc.call import current_call
 from nvmed.rpc.convert import telemetry as convert
+from nvmed.rpc.convert.digests import has_digest
 from nvmed.rpc.convert.fitted import fitted
 from nvmed.rpc.mutation import journalled
+from nvmed.rpc.services.telemetry_captures import AREAS, LOGS, CaptureMethods
 from nvmed.rpc.wire import HEADROOM, chunk_message
 from nvmed.security.policy import CREATE_TELEMETRY
 from nvmed.v1 import telemetry_pb2, telemetry_pb2_grpc
 
-_LOGS: Final = {
-    telemetry_pb2.TELEMETRY_SOURCE_HOST: TelemetryLog.HOST_INITIATED,
-    telemetry_pb2.TELEMETRY_SOURCE_CONTROLLER: TelemetryLog.CONTROLLER_INITIATED,
-}
-_AREAS: Final = {
-    telemetry_pb2.TELEMETRY_DATA_AREA_UNSPECIFIED: TelemetryDataArea.AREA_3,
-    telemetry_pb2.TELEMETRY_DATA_AREA_1: TelemetryDataArea.AREA_1,
-    telemetry_pb2.TELEMETRY_DATA_AREA_2: TelemetryDataArea.AREA_2,
-    telemetry_pb2.TELEMETRY_DATA_AREA_3: TelemetryDataArea.AREA_3,
-    telemetry_pb2.TELEMETRY_DATA_AREA_4: TelemetryDataArea.AREA_4,
-    telemetry_pb2.TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED: TelemetryDataArea.CONTROLLER_DETERMINED,
-}
 _CHUNK_FIELD: Final = telemetry_pb2.StreamTelemetryResponse.CHUNK_FIELD_NUMBER
 
 
-class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
+class TelemetryService(CaptureMethods, telemetry_pb2_grpc.TelemetryServiceServicer):
     """Streams telemetry logs; chunks are encoded by the threads that read them."""
 
-    def __init__(self, inventory: Inventory, extended: ExtendedTelemetry, operations: Manager) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        extended: ExtendedTelemetry,
+        operations: Manager,
+        capturing: Capturing,
+    ) -> None:
         self._inventory = inventory
         self._extended = extended
         self._operations = operations
+        self._capturing = capturing
 
     async def GetTelemetryCapabilities(
         self, request: telemetry_pb2.GetTelemetryCapabilitiesRequest, context: Any
@@ -59,8 +56,8 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
         device = (await self._inventory.find(request.controller, "controller")).device
         chunk_bytes = request.chunk_bytes or limits.CHUNK_BYTES_DEFAULT
         wanted = TelemetryRequest(
-            log=_LOGS[request.source],
-            area=_AREAS[request.data_area],
+            log=LOGS[request.source],
+            area=AREAS[request.data_area],
             create=request.create,
             retain_async_event=request.retain_async_event or not request.HasField("retain_async_event"),
             chunk_bytes=chunk_bytes,
@@ -73,6 +70,7 @@ class TelemetryService(telemetry_pb2_grpc.TelemetryServiceServicer):
             headroom=HEADROOM,
             encode=lambda buffer, size, offset: chunk_message(_CHUNK_FIELD, buffer, size, offset),
             must_notice_changes=request.require_change_detection,
+            has_digest=has_digest(request),
             journalled=journalled(self._operations, request, device.resource_name, replayed="create"),
         )
         async with aclosing(telemetry.stream(device, wanted, self._extended)) as parts:

@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from nvmed.nvme.identify import (
+    POWER_STATES,
     IdentifyController,
     IdentifyControllerNvm,
     IdentifyNamespace,
     IdentifyNamespaceIndependent,
     LbaFormat,
     NamespaceIdentifiers,
+    PowerState,
     build_controller_list,
     build_namespace_descriptors,
     build_namespace_list,
@@ -41,26 +43,40 @@ DEALLOCATED_READS_ZERO = 0x09
 
 FORMAT_PROGRESS = 0x80
 WARNING_KELVIN, CRITICAL_KELVIN = 343, 353
+THERMAL_KELVIN = 313, 348
+"""MNTMT and MXTMT."""
 
 
 def identify_controller(controller: ControllerState) -> IdentifyController:
     """CNS 01h: what the controller says of itself now."""
     spec, firmware = controller.subsystem.spec, controller.subsystem.firmware
     several = spec.controllers > 1
+    states = tuple(PowerState(mp=one.maximum_mw // 10, flags=2 * (not one.operational)) for one in spec.power_states)
     return IdentifyController(
         vid=spec.vendor_id, ssvid=spec.vendor_id, sn=spec.serial, mn=spec.model, fr=firmware.revision, rab=6,
         ieee=spec.oui, cmic=several | several << 1 | bool(spec.ana_groups) << 3, mdts=spec.mdts,
         cntlid=controller.controller_id, ver=controller.subsystem.spec.nvme_version, rtd3r=1_000_000, rtd3e=1_000_000,
-        oaes=controller.optional_events, ctratt=1 | bool(spec.uuids) << 9, cntrltype=1, fguid=_guid(spec),
+        oaes=controller.optional_events, ctratt=_ctratt(spec), cntrltype=1, fguid=_guid(spec),
         oacs=spec.optional_admin_commands, acl=3, aerl=3, frmw=_frmw(spec), lpa=spec.log_attributes,
         elpe=spec.error_log_entries - 1, avscc=1, wctemp=WARNING_KELVIN, cctemp=CRITICAL_KELVIN,
         mtfa=spec.firmware.maximum_time_ms // 100, tnvmcap=spec.capacity_bytes,
-        unvmcap=controller.subsystem.namespaces.unallocated_bytes, edstt=spec.extended_self_test_min, dsto=1,
+        unvmcap=controller.subsystem.namespaces.unallocated_bytes, edstt=spec.extended_self_test_min,
+        dsto=spec.self_test_options,
         fwug=spec.firmware.granularity_pages, kas=10, sanicap=spec.sanitize_capabilities,
         anatt=10 if spec.ana_groups else 0, anacap=ANACAP if spec.ana_groups else 0, anagrpmax=spec.ana_groups,
-        nanagrpid=spec.ana_groups, pels=1, sqes=0x66, cqes=0x44, nn=spec.maximum_namespaces, oncs=ONCS,
+        nanagrpid=spec.ana_groups, nsetidmax=spec.nvm_sets, endgidmax=spec.endurance_groups, pels=1, sqes=0x66,
+        cqes=0x44, nn=spec.maximum_namespaces,
+        oncs=ONCS if spec.features.selectable else ONCS & ~(1 << 4), npss=len(states) - 1, hctma=1,
+        mntmt=THERMAL_KELVIN[0], mxtmt=THERMAL_KELVIN[1], apsta=int(spec.autonomous_power_states),
+        psd=(*states, *(PowerState() for _ in range(POWER_STATES - len(states)))),
         fna=CRYPTO_ERASE, vwc=VWC_FLUSH_ALL, nwpc=1, mnan=spec.maximum_namespaces, subnqn=controller.nqn,
     )  # fmt: skip
+
+
+def _ctratt(spec: DriveSpec) -> int:
+    """A host identifier of 128 bits, NVM sets, endurance groups, predictable latency, UUID list, fixed capacity."""
+    sets, groups = bool(spec.nvm_sets), bool(spec.endurance_groups)
+    return 1 | sets << 2 | groups << 4 | sets << 5 | bool(spec.uuids) << 9 | spec.capacity_management << 11
 
 
 def _guid(spec: DriveSpec) -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from nvmed.nvme import logpage
 from nvmed.nvme.ana import RETURN_GROUPS_ONLY
@@ -11,26 +11,24 @@ from nvmed.nvme.effects import EffectsLog, SupportedLogPages, table
 from nvmed.nvme.firmware import FirmwareSlots
 from nvmed.nvme.health import (
     NOT_REPORTED,
-    OcpSmartLog,
     SanitizeStatus,
     SelfTestLog,
     SelfTestResult,
     self_test_results,
 )
 from nvmed.nvme.identify import NAMESPACE_LIST_MAX, build_namespace_list
-from nvmed.nvme.layout import bits
+from nvmed.nvme.layout import V2_1, bits
 from nvmed.nvme.logpage import LogPageRequest
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, LogPage
 from nvmed.nvme.persistent_event import EventAction
 from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import GENERATION_VERSION, TelemetryLog
-from nvmed.nvme.uuid_list import OCP_UUID, index_of
-from nvmed.simulator.commands import lba_status
+from nvmed.simulator.commands import lba_status, media_logs, ocp_logs
+from nvmed.simulator.commands.log_page import Page, attribute, capability, whole
 from nvmed.simulator.commands.request import Request
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.state.drive import ControllerState
-from nvmed.simulator.state.features import FEATURES
 
 LPA_SMART_PER_NAMESPACE, LPA_EFFECTS, LPA_EXTENDED, LPA_TELEMETRY, LPA_PERSISTENT, LPA_SUPPORTED_PAGES = range(6)
 """Bits of LPA (Base 2.0, figure 275)."""
@@ -38,44 +36,6 @@ LPA_SMART_PER_NAMESPACE, LPA_EFFECTS, LPA_EXTENDED, LPA_TELEMETRY, LPA_PERSISTEN
 CREATE_TELEMETRY = 1
 
 FEATURE_SUPPORTED, FEATURE_NAMESPACE_SCOPE, FEATURE_CONTROLLER_SCOPE = 1 << 0, 1 << 20, 1 << 21
-
-Reader = Callable[[ControllerState, LogPageRequest], bytes]
-Filler = Callable[[ControllerState, LogPageRequest, memoryview], None]
-Support = Callable[[ControllerState], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A log page: `fill` gives the part that is asked for, `supported` says whether this drive has it.
-
-    `acknowledge` is what reading it with RAE clear does, besides letting its events be told again.
-    """
-
-    fill: Filler
-    supported: Support = lambda controller: True
-    acknowledge: Callable[[ControllerState], None] | None = None
-
-
-def _whole(read: Reader) -> Filler:
-    """The filler of a log that `read` makes as a whole: beyond its end are zeros, but a read must not begin there."""
-
-    def fill(controller: ControllerState, request: LogPageRequest, into: memoryview) -> None:
-        part = read(controller, request)
-        if request.offset_bytes > len(part):
-            raise Refused(Sc.INVALID_FIELD)
-        part = part[request.offset_bytes : request.offset_bytes + len(into)]
-        into[: len(part)] = part
-        into[len(part) :] = bytes(len(into) - len(part))
-
-    return fill
-
-
-def _attribute(bit: int) -> Support:
-    return lambda controller: bool(controller.subsystem.spec.log_attributes >> bit & 1)
-
-
-def _capability(bit: int) -> Support:
-    return lambda controller: bool(controller.subsystem.spec.optional_admin_commands >> bit & 1)
 
 
 def _has_ana(controller: ControllerState) -> bool:
@@ -95,6 +55,8 @@ def _errors(controller: ControllerState, request: LogPageRequest) -> bytes:
 
 
 def _smart(controller: ControllerState, request: LogPageRequest) -> bytes:
+    if controller.health.thermal.lives:
+        controller.compare_temperature()
     return controller.health.smart_log().build()
 
 
@@ -118,9 +80,10 @@ def _self_tests(controller: ControllerState, request: LogPageRequest) -> bytes:
     running = test.running or 0
     results = [
         SelfTestResult(
-            dsts=result.outcome | result.code << 4, segment=1 if result.failing_lba is not None else 0,
-            valid=bool(result.nsid) | (result.failing_lba is not None) << 1,
+            dsts=result.outcome | result.code << 4, segment=result.segment,
+            valid=bool(result.nsid) | (result.failing_lba is not None) << 1 | 0b1100 * (result.status is not None),
             power_on_hours=result.power_on_hours, nsid=result.nsid, failing_lba=result.failing_lba or 0,
+            sct=result.status[0] if result.status else 0, sc=result.status[1] if result.status else 0,
         )
         for result in test.results
     ]  # fmt: skip
@@ -170,7 +133,7 @@ def _changed_namespaces_read(controller: ControllerState) -> None:
 def _features(controller: ControllerState, request: LogPageRequest) -> bytes:
     entries = {
         number: FEATURE_SUPPORTED | (FEATURE_NAMESPACE_SCOPE if one.per_namespace else FEATURE_CONTROLLER_SCOPE)
-        for number, one in FEATURES.items()
+        for number, one in controller.features.known.items()
     }
     return SupportedLogPages(table(entries)).build()
 
@@ -188,38 +151,36 @@ def _sanitize(controller: ControllerState, request: LogPageRequest) -> bytes:
     return SanitizeStatus(
         sprog=sanitizer.progress, sstat=sanitizer.status, scdw10=sanitizer.command, overwrite_seconds=overwrite,
         block_erase_seconds=block, crypto_erase_seconds=crypto,
+        ssi=sanitizer.information if controller.subsystem.spec.nvme_version >= V2_1 else 0,
     ).build(controller.subsystem.spec.nvme_version)  # fmt: skip
 
 
-def _ocp(controller: ControllerState, request: LogPageRequest) -> bytes:
-    """OCP's page; where its UUID is one of several, by its index alone."""
-    uuids = controller.subsystem.spec.uuids
-    if uuids and request.uuid_index > len(uuids):
-        raise Refused(Sc.INVALID_FIELD)
-    if OCP_UUID in uuids and request.uuid_index != index_of(uuids, OCP_UUID):
-        return bytes(OcpSmartLog.SIZE)
-    return controller.health.ocp_log().build()
-
-
 PAGES: Mapping[int, Page] = {
-    LogPage.SUPPORTED_LOG_PAGES: Page(_whole(_supported_pages), _attribute(LPA_SUPPORTED_PAGES)),
-    LogPage.ERROR_INFORMATION: Page(_whole(_errors)),
-    LogPage.SMART_HEALTH_INFORMATION: Page(_whole(_smart)),
-    LogPage.FIRMWARE_SLOT_INFORMATION: Page(_whole(_firmware_slots)),
-    LogPage.CHANGED_ATTACHED_NAMESPACE_LIST: Page(_whole(_changed_namespaces), acknowledge=_changed_namespaces_read),
-    LogPage.COMMANDS_SUPPORTED_AND_EFFECTS: Page(_whole(_effects), _attribute(LPA_EFFECTS)),
-    LogPage.DEVICE_SELF_TEST: Page(_whole(_self_tests), _capability(4)),
-    LogPage.TELEMETRY_HOST_INITIATED: Page(_telemetry, _attribute(LPA_TELEMETRY)),
-    LogPage.TELEMETRY_CONTROLLER_INITIATED: Page(_telemetry, _attribute(LPA_TELEMETRY), _telemetry_acknowledged),
-    LogPage.ASYMMETRIC_NAMESPACE_ACCESS: Page(_whole(_ana), _has_ana),
-    LogPage.PERSISTENT_EVENT: Page(_whole(_persistent_events), _attribute(LPA_PERSISTENT)),
-    LogPage.LBA_STATUS_INFORMATION: Page(_whole(_lba_status), _capability(9)),
-    LogPage.FEATURE_IDENTIFIERS_SUPPORTED_AND_EFFECTS: Page(_whole(_features), _attribute(LPA_SUPPORTED_PAGES)),
-    LogPage.NVME_MI_COMMANDS_SUPPORTED_AND_EFFECTS: Page(_whole(_management_commands), _attribute(LPA_SUPPORTED_PAGES)),
-    LogPage.SANITIZE_STATUS: Page(_whole(_sanitize), _can_sanitize),
-    LogPage.OCP_SMART_EXTENDED: Page(_whole(_ocp)),
+    LogPage.SUPPORTED_LOG_PAGES: Page(whole(_supported_pages), attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.ERROR_INFORMATION: Page(whole(_errors)),
+    LogPage.SMART_HEALTH_INFORMATION: Page(whole(_smart)),
+    LogPage.FIRMWARE_SLOT_INFORMATION: Page(whole(_firmware_slots)),
+    LogPage.CHANGED_ATTACHED_NAMESPACE_LIST: Page(whole(_changed_namespaces), acknowledge=_changed_namespaces_read),
+    LogPage.COMMANDS_SUPPORTED_AND_EFFECTS: Page(whole(_effects), attribute(LPA_EFFECTS)),
+    LogPage.DEVICE_SELF_TEST: Page(whole(_self_tests), capability(4)),
+    LogPage.TELEMETRY_HOST_INITIATED: Page(_telemetry, attribute(LPA_TELEMETRY)),
+    LogPage.TELEMETRY_CONTROLLER_INITIATED: Page(_telemetry, attribute(LPA_TELEMETRY), _telemetry_acknowledged),
+    LogPage.ASYMMETRIC_NAMESPACE_ACCESS: Page(whole(_ana), _has_ana),
+    LogPage.PERSISTENT_EVENT: Page(whole(_persistent_events), attribute(LPA_PERSISTENT)),
+    LogPage.LBA_STATUS_INFORMATION: Page(whole(_lba_status), capability(9)),
+    LogPage.FEATURE_IDENTIFIERS_SUPPORTED_AND_EFFECTS: Page(whole(_features), attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.NVME_MI_COMMANDS_SUPPORTED_AND_EFFECTS: Page(whole(_management_commands), attribute(LPA_SUPPORTED_PAGES)),
+    LogPage.SANITIZE_STATUS: Page(whole(_sanitize), _can_sanitize),
+    **media_logs.PAGES,
+    **ocp_logs.PAGES,
 }
 """By log page identifier; any other is an Invalid Log Page."""
+
+
+OF_MEDIA = frozenset(
+    {LogPage.TELEMETRY_HOST_INITIATED, LogPage.TELEMETRY_CONTROLLER_INITIATED, LogPage.LBA_STATUS_INFORMATION}
+)
+"""Pages that are not to be had while the drive sanitizes (Base 2.1, figure 644)."""
 
 
 def get_log_page(controller: ControllerState, request: Request) -> int:
@@ -230,6 +191,8 @@ def get_log_page(controller: ControllerState, request: Request) -> int:
     page = PAGES.get(asked.lid)
     if page is None or not page.supported(controller):
         raise Refused(Sc.INVALID_LOG_PAGE)
+    if asked.lid in OF_MEDIA:
+        controller.subsystem.sanitizer.check()
     _check(asked, spec)
     request.need(asked.length_bytes)
     page.fill(controller, asked, request.data[: asked.length_bytes])

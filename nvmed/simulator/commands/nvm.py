@@ -126,6 +126,7 @@ def _blocks(controller: ControllerState, request: Request) -> tuple[Namespace, i
 def _writable(controller: ControllerState, request: Request) -> tuple[Namespace, int, int]:
     namespace, first, count = _blocks(controller, request)
     _check_writable(namespace)
+    controller.subsystem.sanitizer.written()
     return namespace, first, count
 
 

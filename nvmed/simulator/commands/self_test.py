@@ -15,8 +15,15 @@ def device_self_test(controller: ControllerState, request: Request) -> int:
     if code == SelfTestCode.ABORT:
         controller.self_test.abort()
         return 0
-    if code not in (SelfTestCode.SHORT, SelfTestCode.EXTENDED):
+    spec = controller.subsystem.spec
+    known = [SelfTestCode.SHORT, SelfTestCode.EXTENDED]
+    known += [SelfTestCode.HOST_INITIATED_REFRESH] if bits(spec.self_test_options, 1, 1) else []
+    if code not in known or (nsid == NSID_ALL and not spec.self_test_of_all):
         raise Refused(Sc.INVALID_FIELD)
+    if bits(spec.self_test_options, 0, 0) and any(
+        one.self_test.running is not None for one in controller.subsystem.controllers.values()
+    ):
+        raise Refused(Sc.SELF_TEST_IN_PROGRESS)
     if nsid not in (0, NSID_ALL):
         controller.subsystem.namespaces.active(nsid, controller.controller_id)
     controller.self_test.start(SelfTestCode(code), nsid)

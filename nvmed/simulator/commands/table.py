@@ -16,6 +16,7 @@ from nvmed.simulator.commands import (
     namespaces,
     nvm,
     sanitize,
+    security,
     self_test,
 )
 from nvmed.simulator.commands.request import Request
@@ -80,10 +81,12 @@ ADMIN_COMMANDS: Mapping[int, Entry] = {
     AdminOpcode.FIRMWARE_COMMIT: Entry(firmware.commit, 1 << 2, CCC | SUBMISSION_ALONE, media=True),
     AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD: Entry(firmware.download, 1 << 2, media=True),
     AdminOpcode.DEVICE_SELF_TEST: Entry(self_test.device_self_test, 1 << 4, media=True),
-    AdminOpcode.NAMESPACE_ATTACHMENT: Entry(namespaces.attach_or_detach, 1 << 3, NIC),
+    AdminOpcode.NAMESPACE_ATTACHMENT: Entry(namespaces.attach_or_detach, 1 << 3, NIC, media=True),
     AdminOpcode.KEEP_ALIVE: Entry(_keep_alive),
     AdminOpcode.FORMAT_NVM: Entry(namespaces.format_nvm, 1 << 1, LBCC | NCC | SUBMISSION_ALONE, media=True),
     AdminOpcode.SANITIZE: Entry(sanitize.sanitize, 0, LBCC | SUBMISSION_ALONE, sanitize_capability=7),
+    AdminOpcode.SECURITY_SEND: Entry(security.security_send, 1 << 0),
+    AdminOpcode.SECURITY_RECEIVE: Entry(security.security_receive, 1 << 0),
     AdminOpcode.GET_LBA_STATUS: Entry(lba_status.get_lba_status, 1 << 9, media=True),
 }
 """By opcode; any other is refused with Invalid Opcode."""

@@ -11,19 +11,27 @@ from enum import Enum, unique
 from typing import Generic, TypeVar
 
 from nvmed.nvme.ana import AnaState
+from nvmed.nvme.firmware import CommitAction
+from nvmed.nvme.health import SanitizeState
+from nvmed.nvme.ocp import FirmwareActivation
 from nvmed.nvme.opcodes import FeatureId
 from nvmed.nvme.persistent_event import EventType, PersistentEventLogHeader
+from nvmed.nvme.sanitize import Action, Sanitize
 from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import GENERATION_VERSION, TelemetryLog
 from nvmed.simulator.lock import DeferringLock
+from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.spec import DriveSpec
+from nvmed.simulator.state import ocp_telemetry
 from nvmed.simulator.state.ana import AnaGroups
 from nvmed.simulator.state.events import (
     ANA_CHANGED,
     LBA_STATUS_ALERT,
     NAMESPACES_CHANGED,
     OPTIONAL_EVENTS,
+    SANITIZE_VERIFYING,
     SANITIZED,
+    SANITIZED_UNEXPECTEDLY,
     TELEMETRY_CHANGED,
     AsyncEvents,
     Subscriber,
@@ -31,12 +39,16 @@ from nvmed.simulator.state.events import (
 from nvmed.simulator.state.features import UNDER_THRESHOLD, Features, Timestamp
 from nvmed.simulator.state.firmware import FirmwareStore
 from nvmed.simulator.state.health import Health
+from nvmed.simulator.state.latency_monitor import LatencyMonitor
 from nvmed.simulator.state.logs import LogState
 from nvmed.simulator.state.namespaces import Namespace, Namespaces
+from nvmed.simulator.state.ocp import OcpState
 from nvmed.simulator.state.persistent_events import SUPPORTED, PersistentEvents, power_on_or_reset
 from nvmed.simulator.state.sanitize import Sanitizer
 from nvmed.simulator.state.self_test import SelfTest
+from nvmed.simulator.state.storage import Background, repeated, scrambled, zeros
 from nvmed.simulator.state.telemetry import Telemetry
+from nvmed.simulator.state.tper import Tper
 
 Supported = Mapping[Queue, Mapping[int, int]]
 """The commands that a controller supports: by queue and opcode, the entry of the Commands Supported and Effects log."""
@@ -69,7 +81,11 @@ class SubsystemState(Generic[C_co]):
         self.nqn = spec.subsystem_nqn
         self.firmware = FirmwareStore(spec.firmware, spec.model)
         self.namespaces = Namespaces(spec, clock)
-        self.sanitizer = Sanitizer(spec.sanitize_s, clock, self._sanitized)
+        self.ocp = OcpState()
+        self.firmware.on_activation = self._activated
+        self.sanitizer = Sanitizer(spec.sanitize_s, clock, self._erased, self._sanitized)
+        self.tper = Tper(spec.tcg, self._reverted) if spec.tcg else None
+        self._erasures = 0
         self.controllers = {}
         self._last_id = 0
 
@@ -82,10 +98,16 @@ class SubsystemState(Generic[C_co]):
     def power_cycle(self) -> None:
         """A conventional reset with loss of power: as `reset`, for firmware that waits for this."""
         with self.lock:
-            self.firmware.conventional_reset()
+            self.power_lost()
             for controller in self.controllers.values():
                 controller.health.power_cycle()
             self._reset_controllers()
+
+    def power_lost(self) -> None:
+        """What a loss of power does to what the controllers share. Called with the lock held."""
+        self.firmware.conventional_reset()
+        if self.tper is not None:
+            self.tper.power_cycle()
 
     def set_ana_state(self, group: int, state: AnaState, controller_id: int | None = None) -> None:
         """Change the state of an ANA group, seen from one controller or from all, and tell those concerned."""
@@ -113,12 +135,50 @@ class SubsystemState(Generic[C_co]):
         for controller in self.controllers.values():
             controller.after_reset()
 
-    def _sanitized(self) -> None:
-        """A sanitize operation ended. Called with the lock held."""
+    def _activated(self, previous: str, slot: int, action: CommitAction) -> None:
+        """Firmware runs. Called with the lock held."""
+        for controller in [*self.controllers.values()][:1]:
+            self.ocp.activated(
+                FirmwareActivation(
+                    timestamp=controller.timestamp.value, power_cycles=controller.health.power_cycles,
+                    previous_revision=previous[:8], new_revision=self.firmware.revision[:8], slot=slot,
+                    commit_action=action,
+                )
+            )  # fmt: skip
+
+    def _erased(self, how: Sanitize) -> None:
+        """All user data are gone, and what is read instead is what `how` leaves. Called with the lock held."""
+        self._erasures += 1
         for namespace in self.namespaces:
-            namespace.erase()
+            namespace.erase(_left_by(how, f"{namespace.name}/{self._erasures}".encode()))
+
+    def require_unlocked(self, queue: Queue) -> None:
+        """Refuse what needs blocks of a drive that is locked. Called with the lock held."""
+        if queue is Queue.IO and self.tper is not None and self.tper.locked:
+            raise Refused(Sc.ACCESS_DENIED)
+
+    def _reverted(self) -> None:
+        """The keys that the media are encrypted with are others. Called with the lock held."""
+        self._erased(Sanitize(Action.CRYPTO_ERASE, no_deallocate=True))
+
+    def _sanitized(self, state: SanitizeState) -> None:
+        """A sanitize operation ended, or shows its media. Called with the lock held."""
+        event = {
+            SanitizeState.IN_PROGRESS: SANITIZE_VERIFYING,
+            SanitizeState.COMPLETED_UNEXPECTED_DEALLOCATE: SANITIZED_UNEXPECTEDLY,
+        }.get(state, SANITIZED)
         for controller in self.controllers.values():
-            controller.events.post(SANITIZED)
+            controller.events.post(event)
+
+
+def _left_by(how: Sanitize, seed: bytes) -> Background:
+    """What reads find of blocks that were erased: zeros once they are deallocated."""
+    if not how.no_deallocate:
+        return zeros
+    return {
+        Action.OVERWRITE: repeated(how.pattern.to_bytes(4, "little")),
+        Action.BLOCK_ERASE: repeated(b"\xff\xff\xff\xff"),
+    }.get(how.action) or scrambled(seed)
 
 
 class ControllerState:
@@ -131,19 +191,21 @@ class ControllerState:
         self.supported = supported
         self.lock = subsystem.lock
         self.events = AsyncEvents(self.lock)
-        self.features = Features()
+        self.features = Features(spec)
         self.timestamp = Timestamp(clock)
+        self.health = Health(spec, clock)
         self.telemetry = Telemetry(
             spec.telemetry,
             f"{spec.serial}/{controller_id}",
             spec.oui,
             has_generation=spec.nvme_version >= GENERATION_VERSION,
+            beginning=self._telemetry_beginning if spec.telemetry.ocp else bytes,
         )
-        self.health = Health(spec, clock)
         self.self_test = SelfTest(spec, clock, lambda: self.health.power_on_hours)
         self.ana = AnaGroups(spec.ana_groups)
         self.persistent_events = PersistentEvents()
         self.log_state = LogState()
+        self.latency_monitor = LatencyMonitor(clock, lambda: self.timestamp.value)
         self.present = True
         self._watchers: dict[object, Callable[[Change], None]] = {}
 
@@ -209,6 +271,12 @@ class ControllerState:
             self._record_telemetry(TelemetryLog.HOST_INITIATED)
         return generation
 
+    def _telemetry_beginning(self) -> bytes:
+        timestamp = int.from_bytes(self.timestamp.data(), "little")
+        return ocp_telemetry.beginning(
+            self.health.smart_log(), self.health.ocp_log(), self.firmware_revision, timestamp
+        )
+
     def _record_telemetry(self, log: TelemetryLog) -> None:
         self.record(EventType.TELEMETRY_LOG_CREATED, self.telemetry.header(log, self.extended_telemetry).build())
 
@@ -242,13 +310,22 @@ class ControllerState:
             for event in self.health.warn(warning):
                 self.events.post(event)
 
-    def set_temperature(self, kelvin: int) -> None:
-        """Set the composite temperature; crossing a threshold of feature 04h sets or clears its warning."""
+    def hold_warning(self, warning: int) -> None:
+        """Set critical warning bits that stay until they are held no longer, with their events."""
         with self.lock:
-            self.health.temperature_kelvin = kelvin
-            self._compare_temperature()
+            for event in self.health.hold_warning(warning):
+                self.events.post(event)
 
-    def _compare_temperature(self) -> None:
+    def set_temperature(self, kelvin: int | None) -> None:
+        """Hold the composite temperature, None to let it go; crossing a threshold of feature 04h sets or clears its
+        warning.
+        """
+        with self.lock:
+            self.health.thermal.held_kelvin = kelvin
+            self.compare_temperature()
+
+    def compare_temperature(self) -> None:
+        """Set or clear the warning of a temperature that has moved. Called with the lock held."""
         threshold = FeatureId.TEMPERATURE_THRESHOLD
         over = self.features.value(threshold)
         under = self.features.value(threshold, 0, UNDER_THRESHOLD)
@@ -270,7 +347,7 @@ class ControllerState:
             if any(controller.present for controller in self.subsystem.controllers.values()):
                 self.subsystem.firmware.controller_reset()
             else:
-                self.subsystem.firmware.conventional_reset()
+                self.subsystem.power_lost()
                 self.health.power_cycle()
             self.present = True
             self.after_reset()
@@ -281,7 +358,7 @@ class ControllerState:
         if feature_id == FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION:
             self.events.enabled = self.features.value(feature_id)
         elif feature_id == FeatureId.TEMPERATURE_THRESHOLD:
-            self._compare_temperature()
+            self.compare_temperature()
 
     def record(self, kind: EventType, data: bytes) -> None:
         """Note what happened in the persistent event log. Called with the lock held."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nvmed.nvme import feature_table_ocp as ocp
 from nvmed.nvme.features import HostBehavior
+from nvmed.nvme.latency_config import LatencyMonitorConfig
 from nvmed.nvme.opcodes import FeatureId, FeatureSelect
+from nvmed.simulator.spec import DriveSpec
 
 MAXIMUM_QUEUES = 64
 OVER_THRESHOLD_KELVIN = 343
@@ -19,7 +22,9 @@ UNDER_THRESHOLD = 1 << 20
 class Feature:
     """A feature: what it starts with, and what may be done to it.
 
-    `data_bytes` is the size of its data structure, `selector_mask` the bits of CDW11 that choose one of its values.
+    `data_bytes` is the size of its data structure, `selector_mask` the bits of CDW11 that choose one of its values,
+    `shift` how far a value lies higher in CDW11 than in what Get Features answers. `is_action` does something when it
+    is set, and has no value. `is_ocp` is one of the OCP Datacenter NVMe SSD Specification.
     """
 
     default: int = 0
@@ -29,6 +34,9 @@ class Feature:
     per_namespace: bool = False
     selector_mask: int = 0
     value_mask: int = 0xFFFF_FFFF
+    shift: int = 0
+    is_action: bool = False
+    is_ocp: bool = False
 
     @property
     def capabilities(self) -> int:
@@ -48,8 +56,10 @@ FEATURES: dict[int, Feature] = {
     FeatureId.INTERRUPT_COALESCING: Feature(value_mask=0xFFFF),
     FeatureId.WRITE_ATOMICITY_NORMAL: Feature(changeable=False),
     FeatureId.ASYNCHRONOUS_EVENT_CONFIGURATION: Feature(),
+    FeatureId.AUTONOMOUS_POWER_STATE_TRANSITION: Feature(saveable=True, data_bytes=256, value_mask=1),
     FeatureId.TIMESTAMP: Feature(data_bytes=8),
     FeatureId.KEEP_ALIVE_TIMER: Feature(),
+    FeatureId.HOST_CONTROLLED_THERMAL_MANAGEMENT: Feature(saveable=True),
     FeatureId.NON_OPERATIONAL_POWER_STATE_CONFIG: Feature(value_mask=1),
     FeatureId.LBA_STATUS_INFORMATION_REPORT_INTERVAL: Feature(0x0001_0001, saveable=True),
     FeatureId.HOST_BEHAVIOR_SUPPORT: Feature(data_bytes=HostBehavior.SIZE),
@@ -57,7 +67,34 @@ FEATURES: dict[int, Feature] = {
     FeatureId.SOFTWARE_PROGRESS_MARKER: Feature(saveable=True, value_mask=0xFF),
     FeatureId.HOST_IDENTIFIER: Feature(data_bytes=16),
     FeatureId.NAMESPACE_WRITE_PROTECTION_CONFIG: Feature(per_namespace=True, value_mask=7),
+    ocp.CLEAR_FIRMWARE_HISTORY: Feature(is_action=True, is_ocp=True),
+    ocp.EOL_PLP_FAILURE_MODE: Feature(3, saveable=True, value_mask=3, shift=30, is_ocp=True),
+    ocp.CLEAR_PCIE_ERROR_COUNTERS: Feature(is_action=True, is_ocp=True),
+    ocp.ENABLE_IEEE1667: Feature(saveable=True, value_mask=1, shift=31, is_ocp=True),
+    ocp.PLP_HEALTH_CHECK_INTERVAL: Feature(15, saveable=True, value_mask=0xFFFF, shift=16, is_ocp=True),
+    ocp.DSSD_POWER_STATE: Feature(25, saveable=True, value_mask=0x7F, is_ocp=True),
+    ocp.TELEMETRY_PROFILE: Feature(saveable=True, value_mask=0xFF, is_ocp=True),
+    ocp.DSSD_ASYNC_EVENTS: Feature(saveable=True, value_mask=1, is_ocp=True),
+    ocp.LATENCY_MONITOR: Feature(data_bytes=LatencyMonitorConfig.SIZE, saveable=True, is_ocp=True),
 }
+
+
+def features_of(spec: DriveSpec) -> dict[int, Feature]:
+    """The features that a drive has, as it has them."""
+    its = spec.features
+    absent = set(its.absent)
+    if not spec.autonomous_power_states:
+        absent.add(FeatureId.AUTONOMOUS_POWER_STATE_TRANSITION)
+    return {
+        fid: replace(
+            one,
+            saveable=one.saveable and fid not in its.not_saveable,
+            changeable=one.changeable and fid not in its.not_changeable,
+        )
+        for fid, one in FEATURES.items()
+        if fid not in absent and ((its.ocp and spec.ocp is not None) or not one.is_ocp)
+    }
+
 
 Key = tuple[int, int, int]
 """Feature identifier, namespace (0 for the controller), selector."""
@@ -72,7 +109,9 @@ class Features:
     `etdas` is whether the host said that it knows telemetry data area 4.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spec: DriveSpec) -> None:
+        self.known = features_of(spec)
+        """The features there are."""
         self._saved: dict[Key, Value] = {}
         self._current: dict[Key, Value] = {}
         self.etdas = False
@@ -123,6 +162,11 @@ class Timestamp:
     def milliseconds(self) -> int:
         return self._origin_ms + int((self._clock() - self._set_at) * 1000)
 
+    @property
+    def value(self) -> int:
+        """As the feature and logs have it: 48 bits of milliseconds, attributes (origin: set by the host), reserved."""
+        return self.milliseconds & (1 << 48) - 1 | (0x02 if self._by_host else 0) << 48
+
     def data(self) -> bytes:
-        """The feature's data structure: 48 bits of milliseconds, attributes (origin: set by the host), reserved."""
-        return struct.pack("<Q", self.milliseconds & (1 << 48) - 1 | (0x02 if self._by_host else 0) << 48)
+        """The feature's data structure."""
+        return struct.pack("<Q", self.value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from nvmed.nvme.firmware import FWUG_NO_RESTRICTION, FWUG_NOT_REPORTED
+from nvmed.nvme.firmware import FWUG_NO_RESTRICTION, FWUG_NOT_REPORTED, CommitAction
 from nvmed.simulator.firmware_image import MAGIC, image_revision
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.spec import PAGE_BYTES, Activation, FirmwareSpec
@@ -44,6 +46,10 @@ class Download:
         return b"".join(parts)
 
 
+def _nobody(previous: str, slot: int, action: CommitAction) -> None:
+    """Whom an activation is told while nobody asked."""
+
+
 class FirmwareStore:
     """The firmware of a subsystem, shared by its controllers. Called with the subsystem's lock held.
 
@@ -61,6 +67,8 @@ class FirmwareStore:
         self.pending = 0
         self.revision = self.slots[self.active - 1]
         self.download = Download()
+        self.on_activation: Callable[[str, int, CommitAction], None] = _nobody
+        """Called with what ran before, the slot that runs now, and how it was activated."""
 
     # resets, from the weakest to the strongest
 
@@ -77,12 +85,14 @@ class FirmwareStore:
     def _reset(self, *kinds: Activation) -> None:
         self.download = Download()
         if self.pending and self.waits_for in kinds:
-            self.activate(self.pending)
+            self.activate(self.pending, CommitAction.ACTIVATE_AT_RESET)
 
-    def activate(self, slot: int) -> None:
+    def activate(self, slot: int, action: CommitAction = CommitAction.ACTIVATE_IMMEDIATELY) -> None:
         """Run what is in `slot`."""
+        previous = self.revision
         self.active, self.pending, self.waits_for = slot, 0, None
         self.revision = self.slots[slot - 1]
+        self.on_activation(previous, slot, action)
 
     def wait_for_reset(self, slot: int, kind: Activation) -> None:
         """Run what is in `slot` after the next reset of `kind`."""
@@ -118,6 +128,10 @@ class FirmwareStore:
             raise Refused(Sc.INVALID_FIRMWARE_SLOT)
         self.slots[slot - 1] = revision
         return slot
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What outlives a power cut: not who is told."""
+        return self.__dict__ | {"on_activation": _nobody}
 
     def slot_revision(self, image: bytes) -> str:
         """The revision of an image that this drive accepts."""

@@ -11,6 +11,7 @@ from nvmed.nvme.status import Queue
 from nvmed.nvme.transport import Command
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.state.events import SMART_RELIABILITY, SMART_SPARE, SMART_TEMPERATURE, Event
+from nvmed.simulator.state.thermal import Thermal
 
 FIRST_POWER_ON_HOURS = 1000
 SPARE_PERCENT, SPARE_THRESHOLD_PERCENT = 100, 10
@@ -32,10 +33,13 @@ class Health:
         self._errors: deque[ErrorLogEntry] = deque(maxlen=spec.error_log_entries)
         self._error_count = 0
         self._limit = spec.error_log_entries
-        self.temperature_kelvin = spec.composite_temperature_kelvin
+        self.thermal = Thermal(spec.composite_temperature_kelvin, clock, spec.serial, lives=spec.lives)
         self.critical_warning = 0
+        self.held_warning = 0
+        self._endurance_bytes = spec.endurance_writes * spec.capacity_bytes
         self.available_spare = SPARE_PERCENT
         self.percentage_used = 0
+        """Before what this drive's host wrote."""
         self.power_cycles = 1
         self.unsafe_shutdowns = 0
         self.media_errors = 0
@@ -73,39 +77,46 @@ class Health:
             )
         )  # fmt: skip
 
+    @property
+    def shown_warning(self) -> int:
+        """The critical warning bits, of the drive's own finding and those that it is held to."""
+        return self.critical_warning | self.held_warning
+
+    @property
+    def shown_percentage_used(self) -> int:
+        """With what was written, of what the drive endures; 255 is also more."""
+        return min(self.percentage_used + 100 * self.bytes_written // self._endurance_bytes, 255)
+
     def warn(self, warning: int) -> list[Event]:
-        """Set the critical warning bits; the result are the events of those that were not set before."""
-        new = warning & ~self.critical_warning
+        """Set the critical warning bits; the result are the events of those that were not shown before."""
+        new = warning & ~self.shown_warning
         self.critical_warning = warning
-        return [
-            Event(
-                AsyncEventType.SMART_HEALTH,
-                _INFORMATION.get(bit, SMART_RELIABILITY),
-                LogPage.SMART_HEALTH_INFORMATION,
-                1 << bit,
-            )
-            for bit in CriticalWarning
-            if new >> bit & 1
-        ]
+        return _events(new)
+
+    def hold_warning(self, warning: int) -> list[Event]:
+        """As `warn`, of bits that stay whatever the drive finds."""
+        new = warning & ~self.shown_warning
+        self.held_warning = warning
+        return _events(new)
 
     def compare_temperature(self, under_kelvin: int, over_kelvin: int) -> list[Event]:
         """Set or clear the temperature warning; thresholds are inclusive."""
         warning = 1 << CriticalWarning.TEMPERATURE
-        if under_kelvin < self.temperature_kelvin < over_kelvin:
+        if under_kelvin < self.thermal.kelvin < over_kelvin:
             return self.warn(self.critical_warning & ~warning)
         return self.warn(self.critical_warning | warning)
 
     def smart_log(self) -> SmartLog:
         """The SMART / Health Information log."""
         return SmartLog(
-            critical_warning=self.critical_warning, composite_temperature=self.temperature_kelvin,
+            critical_warning=self.shown_warning, composite_temperature=self.thermal.kelvin,
             available_spare=self.available_spare, available_spare_threshold=SPARE_THRESHOLD_PERCENT,
-            percentage_used=self.percentage_used, data_units_read=-(-self.bytes_read // DATA_UNIT_BYTES),
+            percentage_used=self.shown_percentage_used, data_units_read=-(-self.bytes_read // DATA_UNIT_BYTES),
             data_units_written=-(-self.bytes_written // DATA_UNIT_BYTES), host_read_commands=self.read_commands,
             host_write_commands=self.write_commands, power_cycles=self.power_cycles,
             unsafe_shutdowns=self.unsafe_shutdowns, power_on_hours=self.power_on_hours,
             media_errors=self.media_errors, error_log_entries=self._error_count,
-            temperature_sensors=(self.temperature_kelvin, 0, 0, 0, 0, 0, 0, 0),
+            temperature_sensors=(self.thermal.kelvin, 0, 0, 0, 0, 0, 0, 0),
         )  # fmt: skip
 
     def ocp_log(self) -> OcpSmartLog:
@@ -114,9 +125,23 @@ class Health:
             physical_media_bytes_written=self.bytes_written, physical_media_bytes_read=self.bytes_read,
             bad_user_nand_blocks_normalized=100, bad_system_nand_blocks_normalized=100,
             uncorrectable_read_errors=self.media_errors, free_blocks_percent=100, capacitor_health_percent=100,
-            specification_major=2, nvme_errata_version=ord("a"), version=3,
+            nvme_errata_version=ord("a"),
         )  # fmt: skip
 
     def error_log(self) -> bytes:
         """All entries, newest first; those that were never used are zero."""
         return b"".join(entry.build() for entry in self._errors).ljust(self._limit * ErrorLogEntry.SIZE, b"\0")
+
+
+def _events(warning: int) -> list[Event]:
+    """What tells of the bits of a critical warning."""
+    return [
+        Event(
+            AsyncEventType.SMART_HEALTH,
+            _INFORMATION.get(bit, SMART_RELIABILITY),
+            LogPage.SMART_HEALTH_INFORMATION,
+            1 << bit,
+        )
+        for bit in CriticalWarning
+        if warning >> bit & 1
+    ]

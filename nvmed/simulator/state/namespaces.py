@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from nvmed.nvme.namespace import flbas_of
 from nvmed.simulator.refusal import Refused, Sc
 from nvmed.simulator.spec import DriveSpec, LbaFormat, NamespaceSpec
-from nvmed.simulator.state.storage import SparseBytes
+from nvmed.simulator.state.storage import Background, SparseBytes, zeros
 
 
 @dataclass(slots=True, eq=False)
@@ -69,9 +69,9 @@ class Namespace:
     def uuid(self) -> uuid.UUID:
         return uuid.uuid5(uuid.NAMESPACE_OID, self.name)
 
-    def erase(self) -> None:
-        """All data are gone."""
-        self.storage.clear()
+    def erase(self, left: Background = zeros) -> None:
+        """All data are gone, and `left` is what is read instead."""
+        self.storage.clear(left)
         self.metadata.clear()
         self.bad_blocks.clear()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nvmed.nvme.health import SELF_TEST_RESULTS, SelfTestResultCode
 from nvmed.nvme.opcodes import SelfTestCode
@@ -14,25 +14,30 @@ from nvmed.simulator.spec import DriveSpec
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One self-test that is over. `failing_lba` is None unless one was found."""
+    """One self-test that is over. `failing_lba` and `status` (SCT, SC) are None unless there is one."""
 
     code: int
     outcome: SelfTestResultCode
     nsid: int
     power_on_hours: int
     failing_lba: int | None = None
+    segment: int = 0
+    status: tuple[int, int] | None = None
 
 
 class SelfTest:
     """The self-test of one controller, which takes its time by the subsystem's clock. Lock held throughout.
 
-    `failing_lba` makes tests end with a failed segment.
+    `failing_lba` makes tests end with a failed segment, `failing_segment`, and `failing_status` (SCT, SC).
+    `fatal` makes them end with a fatal error half way. `hangs` stops them for ever at 40 %; with `forgets` none leaves
+    a result.
     """
 
     def __init__(self, spec: DriveSpec, clock: Callable[[], float], power_on_hours: Callable[[], int]) -> None:
         self._durations_s = {
             SelfTestCode.SHORT: spec.short_self_test_s,
             SelfTestCode.EXTENDED: spec.extended_self_test_min * 60.0,
+            SelfTestCode.HOST_INITIATED_REFRESH: spec.extended_self_test_min * 60.0,
         }
         self._clock = clock
         self._power_on_hours = power_on_hours
@@ -41,6 +46,11 @@ class SelfTest:
         self._nsid = 0
         self._results: deque[Result] = deque(maxlen=SELF_TEST_RESULTS)
         self.failing_lba: int | None = None
+        self.failing_segment = 1
+        self.failing_status: tuple[int, int] | None = None
+        self.fatal = False
+        self.hangs = False
+        self.forgets = False
 
     @property
     def running(self) -> SelfTestCode | None:
@@ -77,15 +87,26 @@ class SelfTest:
 
     def _settle(self) -> None:
         """End the test whose time is over."""
-        if self._code is not None and self._elapsed(self._code) >= 1:
+        if self._code is None:
+            return
+        elapsed = self._elapsed(self._code)
+        if self.fatal and elapsed >= 0.5:
+            self._end(SelfTestResultCode.FATAL_ERROR)
+        elif elapsed >= 1:
             failed = self.failing_lba is not None
             self._end(SelfTestResultCode.FAILED_SEGMENT if failed else SelfTestResultCode.PASSED)
 
     def _elapsed(self, code: SelfTestCode) -> float:
         duration = self._durations_s[code]
-        return (self._clock() - self._started) / duration if duration > 0 else 1.0
+        elapsed = (self._clock() - self._started) / duration if duration > 0 else 1.0
+        return min(elapsed, 0.4) if self.hangs else elapsed
 
     def _end(self, outcome: SelfTestResultCode) -> None:
-        lba = self.failing_lba if outcome is SelfTestResultCode.FAILED_SEGMENT else None
-        self._results.appendleft(Result(self._code or 0, outcome, self._nsid, self._power_on_hours(), lba))
+        result = Result(self._code or 0, outcome, self._nsid, self._power_on_hours())
+        if outcome is SelfTestResultCode.FAILED_SEGMENT:
+            result = replace(
+                result, failing_lba=self.failing_lba, segment=self.failing_segment, status=self.failing_status
+            )
+        if not self.forgets:
+            self._results.appendleft(result)
         self._code = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,12 +44,13 @@ def fill(view: memoryview, offset: int, key: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was captured: the areas it has, its generation, and where its data come from."""
+    """What was captured: the areas it has, its generation, and where its data come from, after `beginning`."""
 
     last_blocks: LastBlocks
     generation: int
     reason: bytes
     key: int
+    beginning: bytes = b""
 
 
 EMPTY = Snapshot((0, 0, 0, 0), 0, b"", 0)
@@ -58,8 +60,18 @@ EMPTY = Snapshot((0, 0, 0, 0), 0, b"", 0)
 class Telemetry:
     """The state of both logs. Called with the subsystem's lock held."""
 
-    def __init__(self, spec: TelemetrySpec, name: str, oui: int = 0, *, has_generation: bool = True) -> None:
+    def __init__(
+        self,
+        spec: TelemetrySpec,
+        name: str,
+        oui: int = 0,
+        *,
+        has_generation: bool = True,
+        beginning: Callable[[], bytes] = bytes,
+    ) -> None:
+        """`beginning` is what area 1 of a log that is captured now begins with."""
         self._spec = spec
+        self._beginning = beginning
         self._name = name
         self._oui = oui
         self._has_generation = has_generation
@@ -118,7 +130,10 @@ class Telemetry:
         stop = min(max(end - offset, start), len(into))
         if start:
             into[:start] = self.header(log, extended).build()[offset : offset + start]
-        fill(into[start:stop], offset + start - HEADER_BYTES, self._logs[log].key)
+        snapshot, begin = self._logs[log], offset + start - HEADER_BYTES
+        fill(into[start:stop], begin, snapshot.key)
+        if known := snapshot.beginning[begin : begin + stop - start]:
+            into[start : start + len(known)] = known
         into[stop:] = bytes(len(into) - stop)
 
     def _visible(self, log: TelemetryLog, extended: bool) -> LastBlocks:
@@ -129,5 +144,6 @@ class Telemetry:
     def _capture(self, log: TelemetryLog, last_blocks: LastBlocks, reason: bytes) -> int:
         generation = (self._logs[log].generation + 1) % 256
         digest = hashlib.sha256(f"{self._name}/{self._spec.seed}/{log}/{generation}".encode()).digest()
-        self._logs[log] = Snapshot(last_blocks, generation, reason[:128], int.from_bytes(digest[:8], "little"))
+        key = int.from_bytes(digest[:8], "little")
+        self._logs[log] = Snapshot(last_blocks, generation, reason[:128], key, self._beginning())
         return generation

@@ -29,5 +29,5 @@ async def nvmedctl(daemon: Daemon, *arguments: str, stdin: bytes = b"") -> tuple
 async def shown(daemon: Daemon, *arguments: str) -> str:
     """What people see of a command that ends well."""
     code, out, err = await run(daemon, *arguments)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, ""), err
     return out

@@ -11,6 +11,7 @@ from nvmed.config import Fetch, Firmware
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.simulator.firmware_image import build_image
 from tests.rpc.client.command_line import nvmedctl, run, shown
+from tests.rpc.firmware_calls import MIB, begun, content
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.namespace_calls import sent
 from tests.support.image_server import ImageServer, serves
@@ -35,6 +36,16 @@ async def uploaded(drives: Daemon, tmp_path: Path) -> Daemon:
     code, found, _ = await nvmedctl(drives, "firmware", "upload", str(tmp_path / "fw.bin"), "--revision", "2.0.0")
     assert (code, found["name"]) == (0, f"images/{SHA256}")
     return drives
+
+
+async def test_an_upload_that_was_left_is_seen_and_given_up(uploaded: Daemon) -> None:
+    name = await begun(uploaded, content(MIB), MIB // 2)
+    code, found, _ = await nvmedctl(uploaded, "firmware", "uploads")
+    assert (code, [(one["name"], one["received_bytes"]) for one in found["uploads"]]) == (0, [(name, str(MIB // 2))])
+    assert await shown(uploaded, "firmware", "abort-upload", name[:16], "--dry-run") == f"{name} would be given up\n"
+    assert await shown(uploaded, "firmware", "abort-upload", name[:16]) == f"{name} given up\n"
+    code, _, failed = await nvmedctl(uploaded, "firmware", "abort-upload", name)
+    assert (code, failed["error"]["reason"]) == (3, "UPLOAD_NOT_FOUND")
 
 
 async def test_an_update_from_stage_to_roll_back(uploaded: Daemon) -> None:
@@ -63,8 +74,8 @@ async def test_an_update_from_stage_to_roll_back(uploaded: Daemon) -> None:
 async def test_every_gate_is_shown_before_anything_is_done(uploaded: Daemon) -> None:
     stage = ("firmware", "stage", "nvme0", "--image", SHA256, "--dry-run")
     rows = [line.split() for line in (await shown(uploaded, *stage)).splitlines()]
-    assert rows[0] == ["CONTROLLER", "GATE", "STATE", "FOUND"]
-    assert {row[2] for row in rows[1:]} <= {"holds", "not-applicable"}
+    assert rows[:2] == [["controllers/nvmed1-1"], ["GATE", "STATE", "FOUND"]]
+    assert {row[1] for row in rows[2:]} <= {"holds", "not-applicable"}
     code, out, err = await run(uploaded, *stage, "--expect-revision", "9.9.9")
     assert (code, "GATE_FAILED" in err) == (5, True)
     violated = [line for line in out.splitlines() if "VIOLATED" in line]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import platform
+import contextlib
+import os
+import pty
 import re
 import signal
+import subprocess
 import sys
+import termios
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +37,7 @@ from tests.rpc.harness import Daemon
 from tests.rpc.key_ring import HOST, KEY, KEY_READER, SUBSYSTEM, TEXT, Ring, derived
 from tests.rpc.rotating_host import RotatingHost, rotating
 
-NAMES = ("--host", HOST, "--subsystem", SUBSYSTEM)
+NAMES = ("--host-nqn", HOST, "--subsystem", SUBSYSTEM)
 TYPED = TEXT.encode() + b"\n"
 
 
@@ -222,13 +226,13 @@ async def test_who_may_read_reads(daemon: Daemon, ring: Ring, where: tuple[str, 
         "keys export --identity x",
         "keys export --key-file --reveal",
         "keys read 1",
-        "keys identity --host h --subsystem s --secret-file a --credential b",
-        "keys identity --host h --subsystem s --credential ../etc/shadow",
-        "keys identity --host h --subsystem s --psk NVMeTLSkey-1:01:AAAA:",
-        "keys insert --host h",
+        "keys identity --host-nqn h --subsystem s --secret-file a --credential b",
+        "keys identity --host-nqn h --subsystem s --credential ../etc/shadow",
+        "keys identity --host-nqn h --subsystem s --psk NVMeTLSkey-1:01:AAAA:",
+        "keys insert --host-nqn h",
         "keys show -5",
-        "keys rotate-dhchap --host h --subsystem s",
-        "keys rotate-dhchap --host h --subsystem s --host-secret-file - --controller-secret-file -",
+        "keys rotate-dhchap --host-nqn h --subsystem s",
+        "keys rotate-dhchap --host-nqn h --subsystem s --host-secret-file - --controller-secret-file -",
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_asked(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,30 +270,63 @@ async def test_a_bad_secret_is_refused_without_showing_it(daemon: Daemon, ring: 
         assert TEXT[20:40] not in err
 
 
-READ_OF_STDIN = {"x86_64": ["0", "0x0"], "aarch64": ["63", "0x0"]}
-"""What /proc/PID/syscall shows of a process that reads standard input: number of the call, and its first argument."""
+WAITS_TYPED = ("keys", "identity", *NAMES, "--address", "/nowhere.sock")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_a_signal_ends_the_waiting_for_a_secret(number: int, code: int) -> None:
+    ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "nvmedctl", "keys", "identity", *NAMES, "--address", "/nowhere.sock",
-        stdin=PIPE, stdout=PIPE, stderr=PIPE,
-    )  # fmt: skip
-    reading = READ_OF_STDIN.get(platform.machine())
-
-    def call() -> list[str]:
-        return Path(f"/proc/{process.pid}/syscall").read_text().split()[:2]
-
-    try:
-        while await asyncio.to_thread(call) != reading:
-            if reading is None:
-                pytest.skip("this architecture's calls have other numbers")
-            assert process.returncode is None
-    except OSError as failure:
-        pytest.skip(f"what a process waits for is not shown here: {failure}")
+        sys.executable, "-m", "nvmedctl", *WAITS_TYPED, stdin=theirs, stdout=PIPE, stderr=PIPE
+    )
+    assert process.stderr is not None
+    assert await process.stderr.readexactly(8) == b"Secret: "
+    assert not termios.tcgetattr(ours)[3] & termios.ECHO
     process.send_signal(number)
     assert await process.wait() == code
+    assert termios.tcgetattr(ours)[3] & termios.ECHO, "the terminal shows again what is typed"
+    for one in (ours, theirs):
+        os.close(one)
+
+
+async def test_a_secret_is_typed_without_being_shown() -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "nvmedctl", *WAITS_TYPED, stdin=theirs, stdout=PIPE, stderr=PIPE
+    )
+    assert process.stderr is not None
+    await process.stderr.readexactly(8)
+    os.write(ours, TYPED)
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (6, b""), "it was read, and nothing listens"
+    assert TYPED[20:40] not in err
+    os.set_blocking(ours, False)
+    with contextlib.suppress(BlockingIOError):
+        assert TYPED[20:40] not in os.read(ours, 4096)
+    for one in (ours, theirs):
+        os.close(one)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_another_thread_gets_ends_the_waiting_for_a_secret(number: int, code: int) -> None:
+    """The kernel may give it to any thread: here to one that stands for those of gRPC, while the main one waits."""
+    script = f"""
+import signal, sys, threading
+from nvmedctl.cli import secrets
+read = secrets._read
+def reading(descriptor, wait, end=None):
+    def waiting(descriptor):
+        threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), {number:d}), daemon=True).start()
+        wait(descriptor)
+    return read(descriptor, waiting, end)
+secrets._read = reading
+try:
+    secrets.required({{"secret_file": None, "credential": None}})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as process:
+        assert process.wait() == code
 
 
 # -- rotation

@@ -98,7 +98,7 @@ async def test_errors_effects_and_pages(daemon: Daemon) -> None:
     rows = [line.split() for line in (await shown(daemon, "logs", "supported", "nvme0")).splitlines()]
     assert {"02h", "0eh", "c0h"} <= {row[0] for row in rows}
     _, log, _ = await nvmedctl(daemon, "logs", "ocp-smart", "nvme0")
-    assert (log["specification_version"], log["capacitor_health_percent"]) == ("2.0", 100)
+    assert (log["specification_version"], log["capacitor_health_percent"]) == ("2.6", 100)
     _, log, _ = await nvmedctl(daemon, "logs", "sanitize", "nvme0")
     assert (log["state"], log["crypto_erase_seconds"]) == ("STATE_NEVER_SANITIZED", 60)
 

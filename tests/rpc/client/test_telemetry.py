@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from nvmed.nvme.telemetry import TelemetryLog, read_data
 from nvmed.simulator.faults import Call, Fail, Fault
 from nvmed.simulator.spec import TelemetrySpec
 from nvmed.v1 import telemetry_pb2 as pb
+from nvmed.v1.common_pb2 import STREAM_DIGEST_NONE
+from nvmed.v1.log_pb2 import ReadLogPageRequest
+from tests.rpc.client.command_line import nvmedctl, shown
 from tests.rpc.cutting_proxy import CuttingProxy
 from tests.rpc.harness import KIB, Daemon, StartDaemon, small_drive
 
@@ -69,6 +73,15 @@ async def test_a_whole_log_arrives(large: Daemon, tmp_path: Path, source: pb.Tel
     assert (tmp_path / "log").read_bytes() == expected
     assert (saved.size_bytes, saved.sha256) == (LOG_BYTES, hashlib.sha256(expected).digest())
     assert (saved.attempts, saved.async_event_retained) == (1, True)
+
+
+async def test_a_log_without_a_digest_is_hashed_here(large: Daemon, tmp_path: Path) -> None:
+    saved = await save(large.address, tmp_path / "log", request(digest=STREAM_DIGEST_NONE))
+    assert saved.sha256 == hashlib.sha256((tmp_path / "log").read_bytes()).digest()
+    page = ReadLogPageRequest(controller="nvme0", log_page=2, length_bytes=512, digest=STREAM_DIGEST_NONE)
+    async with Client(large.address) as client:
+        read = await client.save_log_page(page, tmp_path / "page")
+    assert read.sha256 == hashlib.sha256((tmp_path / "page").read_bytes()).digest()
 
 
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
@@ -144,3 +157,33 @@ async def test_the_command_resumes_and_acknowledges(large: Daemon, tmp_path: Pat
         asked = pb.GetTelemetryCapabilitiesRequest(controller="nvme0")
         now = await client.telemetry.GetTelemetryCapabilities(asked)
     assert not now.controller_log.available
+
+
+async def test_an_ocp_drive_is_sampled(start_daemon: StartDaemon) -> None:
+    ocp = replace(TelemetrySpec.of_sizes(16 * KIB), ocp=True)
+    daemon = await start_daemon(small_drive(telemetry=ocp))
+    before, now = [(await nvmedctl(daemon, "telemetry", "sample", "nvme0", *more))[1] for more in ((), ("--create",))]
+    assert now["generation_number"] == before["generation_number"] + 1
+    assert (now["controller"], now["problems"]) == ("controllers/nvmed1-1", [])
+    read = {each["name"]: each["value"] for each in now["statistics"]}
+    assert read["Composite Temperature"] == now["smart"]["composite_temperature"]
+    lines = await shown(daemon, "telemetry", "sample", "nvme0", "--openmetrics")
+    assert 'id="0x0052",nsid="",statistic="Power Cycles"} 1\n' in lines
+    assert lines.endswith("# EOF\n")
+
+
+async def test_samples_of_many_drives_are_one_exposition(start_daemon: StartDaemon) -> None:
+    ocp = replace(TelemetrySpec.of_sizes(16 * KIB), ocp=True)
+    daemon = await start_daemon(small_drive(telemetry=ocp), small_drive("OTHER", telemetry=ocp))
+    lines = (await shown(daemon, "telemetry", "sample", "nvme0", "nvme1", "--openmetrics")).splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    assert [line.split()[1] for line in comments] == ["HELP", "TYPE", "EOF"]
+    assert (lines[:2], lines[-1]) == (comments[:2], comments[2])
+    assert {line.partition('controller="')[2].partition('"')[0] for line in lines[2:-1]} == {
+        "controllers/nvmed1-1", "controllers/other-1",
+    }  # fmt: skip
+
+
+async def test_a_drive_that_is_none_of_ocps_is_not_sampled(large: Daemon) -> None:
+    _, _, failure = await nvmedctl(large, "telemetry", "sample", "nvme0")
+    assert failure["error"]["reason"] == "NVME_DATA_INVALID"

@@ -124,9 +124,31 @@ async def test_sanitize_status(daemon: Daemon) -> None:
     assert not log.HasField("overwrite_no_deallocate_seconds")
 
 
+async def test_sanitize_status_of_a_drive_that_shows_its_media(start_daemon: StartDaemon) -> None:
+    spec = DriveSpec(serial="PHASES", nvme_version=0x0002_0100, sanitize_capabilities=0xF, sanitize_s=0)
+    daemon = await start_daemon(spec)
+    sanitizer, asked = daemon.drive().subsystem.sanitizer, pb.GetSanitizeStatusRequest(controller="nvme0")
+    sanitizer.start(2 | 1 << 10, 0)
+    log = await stub(daemon).GetSanitizeStatus(asked)
+    assert (log.phase, log.failed_in) == (pb.SanitizeStatus.PHASE_MEDIA_VERIFICATION, 0)
+    assert not log.media_verification_canceled
+    sanitizer.exit_media_verification()
+    assert (await stub(daemon).GetSanitizeStatus(asked)).phase == pb.SanitizeStatus.PHASE_UNSPECIFIED
+    sanitizer.fail_next = True
+    sanitizer.start(2, 0)
+    log = await stub(daemon).GetSanitizeStatus(asked)
+    assert log.phase == pb.SanitizeStatus.PHASE_RESTRICTED_FAILURE
+    assert log.failed_in == pb.SanitizeStatus.PHASE_RESTRICTED_PROCESSING
+    daemon.drive().faults.add(Fault(Patch(2, b"\x01\x02"), log_id=0x81))
+    daemon.drive().faults.add(Fault(Patch(32, b"\x07\0\0\0\xff"), log_id=0x81))
+    log = await stub(daemon).GetSanitizeStatus(asked)
+    assert (log.phase, log.failed_in, log.media_verification_canceled) == (0, 0, True)
+    assert log.post_verification_deallocation_seconds == 7
+
+
 async def test_the_ocp_log_and_what_only_looks_like_it(daemon: Daemon) -> None:
     log = await stub(daemon).GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0"))
-    assert (log.specification_version, log.capacitor_health_percent, log.nvme_errata_version) == ("2.0", 100, "a")
+    assert (log.specification_version, log.capacitor_health_percent, log.nvme_errata_version) == ("2.6", 100, "a")
     daemon.drive().faults.add(Fault(Patch(496, b"another vendor's"), log_id=0xC0))
     assert await refused(stub(daemon).GetOcpSmartLog(pb.GetOcpSmartLogRequest(controller="nvme0"))) == (
         "NVME_UNSUPPORTED"

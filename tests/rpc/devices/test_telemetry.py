@@ -18,10 +18,11 @@ from nvmed.nvme.status import Queue
 from nvmed.nvme.telemetry import TelemetryLog
 from nvmed.nvme.transport import Command
 from nvmed.simulator.controller import Controller
-from nvmed.simulator.faults import Disappear, Fail, Fault, Hang, NewGeneration, Refuse
+from nvmed.simulator.faults import Disappear, Fail, Fault, Hang, NewGeneration, Patch, Refuse
 from nvmed.simulator.spec import TelemetrySpec
 from nvmed.v1 import telemetry_pb2 as pb
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
+from nvmed.v1.common_pb2 import STREAM_DIGEST_NONE, STREAM_DIGEST_SHA256, STREAM_DIGEST_UNSPECIFIED
 from nvmed.v1.inventory_pb2 import GetControllerRequest
 from nvmed.v1.resources_pb2 import Controller as ControllerResource
 from tests.rpc.harness import KIB, Daemon, StartDaemon, reason_of, small_drive
@@ -177,6 +178,22 @@ async def test_resume_continues_where_the_cut_was(daemon: Daemon) -> None:
     assert bytes(first.data + rest.data) == on_drive(daemon.drive(), HOST, AREA_BYTES[3])
 
 
+async def test_the_digest_is_chosen_by_each_stream(daemon: Daemon) -> None:
+    first = await Received().read(daemon.telemetry.StreamTelemetry(request(chunk_bytes=8192)), chunks=2)
+    token, done = first.header.resume_token, len(first.data)
+    call = daemon.telemetry.StreamTelemetry(request(resume_token=token, offset=done, digest=STREAM_DIGEST_NONE))
+    unhashed = await Received().read(call)
+    assert unhashed.trailer is not None
+    assert (unhashed.trailer.digest, unhashed.trailer.sha256) == (STREAM_DIGEST_NONE, b"")
+    assert unhashed.trailer.hash_covers_from_offset == done
+    for chosen in (STREAM_DIGEST_UNSPECIFIED, STREAM_DIGEST_SHA256):
+        hashed = await stream(daemon, resume_token=token, offset=done, digest=chosen)
+        assert hashed.data == unhashed.data
+        assert hashed.trailer is not None
+        assert hashed.trailer.digest == STREAM_DIGEST_SHA256
+    await refused(daemon, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", digest=99)
+
+
 async def test_resume_at_the_end_gives_the_trailer(daemon: Daemon) -> None:
     whole = await stream(daemon)
     end = await stream(daemon, resume_token=whole.header.resume_token, offset=len(whole.data))
@@ -269,6 +286,13 @@ async def test_a_change_on_the_way_is_never_spliced(daemon: Daemon, nth: int) ->
         await stream(daemon, chunk_bytes=16 * KIB, window=1)
     else:
         await refused(daemon, grpc.StatusCode.ABORTED, "TELEMETRY_GENERATION_CHANGED", chunk_bytes=16 * KIB, window=1)
+
+
+async def test_what_another_capture_begins_with_is_not_passed_on(daemon: Daemon) -> None:
+    """The header says before and after what it says, and what was read between is of another generation."""
+    other = Patch(381, bytes([77]))
+    daemon.drive().faults.add(Fault(other, log_id=LogPage.TELEMETRY_HOST_INITIATED, skip=1))
+    await refused(daemon, grpc.StatusCode.ABORTED, "TELEMETRY_GENERATION_CHANGED", chunk_bytes=16 * KIB, window=1)
 
 
 async def test_a_status_in_mid_stream_is_passed_on(daemon: Daemon) -> None:

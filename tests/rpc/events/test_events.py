@@ -9,11 +9,13 @@ import grpc
 import pytest
 
 from nvmed.config import Events
+from nvmed.events.kinds import Event
 from nvmed.nvme import features
 from nvmed.nvme.ana import AnaState
 from nvmed.nvme.features import AsyncEventConfiguration
 from nvmed.nvme.opcodes import AdminOpcode, FeatureId, LogPage
 from nvmed.nvme.status import Queue
+from nvmed.rpc.convert import events as convert_events
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Call, Fault, Hang
 from nvmed.simulator.subsystem import Subsystem
@@ -379,3 +381,20 @@ async def test_many_who_watch_are_all_told(daemon: Daemon) -> None:
             await ready.acquire()
         daemon.host.unplug("nvme0")
     assert {tuple(task.result()) for task in tasks} == {("NAMESPACE_REMOVED", "CONTROLLER_REMOVED")}
+
+
+async def test_an_event_is_encoded_once_for_all(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    convert = convert_events.event
+
+    def counted(event: Event, run: str) -> pb.Event:
+        encoded.append(event.sequence)
+        return convert(event, run)
+
+    monkeypatch.setattr(convert_events, "event", counted)
+    async with watching(daemon) as one, watching(daemon) as two, watching(daemon, controller="nvme0") as three:
+        for _ in range(3):
+            daemon.drive().reset()
+            told = [await watch.event() for watch in (one, two, three)]
+            assert told == [told[0]] * 3
+    assert encoded == sorted(set(encoded))

@@ -16,9 +16,9 @@ import pytest
 from nvmedctl import Client, RetryPolicy
 
 from nvmed import limits
+from nvmed.disk.files import Disk
 from nvmed.errors import NvmedError
 from nvmed.firmware.spool import SpoolLimits
-from nvmed.firmware.spool_files import Disk
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
 from tests.rpc.firmware_calls import (
@@ -240,6 +240,31 @@ async def test_images_are_listed_by_pages_and_filtered(daemon: Daemon) -> None:
     assert [image.name for image in (*first.images, *rest.images)] == names
     found = await stub(daemon).ListImages(pb.ListImagesRequest(filter='model_number = "M1"'))
     assert [image.model_number for image in found.images] == ["M1"]
+
+
+async def test_uploads_are_listed_with_what_has_arrived(daemon: Daemon) -> None:
+    left = await begun(daemon, content(MIB, 1), MIB // 2)
+    call = stub(daemon).UploadImage()
+    await call.write(header(content(MIB, 2)))
+    running = (await call.read()).ready.upload
+    await call.write(next(iter(chunks(content(MIB, 2)))))
+
+    async def listed(**asked: Any) -> dict[str, pb.Upload]:
+        answer = await stub(daemon).ListUploads(pb.ListUploadsRequest(**asked))
+        return {upload.name: upload for upload in answer.uploads}
+
+    found = await listed()
+    while not found[running].received_bytes:
+        found = await listed()
+    assert list(found) == sorted([left, running])
+    assert found[left] == await stub(daemon).GetUpload(pb.GetUploadRequest(name=left))
+    assert (found[left].principal, found[left].received_bytes, found[left].receiving) == ("unix:admin", MIB // 2, False)
+    assert (found[running].received_bytes, found[running].receiving) == (256 * KIB, True)
+    assert (found[running].sha256, found[running].size_bytes) == (hashlib.sha256(content(MIB, 2)).digest(), MIB)
+    assert list(await listed(filter="receiving = true")) == [running]
+    first = await stub(daemon).ListUploads(pb.ListUploadsRequest(page_size=1))
+    assert list(await listed(page_size=1, page_token=first.next_page_token)) == [max(left, running)]
+    call.cancel()
 
 
 async def test_a_call_that_sends_nothing_ends(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

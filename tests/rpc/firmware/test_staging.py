@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from nvmed.devices.firmware_download import BATCH_S
-from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.status import DO_NOT_RETRY
 from nvmed.simulator.faults import Call, Delay, Fail, Fault, Hang, Patch, Refuse
 from nvmed.simulator.firmware_image import build_image
@@ -73,6 +73,22 @@ async def test_a_slot_is_chosen(start_daemon: StartDaemon, firmware: FirmwareSpe
     daemon = await start_daemon(small_drive(firmware=firmware))
     answer = await succeeded(daemon, await stage(daemon), pb.StageFirmwareResponse)
     assert (answer.drives[0].slot, commits(daemon)) == (slot, [(0, slot)])
+
+
+async def test_a_slot_that_will_run_after_the_next_reset_is_left_alone(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(small_drive(firmware=FirmwareSpec(("1.0.0", "0.9.0", "0.8.0"))))
+    daemon.drive().faults.add(
+        Fault(Patch(0, bytes([2 << 4 | 1])), log_id=LogPage.FIRMWARE_SLOT_INFORMATION, times=None)
+    )
+    planned = unpacked(await stage(daemon, validate_only=True), pb.StageFirmwareResponse)
+    assert planned.drives[0].slot == 3
+
+
+async def test_a_slot_that_runs_is_left_alone_whatever_the_log_says(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(small_drive(firmware=FirmwareSpec(("1.0.0", "0.9.0", "0.8.0"), active_slot=1)))
+    daemon.drive().faults.add(Fault(Patch(0, bytes([3])), log_id=LogPage.FIRMWARE_SLOT_INFORMATION, times=None))
+    planned = unpacked(await stage(daemon, validate_only=True), pb.StageFirmwareResponse)
+    assert planned.drives[0].slot == 2
 
 
 @pytest.mark.parametrize(("held", "slot"), [(("2.0.0", ""), 0), (("1.0.0", "2.0.0"), 0), (("1.0.0", "2.0.0"), 2)])

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from typing import Any, ClassVar
 
@@ -395,8 +395,8 @@ class CaughtThread(KeyThread):
 
     made: ClassVar[list[KeyThread]] = []
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, begin: Callable[[], None]) -> None:
+        super().__init__(begin)
         self.made.append(self)
 
 

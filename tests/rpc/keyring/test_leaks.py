@@ -30,17 +30,21 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from nvmed import logs
-from nvmed.config import Metrics
+from nvmed.config import Metrics, Otel
 from nvmed.keyring.keyring import Keyring
 from nvmed.keys.dhchap import HmacAlgorithm, Reading, build_text
 from nvmed.keys.psk import PskHash, derive_tls_key
 from nvmed.keys.secret import Secret
 from nvmed.linux.fabrics import DhchapSecrets
+from nvmed.otel import outbox
+from nvmed.v1 import admin_pb2
 from nvmed.v1 import key_pb2 as pb
 from tests.rpc.key_calls import CALLS, NEW_KEY, SECRET_ANSWERS, SECRETS, Scene
 from tests.rpc.key_ring import HOST, KEY_READER, NAMES, SUBSYSTEM, Ring
 from tests.rpc.rotating_host import RotatingHost, rotating
+from tests.support.collector import Collector, collecting
 from tests.support.planted import GOOD_TEXT, IDENTITY, PLANTED
+from tests.support.waiting import until
 
 SERVICE = pb.DESCRIPTOR.services_by_name["KeyService"]
 METHODS: dict[str, MethodDescriptor] = dict(SERVICE.methods_by_name)
@@ -72,6 +76,7 @@ class Stage:
     scene: Scene
     metrics: Path
     log: io.StringIO
+    collector: Collector
     secrets: list[bytes] = field(default_factory=lambda: [*SECRETS, OLD])
     answers: list[bytes] = field(default_factory=list)
     errors: list[bytes] = field(default_factory=list)
@@ -137,7 +142,7 @@ class Stage:
 
     async def scrape(self) -> bytes:
         reader, writer = await asyncio.open_unix_connection(str(self.metrics))
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\n\r\n")
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\nConnection: close\r\n\r\n")
         found = await reader.read()
         writer.close()
         return found
@@ -155,6 +160,16 @@ class Stage:
         """Who did what: every secret that was shown is told of in there."""
         files = sorted((self.host.daemon.state_dir / "audit").glob("audit-*"))
         return await asyncio.to_thread(lambda: b"".join(path.read_bytes() for path in files))
+
+    async def collected(self) -> bytes:
+        """Spans and lines of the log, as a collector gets them: all up to those of a call that is made now."""
+        last = bytes(15) + b"\1"
+        traceparent = ("traceparent", f"00-{last.hex()}-{last[8:].hex()}-01")
+        await self.host.daemon.admin.GetServerInfo(admin_pb2.GetServerInfoRequest(), metadata=(traceparent,))
+        sent = self.collector
+        await until(lambda: any(one.trace_id == last for one in sent.spans[-1:]))
+        await until(lambda: any(one.trace_id == last and one.event_name == "call" for one in sent.lines[-4:]))
+        return sent.raw
 
     async def command_lines(self) -> bytes:
         """What `ps` shows to everybody."""
@@ -190,6 +205,7 @@ SINKS: tuple[tuple[str, Callable[[Stage], Any], bytes], ...] = (
     ("audit", Stage.audit, b"KeyService/ReadKey"),
     ("metrics", Stage.scrape, b"KeyService"),
     ("log", lambda stage: _joined([stage.log.getvalue().encode()]), b"KeyService/RotateDhchapKey"),
+    ("collector", Stage.collected, b"KeyService/RotateDhchapKey"),
     ("command lines", Stage.command_lines, b"pytest"),
 )
 """Where a secret could show up: what it is called, how it is read, and what is in there if it was read well.
@@ -232,10 +248,13 @@ def log(is_terminal: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.Strin
 @pytest.fixture
 async def stage(ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> AsyncIterator[Stage]:
     metrics = tmp_path / "metrics.sock"
+    monkeypatch.setattr(outbox, "SEND_EVERY_S", 0.005)
     configured = {"policy": KEY_READER, "log_level": "debug", "metrics": Metrics(address=f"unix:{metrics}")}
     key = await ring.add(IDENTITY, PLANTED)
-    async with rotating(ring, tmp_path, monkeypatch, **configured) as host:
-        yield Stage(host, Scene(ring.serial, ring.name, key), metrics, log)
+    async with collecting() as collector:
+        configured["otel"] = Otel(endpoint=collector.endpoint, logs=True)
+        async with rotating(ring, tmp_path, monkeypatch, **configured) as host:
+            yield Stage(host, Scene(ring.serial, ring.name, key), metrics, log, collector)
 
 
 def test_the_search_would_find_a_leak() -> None:
@@ -250,6 +269,7 @@ def test_every_method_is_driven() -> None:
     assert set(CALLS) == set(METHODS)
 
 
+@pytest.mark.timeout(60)  # it looks at all that lives, again and again
 async def test_no_method_lets_a_secret_out(
     stage: Stage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -335,7 +355,7 @@ async def test_a_bug_lets_no_secret_out(
 
 async def test_nvmedctl_shows_no_secret_to_who_lists_processes(stage: Stage) -> None:
     """Looked at while it runs: it has connected to nothing yet, and waits for the secret."""
-    names = ("--host", HOST, "--subsystem", SUBSYSTEM, "--keyring", str(stage.scene.serial), "--type", "user")
+    names = ("--host-nqn", HOST, "--subsystem", SUBSYSTEM, "--keyring", str(stage.scene.serial), "--type", "user")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "nvmedctl", "--address", stage.host.daemon.address, "keys", "insert", *names,
         stdin=PIPE, stdout=PIPE, stderr=PIPE,

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from nvmed.nvme.identify import IdentifyNamespace
 from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.rpc.listing import decode_token, encode_token
 from nvmed.simulator.faults import Answer, Fail, Fault, Hang, Patch, Refuse
 from nvmed.simulator.spec import MIB, DriveSpec, LbaFormat, NamespaceSpec
 from nvmed.simulator.subsystem import Subsystem
@@ -52,14 +53,17 @@ async def test_pages_of_namespaces(start_daemon: StartDaemon) -> None:
         if not (token := found.next_page_token):
             break
     assert seen == [1, 2, 3, 4, 5, 6, 7]
+    request = pb.ListAllocatedNamespacesRequest(controller="nvme0", filter="nsid > 5")
+    found = await stub(daemon).ListAllocatedNamespaces(request)
+    assert ([one.nsid for one in found.namespaces], found.next_page_token) == ([6, 7], "")
 
 
 async def test_more_namespaces_than_a_list_holds(start_daemon: StartDaemon) -> None:
     many = tuple(NamespaceSpec(size_bytes=MIB, controllers=()) for _ in range(1030))
     daemon = await start_daemon(DriveSpec(serial="MANY", namespaces=many, maximum_namespaces=2000))
-    request = pb.ListAllocatedNamespacesRequest(controller="nvme0", page_size=2, page_token="1023")
+    request = pb.ListAllocatedNamespacesRequest(controller="nvme0", page_size=2, page_token=encode_token("1023", ""))
     found = await stub(daemon).ListAllocatedNamespaces(request)
-    assert ([one.nsid for one in found.namespaces], found.next_page_token) == ([1024, 1025], "1025")
+    assert ([one.nsid for one in found.namespaces], decode_token(found.next_page_token, "")) == ([1024, 1025], "1025")
 
 
 async def test_a_controller_without_management_has_what_is_attached(start_daemon: StartDaemon) -> None:

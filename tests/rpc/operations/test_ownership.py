@@ -20,8 +20,8 @@ from nvmed.security.bindings import make_policy
 from nvmed.simulator.faults import Fault, Hang
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.subsystem import Subsystem
-from nvmed.v1 import admin_pb2
-from tests.rpc.firmware_calls import CODE, refused, stage
+from nvmed.v1 import admin_pb2, firmware_pb2
+from tests.rpc.firmware_calls import CODE, MIB, begun, content, refused, stage, stub
 from tests.rpc.harness import Daemon, small_drive
 from tests.rpc.operation_calls import ask, metadata, state, wait
 
@@ -120,6 +120,25 @@ async def test_lists_have_what_their_reader_may_see(house: House) -> None:
     assert sorted(target.partition("/")[0] for target in everything) == ["controllers", "controllers", "images"]
     assert await listed(house.seen_by["both"]) == everything
     assert await listed(house.seen_by["one"]) == ["controllers/b-1"]
+
+
+async def test_uploads_are_listed_for_their_owner_and_who_may_see_them(house: House) -> None:
+    """Who has firmware.read over the host, and not over uploads, sees its own."""
+    house.take_over(Binding(principals=("unix:both",), roles=("firmware",), resources=("host", "images/*")))
+    names = {who: await begun(house.seen_by[who], content(MIB), MIB // 2) for who in ("admin", "both")}
+    assert len(set(names.values())) == 2
+
+    async def uploads(who: str) -> dict[str, str]:
+        listed = await stub(house.seen_by[who]).ListUploads(firmware_pb2.ListUploadsRequest())
+        return {upload.name: upload.principal for upload in listed.uploads}
+
+    assert await uploads("admin") == {names["admin"]: "unix:admin", names["both"]: "unix:both"}
+    assert await uploads("both") == {names["both"]: "unix:both"}
+    await refused(CODE.PERMISSION_DENIED, "POLICY_DENIED", uploads("nobody"))
+    abort = firmware_pb2.AbortUploadRequest(name=names["admin"])
+    await refused(CODE.PERMISSION_DENIED, "POLICY_DENIED", stub(house.seen_by["both"]).AbortUpload(abort))
+    await stub(house.seen_by["admin"]).AbortUpload(firmware_pb2.AbortUploadRequest(name=names["both"]))
+    assert await uploads("admin") == {names["admin"]: "unix:admin"}
 
 
 async def test_ones_own_is_ones_own_whatever_is_taken_away(house: House) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from nvmed.v1 import admin_pb2
 from nvmed.v1.admin_pb2_grpc import AdminServiceStub
 from tests.rpc.harness import reason_of
 from tests.rpc.tls import Pki, TlsDaemon, serving_tls
+from tests.support.waiting import until
 
 SILENT = 300
 LIMITS = {"connections": 200, "connections_silent": 40, "connections_per_address": 20, "connections_per_principal": 4}
@@ -65,14 +65,6 @@ async def test_silent_connections_do_not_close_the_port(daemon: TlsDaemon, hosts
         allowed = LIMITS["connections_per_address"] if hosts == 1 else LIMITS["connections_silent"]
         await until(lambda: sum(map(is_open, connections)) <= allowed)
         assert await served(daemon)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it never came to be")
 
 
 def is_open(one: socket.socket) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,19 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
+from structlog.testing import capture_logs
 
 from nvmed.config import Firmware, Policy
 from nvmed.devices.lane import Lane
+from nvmed.errors import NvmedError
 from nvmed.nvme.opcodes import AdminOpcode
+from nvmed.rpc import health_probe
+from nvmed.rpc.health import Health
 from nvmed.simulator.faults import Fault, Hang
 from nvmed.simulator.host import SimulatedHost
 from nvmed.v1.inventory_pb2 import GetControllerCapabilitiesRequest, ListControllersRequest
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
+from tests.support import waiting
 
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
@@ -113,3 +119,34 @@ async def test_a_service_is_not_serving_while_what_governs_it_is_missing(
         await until(daemon, service, NOT_SERVING)
         file.chmod(0o600)
         await until(daemon, service, SERVING)
+
+
+async def test_who_is_gone_when_it_is_answered_is_no_bug(
+    start_daemon: StartDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC says so to whoever answers before the daemon's loop has heard that the call is over."""
+
+    async def check(*_: object) -> None:
+        raise grpc.aio.InternalError('Failed "execute_batch"')
+
+    monkeypatch.setattr(Health, "Check", check)
+    daemon = await start_daemon(small_drive())
+    with capture_logs() as logged:
+        call = health_of(daemon).Check(HealthCheckRequest())
+        await waiting.until(lambda: any(one["event"] == "call" for one in logged))
+        call.cancel()
+    assert [one["code"] for one in logged if one["event"] == "call"] == ["CANCELLED"]
+    assert not [one for one in logged if one["event"] == "bug"]
+
+
+async def test_a_probe_of_a_container_hears_it_through_the_socket(start_daemon: StartDaemon) -> None:
+    daemon = await start_daemon(small_drive())
+    await until(daemon, HUNG, SERVING)
+
+    async def ask(address: str, service: str) -> str:
+        return await asyncio.to_thread(health_probe.ask, address, service, 15)
+
+    assert await ask(daemon.address, "") == await ask(daemon.address, HUNG) == "SERVING"
+    assert await ask(daemon.address, "controllers/nobody") == "SERVICE_UNKNOWN"
+    with pytest.raises(NvmedError, match="onnect"):
+        await ask(f"{daemon.address}.not", "")

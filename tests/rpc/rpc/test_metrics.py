@@ -10,21 +10,28 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from nvmed.config import Metrics
 from nvmed.nvme.opcodes import LogPage
-from nvmed.rpc.metrics import CONTENT_TYPE
+from nvmed.nvme.surroundings import Link, LinkErrors
+from nvmed.rpc.metrics import CONTENT_TYPE, all_metrics
+from nvmed.rpc.metrics.table import labelled
 from nvmed.simulator.faults import Fault, Hang, Refuse
 from nvmed.v1.admin_pb2 import GetServerInfoRequest
 from nvmed.v1.inventory_pb2 import GetControllerRequest
 from nvmed.v1.log_pb2 import GetSmartLogRequest
 from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
+from tests.rpc.erase_calls import sanitized
 from tests.rpc.harness import Daemon, StartDaemon, small_drive
 from tests.rpc.log_calls import reads, stub
 
 INVALID_LOG_PAGE = 0x4109
 SMART = LogPage.SMART_HEALTH_INFORMATION
+
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\nConnection: close\r\n\r\n"
 
 Values = dict[str, dict[tuple[tuple[str, str], ...], float]]
 """Values by name of the sample, then by its labels in order."""
@@ -50,9 +57,9 @@ async def ask(path: Path, request: bytes) -> tuple[bytes, bytes]:
 
 
 async def scrape(path: Path) -> Values:
-    head, body = await ask(path, b"GET /metrics HTTP/1.1\r\nHost: nvmed\r\n\r\n")
+    head, body = await ask(path, REQUEST)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert f"Content-Type: {CONTENT_TYPE}".encode() in head
+    assert f"content-type: {CONTENT_TYPE}".encode() in head
     values: Values = {}
     for family in text_string_to_metric_families(body.decode()):
         for sample in family.samples:
@@ -91,6 +98,41 @@ async def test_drives_as_they_were_read_last(start_daemon: StartDaemon, metrics:
         "firmware": node.firmware_revision,
         "transport": "pcie",
     }
+
+
+async def test_what_is_around_a_drive_and_what_the_daemon_says_of_itself(
+    start_daemon: StartDaemon, metrics: Metrics, socket_path: Path
+) -> None:
+    daemon = await start_daemon(small_drive("ONE"), metrics=metrics)
+    daemon.host.surround("nvme0", link=Link(8_000, 4, 16_000, 4), errors=LinkErrors({"RxErr": 3, "BadTLP": 0}, {}, {}))
+    one = {"controller": "one-1"}
+    values = await scraped_until(socket_path, "nvmed_link_degraded", 1, **one)
+    assert of(values, "nvmed_link_transfers_per_second", **one) == 8e9
+    assert of(values, "nvmed_link_errors_total", severity="correctable", **one) == 3
+    assert values["nvmed_link_errors_by_kind_total"] == {
+        tuple(sorted({"severity": "correctable", "kind": "RxErr", **one}.items())): 3
+    }
+    (namespace,) = daemon.host.scan()[0].namespaces
+    assert of(values, "nvmed_namespace_size_bytes", nsid="1", node=namespace.node, **one) == namespace.size_bytes
+    assert of(values, "nvmed_drive_thermal_transitions_total", level="2", **one) == 0
+    assert of(values, "nvmed_audit_failing") == of(values, "nvmed_calls_throttled_total") == 0
+    assert of(values, "nvmed_audit_records_total") >= 1
+
+
+async def test_every_metric_is_documented_and_no_other(
+    start_daemon: StartDaemon, metrics: Metrics, socket_path: Path
+) -> None:
+    await start_daemon(metrics=metrics)
+    _, body = await ask(socket_path, REQUEST)
+    shown = {line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE nvmed_")}
+    assert shown == {name for name, _, _, _ in all_metrics()}
+
+
+@given(st.text())
+def test_labels_are_as_prometheus_reads_them(text: str) -> None:
+    line = f"x{{{labelled(['a'], [text])}}} 1\n"
+    (family,) = text_string_to_metric_families(line)
+    assert family.samples[0].labels == {"a": text}
 
 
 async def test_a_scrape_touches_no_drive(start_daemon: StartDaemon, metrics: Metrics, socket_path: Path) -> None:
@@ -176,6 +218,18 @@ async def test_streams_and_operations(start_daemon: StartDaemon, metrics: Metric
 # -- the listener
 
 
+async def test_erasures_by_how_they_ended(start_daemon: StartDaemon, metrics: Metrics, socket_path: Path) -> None:
+    daemon = await start_daemon(small_drive(sanitize_s=0), metrics=metrics)
+    assert of(await scrape(socket_path), "nvmed_erasure_records_total", outcome="erased") == 0
+    await sanitized(daemon)
+    daemon.drive().subsystem.sanitizer.fail_next = True
+    await sanitized(daemon)
+    found = (await scrape(socket_path))["nvmed_erasure_records_total"]
+    assert {labels[0][1]: value for labels, value in found.items()} == {
+        "erased": 1, "failed": 1, "contradicted": 0, "unconfirmed": 0,
+    }  # fmt: skip
+
+
 async def test_the_socket_is_for_root_alone(start_daemon: StartDaemon, metrics: Metrics, socket_path: Path) -> None:
     await start_daemon(metrics=metrics)
     assert stat.S_IMODE(os.stat(socket_path).st_mode) == 0o600  # noqa: PTH116
@@ -188,14 +242,14 @@ async def test_the_socket_is_for_root_alone(start_daemon: StartDaemon, metrics: 
         (b"POST /metrics HTTP/1.1", b"405 Method Not Allowed"),
         (b"HEAD /metrics HTTP/1.1", b"200 OK"),
         (b"GET /metrics?name[]=x HTTP/1.0", b"200 OK"),
-        (b"nonsense", b"404 Not Found"),
+        (b"nonsense", b"400 Bad Request"),
     ],
 )
 async def test_what_else_is_asked(
     start_daemon: StartDaemon, metrics: Metrics, socket_path: Path, request_line: bytes, status: bytes
 ) -> None:
     await start_daemon(metrics=metrics)
-    head, body = await ask(socket_path, request_line + b"\r\n\r\n")
+    head, body = await ask(socket_path, request_line + b"\r\nHost: nvmed\r\nConnection: close\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
     assert bool(body) is not request_line.startswith(b"HEAD") or b"200" not in status
 
@@ -204,7 +258,8 @@ async def test_a_request_that_does_not_end_is_cut_off(
     start_daemon: StartDaemon, metrics: Metrics, socket_path: Path
 ) -> None:
     await start_daemon(metrics=metrics)
-    assert await ask(socket_path, b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 4096) == (b"", b"")
+    head, _ = await ask(socket_path, b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 4096)
+    assert head.startswith(b"HTTP/1.1 400 ")
 
 
 async def test_over_tcp_on_loopback(start_daemon: StartDaemon) -> None:
@@ -212,6 +267,6 @@ async def test_over_tcp_on_loopback(start_daemon: StartDaemon) -> None:
         port = probe.getsockname()[1]
     await start_daemon(metrics=Metrics(address=f"127.0.0.1:{port}"))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    writer.write(REQUEST)
     assert b"nvmed_info{version=" in await reader.read()
     writer.close()

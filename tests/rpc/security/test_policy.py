@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from nvmed.config import Binding, Policy, Role
-from nvmed.security.policy import METHODS, PERMISSIONS, ROLES
+from nvmed.security.policy import METHODS, PERMISSIONS, PUBLIC, ROLES, Also
 from nvmed.v1 import admin_pb2 as pb
 from tests.rpc.harness import Daemon, StartDaemon, reason_of
 
@@ -33,7 +33,7 @@ async def test_the_policy_in_force_is_shown(daemon: Daemon) -> None:
     found = await daemon.admin.GetPolicy(pb.GetPolicyRequest())
     assert {role.name: set(role.permissions) for role in found.roles if role.shipped} == ROLES
     assert [(role.name, set(role.permissions)) for role in found.roles if not role.shipped] == [
-        ("tester", {"log.self_test", "log.read"})
+        ("tester", {"log.self_test", "log.read", *PUBLIC})
     ]
     assert [(binding.name, list(binding.roles)) for binding in found.bindings] == [
         ("listen.unix[0]", ["admin"]), ("policy.bindings[0]", ["operator"]), ("policy.bindings[1]", ["tester"]),
@@ -45,6 +45,9 @@ async def test_the_policy_in_force_is_shown(daemon: Daemon) -> None:
     audited = {method.name: method.audited for method in found.methods}
     assert audited["nvmed.v1.KeyService/ReadKey"]
     assert not audited["nvmed.v1.InventoryService/ListControllers"]
+    staging = next(method for method in found.methods if method.name == "nvmed.v1.FirmwareService/StageFirmware")
+    assert list(staging.also) == [pb.Policy.ALSO_IMAGE, pb.Policy.ALSO_SUBSYSTEM]
+    assert {name.removeprefix("ALSO_") for name in pb.Policy.Also.keys()[1:]} == {one.name for one in Also}
 
 
 async def test_the_etag_follows_the_policy(start_daemon: StartDaemon) -> None:

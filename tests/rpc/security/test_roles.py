@@ -136,7 +136,13 @@ async def outcome(channel: grpc.aio.Channel, method: MethodDescriptor) -> tuple[
 
 async def outcomes(listeners: Listeners, channel: grpc.aio.Channel) -> dict[str, grpc.StatusCode]:
     found = await methods(listeners)
-    ends = await asyncio.gather(*(outcome(channel, method) for method in found))
+    few = asyncio.Semaphore(16)
+
+    async def one(method: MethodDescriptor) -> tuple[grpc.StatusCode, str]:
+        async with few:
+            return await outcome(channel, method)
+
+    ends = await asyncio.gather(*map(one, found))
     assert {reason for _, reason in ends} <= {"", "POLICY_DENIED", "UNKNOWN_PRINCIPAL"}
     return {path(method): code for method, (code, _) in zip(found, ends, strict=True)}
 
@@ -161,7 +167,7 @@ async def test_every_method_refuses_whom_nobody_knows(listeners: Listeners, name
     certificate = listeners.pki.anonymous() if not names else listeners.pki.client(*names)
     channel = await listeners.stranger(certificate)
     found = await outcomes(listeners, channel)
-    assert set(found.values()) == {grpc.StatusCode.UNAUTHENTICATED}
+    assert {name: code for name, code in found.items() if code is not grpc.StatusCode.UNAUTHENTICATED} == {}
     call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/nvmed.v1.AdminService/Nope")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(b"")

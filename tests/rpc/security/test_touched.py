@@ -21,7 +21,7 @@ from nvmed.security.policy import METHODS
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import HOST_NQN
 from nvmed.simulator.subsystem import Subsystem
-from nvmed.v1 import firmware_pb2, inventory_pb2, key_pb2, namespace_pb2
+from nvmed.v1 import desired_pb2, erasure_pb2, feature_pb2, firmware_pb2, inventory_pb2, key_pb2, namespace_pb2
 from tests.rpc.harness import reason_of, small_drive
 from tests.rpc.namespace_calls import PAIR
 
@@ -59,6 +59,8 @@ def activation(kind: Any) -> Any:
 _ATTACH, _DETACH = namespace_pb2.AttachControllersRequest, namespace_pb2.DetachControllersRequest
 _DELETE, _FORMAT = namespace_pb2.DeleteNamespaceRequest, namespace_pb2.FormatNamespaceRequest
 _ENDS: Final[Any] = {"host_nqn": HOST_NQN, "subsystem_nqn": "PAIR'S NQN"}
+
+DESIRED: Final = desired_pb2.DesiredState(firmware={"revision": "2.0", "image": IMAGE})
 
 CASES: Final = [
     Case("NamespaceService/AttachControllers", attachment(_ATTACH, 1), {FIRST}),
@@ -109,6 +111,39 @@ CASES: Final = [
         inventory_pb2.ResetSubsystemRequest(name=SUBSYSTEM, acknowledge_disruption=True, validate_only=True),
         {*BOTH, SUBSYSTEM},
         SUBSYSTEM,
+    ),
+    Case(
+        "DriveService/SanitizeDrive",
+        erasure_pb2.SanitizeDriveRequest(
+            controller="nvme0",
+            methods=[erasure_pb2.ERASURE_METHOD_SANITIZE_BLOCK_ERASE],
+            acknowledge_data_loss=True,
+            validate_only=True,
+        ),
+        BOTH,
+    ),
+    Case(
+        "DriveService/RevertDrive",
+        erasure_pb2.RevertDriveRequest(
+            controller="nvme0", psid="X" * 32, acknowledge_data_loss=True, validate_only=True
+        ),
+        BOTH,
+    ),
+    Case(
+        "DriveService/ExitSanitizeFailureMode",
+        erasure_pb2.ExitSanitizeFailureModeRequest(controller="nvme0", validate_only=True),
+        BOTH,
+    ),
+    Case(
+        "DriveService/SetFeature",
+        feature_pb2.SetFeatureRequest(controller="nvme0", feature="error-recovery", nsid=1, validate_only=True),
+        BOTH,
+    ),
+    Case("DriveService/PlanDrive", desired_pb2.PlanDriveRequest(controller="nvme0", desired=DESIRED), {FIRST, IMAGE}),
+    Case(
+        "DriveService/ApplyDrive",
+        desired_pb2.ApplyDriveRequest(controller="nvme0", desired=DESIRED, validate_only=True),
+        {*BOTH, IMAGE},
     ),
     Case(
         "KeyService/RotateTlsKey",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from grpc_status import rpc_status
@@ -60,6 +60,8 @@ class Telemetry(telemetry_pb2_grpc.TelemetryServiceServicer):
     generation: int = GENERATION
     requests: list[telemetry_pb2.StreamTelemetryRequest] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
+
+    CaptureTelemetry = ReadCapture = ListCaptures = GetCapture = DeleteCapture = cast("Any", None)  # not served
 
     def parts(self, request: telemetry_pb2.StreamTelemetryRequest) -> list[Part]:
         """The parts that `request` should get."""

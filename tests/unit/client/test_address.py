@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nvmedctl import address as addresses
-from nvmedctl.address import Address, Tls, parse, resolve
+from nvmedctl.address import Address, Tls, parse, resolve, tls_of_environment
 from nvmedctl.channel import connect
 
 from nvmed.errors import InvalidArgument
@@ -116,3 +116,12 @@ async def test_tls_is_refused_where_it_cannot_be(tmp_path: Path) -> None:
         connect(parse("localhost:1"), tls)
     with pytest.raises(InvalidArgument, match="needs its key"):
         Tls(tmp_path / "ca.pem", certificate=tmp_path / "cert.pem")
+
+
+def test_the_environment_says_what_tls_needs_as_for_nvmedctl() -> None:
+    assert tls_of_environment({"NVMED_CERT": "me.pem", "NVMED_KEY": "me.key"}) is None
+    assert tls_of_environment({"NVMED_CA": "ca.pem"}) == Tls(Path("ca.pem"))
+    whole = {"NVMED_CA": "ca.pem", "NVMED_CERT": "me.pem", "NVMED_KEY": "me.key", "NVMED_SERVER_NAME": "storage"}
+    assert tls_of_environment(whole) == Tls(Path("ca.pem"), Path("me.pem"), Path("me.key"), "storage")
+    with pytest.raises(InvalidArgument):
+        tls_of_environment({"NVMED_CA": "ca.pem", "NVMED_CERT": "me.pem"})

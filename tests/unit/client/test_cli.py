@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from nvmedctl.cli import GROUPS, exit_codes, group, nvmedctl
+from nvmedctl.cli import COMMANDS, GROUPS, exit_codes, nvmedctl
 
 from nvmed.errors import CLASSES, FieldViolation, GateViolation, NvmedError, NvmeStatus, OsFailure
 from nvmed.reasons import Reason, error
@@ -119,7 +119,9 @@ async def test_the_daemon_tells_about_itself(ctl: Ctl) -> None:
     result = await ctl("server", "info")
     shown = dict(line.split(maxsplit=1) for line in result.out.splitlines())
     assert (shown["version"], shown["simulated"]) == ("9.9", "yes")
-    assert shown["limits.chunk_bytes_max"] == "1048576"
+    assert not any("chunk_bytes_max" in line for line in result.out.splitlines())
+    wide = await ctl("server", "info", "-o", "wide")
+    assert "chunk_bytes_max  1048576" in wide.out
 
 
 async def test_telemetry_info_shows_areas(ctl: Ctl) -> None:
@@ -266,16 +268,46 @@ async def test_a_reader_that_left_is_no_error_to_talk_about(ctl: Ctl) -> None:
     assert (process.returncode, err) == (1, b"")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_leaves_nothing_behind(ctl: Ctl, number: signal.Signals) -> None:
-    ctl.telemetry.plan = [cut(2, error(Reason.DEVICE_BUSY, retry_delay_ms=60_000))]
-    process = await ctl.start("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"))
-    while not ctl.telemetry.requests:  # noqa: ASYNC110  # the other process decides when
+async def interrupted(ctl: Ctl, number: signal.Signals, *arguments: str) -> Result:
+    """What a transfer says that stands still after two chunks, and then gets a signal."""
+    ctl.telemetry.plan = [cut(3, error(Reason.DEVICE_BUSY, retry_delay_ms=60_000))]
+    process = await ctl.start("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"), *arguments)
+    while not any(path.stat().st_size == 2 * CHUNK_BYTES for path in ctl.folder.glob(".log.bin.*.part")):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     process.send_signal(number)
     out, err = await process.communicate()
-    assert (process.returncode, out, err) == (128 + number, b"", b"")
-    assert [path.name for path in ctl.folder.iterdir()] == ["nvmed.sock"]
+    return Result(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_leaves_what_has_arrived_and_says_how_to_go_on(ctl: Ctl, number: signal.Signals) -> None:
+    file = ctl.folder / "log.bin"
+    result = await interrupted(ctl, number, "--create")
+    assert (result.code, result.out) == (128 + number, "")
+    assert result.err.splitlines() == [
+        f"cut short: 8.0 KiB of 12.0 KiB are in {file}.part",
+        f"  to go on: nvmedctl telemetry save nvme0 -f {file}",
+    ]
+    assert sorted(path.name for path in ctl.folder.iterdir()) == ["log.bin.part", "log.bin.part.json", "nvmed.sock"]
+    ctl.telemetry.plan = []
+    again = await ctl("telemetry", "save", "nvme0", "-f", str(file))
+    assert (again.code, file.read_bytes()) == (0, LOG)
+    assert [request.offset for request in ctl.telemetry.requests] == [0, 2 * CHUNK_BYTES]
+    assert sorted(path.name for path in ctl.folder.iterdir()) == ["log.bin", "nvmed.sock"]
+
+
+async def test_programs_are_told_what_is_left_as_json(ctl: Ctl) -> None:
+    result = await interrupted(ctl, signal.SIGINT, "-o", "json")
+    (line,) = result.err.splitlines()
+    assert json.loads(line)["cut_short"]["go_on"].startswith("nvmedctl telemetry save nvme0 -f ")
+
+
+async def test_a_capture_begins_anew(ctl: Ctl) -> None:
+    await interrupted(ctl, signal.SIGINT)
+    ctl.telemetry.plan = []
+    assert (await ctl("telemetry", "save", "nvme0", "-f", str(ctl.folder / "log.bin"), "--create")).code == 0
+    assert [(request.create, request.offset) for request in ctl.telemetry.requests][1:] == [(True, 0)]
+    assert sorted(path.name for path in ctl.folder.iterdir()) == ["log.bin", "nvmed.sock"]
 
 
 @pytest.mark.parametrize(
@@ -298,13 +330,16 @@ def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
 
 def test_help_lists_groups_and_exit_codes() -> None:
     text = CliRunner().invoke(nvmedctl, ["--help"]).output
-    assert all(f"  {name} " in text for name in GROUPS)
+    assert all(f"  {name} " in text for name in (*GROUPS, *COMMANDS))
     assert all(f"  {code}    {meaning}" in text for code, (meaning, _) in exit_codes.EXIT_CODES.items())
 
 
 def walk(above: click.Group) -> Iterator[click.Command]:
     """Every command and group below `above`."""
-    for command in above.commands.values():
+    context = click.Context(above)
+    for name in above.list_commands(context):
+        command = above.get_command(context, name)
+        assert command is not None
         yield command
         if isinstance(command, click.Group):
             yield from walk(command)
@@ -312,7 +347,7 @@ def walk(above: click.Group) -> Iterator[click.Command]:
 
 def test_every_command_explains_itself() -> None:
     assert nvmedctl.help
-    for command in (each for name in GROUPS for each in (group(name), *walk(group(name)))):
+    for command in walk(nvmedctl):
         assert command.help, command.name
         assert isinstance(command, click.Group) or "JSON:" in command.help, command.name
 

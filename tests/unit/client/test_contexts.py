@@ -43,7 +43,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_option_has_a_variable() -> None:
-    named = {option.name for option in common_options()} - {"context"}
+    """But those that say which of many hosts are meant, which nobody shall be surprised by."""
+    named = {option.name for option in common_options()} - {"context", "host", "select"}
     assert named == {*CONNECTION, *DEFAULTS}
 
 
@@ -126,3 +127,29 @@ def test_contexts_are_listed_and_used() -> None:
     assert json.loads(ctl("context", "list", "-o", "json"))["current"] == "here"
     result = CliRunner().invoke(nvmedctl, ["context", "use", "rack8"])
     assert (result.exit_code, "there is rack7, here" in result.stderr) == (2, True)
+
+
+def test_a_context_in_use_that_is_gone_is_told_only_to_who_needs_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts.use("here")
+    (home / "config.toml").write_text(FILE.replace("contexts.here", "contexts.there"))
+    with pytest.raises(
+        click.UsageError, match=r"no context 'here' in .*; there is rack7, there.*`nvmedctl context use"
+    ):
+        completed(Settings())
+    assert completed(Settings(host=("h1",))).output == "wide"
+    assert completed(Settings(hosts="hosts.toml")).hosts == "hosts.toml"
+    assert completed(Settings(address="unix:/x")).address == "unix:/x"
+    assert completed(Settings(), connects=False).output == "wide"
+    assert CliRunner().invoke(nvmedctl, ["context", "list", "-o", "json"]).exit_code == 0
+    assert CliRunner().invoke(nvmedctl, ["describe", "Controller"]).exit_code == 0
+    monkeypatch.setenv("NVMED_CONTEXT", "nowhere")
+    with pytest.raises(click.UsageError, match=r"NVMED_CONTEXT: There is no context 'nowhere'.* unset it"):
+        completed(Settings())
+
+
+def test_a_context_that_is_none_is_not_taken_into_use(home: Path) -> None:
+    with pytest.raises(click.UsageError, match="no context 'x'"):
+        contexts.use("x")
+    assert contexts.current() == ""

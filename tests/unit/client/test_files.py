@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nvmedctl.files import AtomicFile
+from nvmedctl.cli import failures
+from nvmedctl.files import AtomicFile, saving
 from nvmedctl.retry import RetryPolicy
 
 from nvmed.errors import InvalidArgument
@@ -63,3 +64,12 @@ def test_delays_grow_and_stay_bounded(failures: int) -> None:
 def test_a_daemon_that_asks_for_more_time_gets_it() -> None:
     busy = error(Reason.DEVICE_BUSY, retry_delay_ms=9000)
     assert RetryPolicy(first_delay=0.0).delay(1, busy) == 9.0
+
+
+async def test_a_folder_that_is_missing_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        async with saving(tmp_path / "missing" / "x.bin"):
+            pass
+    told = failures.of_local_file(raised.value)
+    assert told.message == f"{tmp_path}/missing: No such file or directory"
+    assert "mkdir -p" in told.remedy

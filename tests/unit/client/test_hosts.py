@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nvmedctl import hosts, selectors
 from nvmedctl.address import Tls
+from nvmedctl.cli.many import trace_of
 
 from nvmed.errors import InvalidArgument
 
@@ -260,3 +261,39 @@ def test_deep_selectors_are_refused() -> None:
 )
 def test_ranges_of_names(names: list[str], expected: str) -> None:
     assert hosts.ranges(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("node[1-3,7], db1", ["node1", "node2", "node3", "node7", "db1"]),
+        ("r7-[08-10]", ["r7-08", "r7-09", "r7-10"]),
+        ("[::1]:8443", ["[::1]:8443"]),
+        ("r[1-2]-[1-2]", ["r1-1", "r1-2", "r2-1", "r2-2"]),
+        ("a", ["a"]),
+        ("", []),
+    ],
+)
+def test_ranges_can_be_typed(text: str, names: list[str]) -> None:
+    assert hosts.expand(text) == names
+
+
+@given(st.lists(st.from_regex(hosts.NAME, fullmatch=True).filter(lambda name: len(name) < 20), max_size=20))
+def test_what_is_shown_as_a_range_can_be_typed_as_one(names: list[str]) -> None:
+    assert sorted(hosts.expand(hosts.ranges(names))) == sorted(set(names))
+
+
+@pytest.mark.parametrize("text", ["h[2-1]", "h[0-100000]", "h[1-9][1-99999]", "[0-999999999999999999]"])
+def test_ranges_have_an_end(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="stands for no host, or for more than"):
+        hosts.expand(text)
+
+
+def test_the_trace_of_the_environment_goes_with_calls() -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert trace_of({}) == []
+    assert trace_of({"TRACEPARENT": parent}) == [("traceparent", parent)]
+    both = trace_of({"TRACEPARENT": parent, "TRACESTATE": "vendor=a1"})
+    assert both == [("traceparent", parent), ("tracestate", "vendor=a1")]
+    assert trace_of({"TRACESTATE": "vendor=a1"}) == [], "it belongs to a parent"
+    assert trace_of({"TRACEPARENT": "two\nlines"}) == [], "gRPC would refuse the call"

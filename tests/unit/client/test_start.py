@@ -7,12 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from nvmedctl.cli import GROUPS, events, firmware, keys, logs, namespace_changes, secrets, telemetry
+from nvmedctl.cli import COMMANDS, GROUPS, events, firmware, keys, logs, namespace_changes, secrets, telemetry
 
 from nvmed.v1 import event_pb2, firmware_pb2, key_pb2, namespace_pb2, operations_pb2, telemetry_pb2
 
 SLOW = ("click", "asyncio", "google.protobuf", "grpc", "isal", "nvmed.v1.common_pb2", "rich")
 """And click, which `--version` alone does without."""
+
+NAMES = (*GROUPS, *COMMANDS)
 
 SHOWN = f"""
 import sys
@@ -36,7 +38,7 @@ def run(*arguments: str, **environment: str) -> tuple[str, str]:
     return result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("--version",), ("--help",), *((group, "--help") for group in GROUPS)])
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), *((name, "--help") for name in NAMES)])
 def test_help_and_version_import_nothing_slow(arguments: tuple[str, ...]) -> None:
     shown, imported = run(*arguments)
     assert "nvmedctl" in shown
@@ -49,11 +51,11 @@ def test_the_version_needs_no_command_line() -> None:
     assert "click" in run("--help")[1].split()
 
 
-@pytest.mark.parametrize("typed", ["nvmedctl ", *(f"nvmedctl {group} " for group in GROUPS)])
+@pytest.mark.parametrize("typed", ["nvmedctl ", *(f"nvmedctl {group} " for group in NAMES)])
 def test_completion_imports_nothing_slow(typed: str) -> None:
     words = str(len(typed.split()))
     shown, imported = run(_NVMEDCTL_COMPLETE="bash_complete", COMP_WORDS=typed, COMP_CWORD=words)
-    assert shown.startswith("plain,")
+    assert shown.startswith("plain,") or typed == "nvmedctl top "  # addresses are not known
     assert imported == "click"
 
 

@@ -10,11 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from nvmedctl import Client, RetryPolicy, receive_telemetry
+from nvmedctl import Client, RetryPolicy, receive_telemetry, telemetry
 
 from nvmed.errors import DataLoss, InvalidArgument, NvmedError
 from nvmed.reasons import Reason, error
-from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest
+from nvmed.v1.common_pb2 import (
+    STREAM_DIGEST_NONE,
+    STREAM_DIGEST_SHA256,
+    STREAM_DIGEST_UNSPECIFIED,
+    StreamDigest,
+)
+from nvmed.v1.telemetry_pb2 import TELEMETRY_SOURCE_HOST, StreamTelemetryRequest, TelemetryTrailer
 from nvmed.v1.telemetry_pb2 import StreamTelemetryResponse as Part
 from tests.unit.client.scripted_server import CHUNK_BYTES, CONTROLLER, GENERATION, Step, Telemetry, cut, serving
 
@@ -44,6 +50,22 @@ async def test_a_log_is_saved_and_told_about(tmp_path: Path) -> None:
     assert seen == sorted(seen)
     assert seen[-1] == (len(LOG), len(LOG))
     assert names(tmp_path) == ["log.bin"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "is_proven"),
+    [
+        (STREAM_DIGEST_NONE, TelemetryTrailer(digest=STREAM_DIGEST_NONE), True),
+        (STREAM_DIGEST_NONE, TelemetryTrailer(sha256=b"right"), True),  # a daemon that knows no choice
+        (STREAM_DIGEST_NONE, TelemetryTrailer(sha256=b"wrong", digest=STREAM_DIGEST_SHA256), False),
+        (STREAM_DIGEST_UNSPECIFIED, TelemetryTrailer(digest=STREAM_DIGEST_NONE), False),
+        (STREAM_DIGEST_SHA256, TelemetryTrailer(digest=STREAM_DIGEST_NONE), False),
+        (STREAM_DIGEST_SHA256, TelemetryTrailer(sha256=b"right", digest=STREAM_DIGEST_SHA256), True),
+        (STREAM_DIGEST_SHA256, TelemetryTrailer(digest=STREAM_DIGEST_SHA256), False),
+    ],
+)
+def test_a_trailer_proves_what_was_asked_for(asked: StreamDigest, answered: TelemetryTrailer, is_proven: bool) -> None:
+    assert telemetry.is_proven(asked, answered, b"right") is is_proven
 
 
 async def test_an_empty_log_is_a_log(tmp_path: Path) -> None:

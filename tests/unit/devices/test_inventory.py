@@ -21,7 +21,7 @@ from nvmed.simulator.controller import Controller
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import Connection, DriveSpec
 from nvmed.simulator.subsystem import Subsystem
-from tests.unit.devices.test_names import MEMORY
+from tests.support.memory import MEMORY
 
 ZEROS = DriveSpec(serial="00000000000000000000", model="soft", nqn="nqn.2016-06.io.spdk:a", dynamic_controllers=True)
 DRIVES = (

@@ -11,6 +11,7 @@ import pytest
 
 from nvmed.devices.lane import Lane
 from nvmed.errors import DeadlineExceeded, NvmedError, Unavailable
+from tests.support.waiting import until
 
 
 class Drive:
@@ -44,12 +45,6 @@ async def lane() -> AsyncIterator[Lane]:
 async def entered(drive: Drive, count: int = 1) -> None:
     for _ in range(count):
         await asyncio.to_thread(drive.entered.acquire)
-
-
-async def until(condition: object) -> None:
-    assert callable(condition)
-    while not condition():  # noqa: ASYNC110  # the lane tells nobody; the test's timeout bounds this
-        await asyncio.sleep(0.001)
 
 
 async def test_no_more_calls_at_once_than_threads(lane: Lane) -> None:

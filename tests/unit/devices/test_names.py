@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nvmed.devices.names import FILE_NAME, Named, Names, base_name
 from nvmed.errors import NvmedError
 from nvmed.nvme.host import DISCOVERY_NQN, ControllerNode, identity_of
+from tests.support.memory import MEMORY
 
 DEVICE = ControllerNode(
     "nvme0", "S 1", "M", "1", 1, "nqn.a", "nvme-subsys0", "pcie", "0000:01:00.0", "live", instance="boot:1"
@@ -24,8 +25,6 @@ CONNECTION = replace(
     DEVICE, transport="tcp", address="traddr=10.0.0.1,trsvcid=4420,src_addr=10.0.0.9", host_nqn="nqn.h", host_id="h"
 )
 NEW = replace(CONNECTION, serial="", model="", firmware_revision="", subsystem_nqn="", state="new", controller_id=0)
-
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def plugged(number: int, node: ControllerNode = DEVICE, **changes: object) -> ControllerNode:

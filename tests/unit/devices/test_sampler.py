@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sample, Sampler
@@ -13,14 +10,10 @@ from nvmed.simulator.faults import Fault, Hang, Refuse
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
+from tests.support.waiting import until
 
 READ = LogPage.SMART_HEALTH_INFORMATION
 INVALID_LOG_PAGE = 0x4109
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110  # nobody tells; the test's timeout bounds this
-        await asyncio.sleep(0.001)
 
 
 class Lab:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 from nvmed.devices import watchdog
 from nvmed.devices.lane import Lane
 from nvmed.errors import NvmedError
+from tests.support.waiting import until
 
 BEAT_MS = 20
 
@@ -38,11 +40,6 @@ async def lane() -> AsyncIterator[Lane]:
 async def beats(receiver: socket.socket, count: int) -> None:
     for _ in range(count):
         assert await asyncio.get_running_loop().sock_recv(receiver, 100) == b"WATCHDOG=1"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110  # nobody tells; the test's timeout bounds this
-        await asyncio.sleep(0.001)
 
 
 @contextmanager
@@ -75,6 +72,23 @@ async def test_nobody_is_fed_where_nobody_watches(manager: tuple[socket.socket, 
         receiver.recv(100)
 
 
+async def test_a_lane_at_work_is_sound_at_every_moment(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while a turn is on its way from a call that ended to one that waits: health and watchdog may look then."""
+    returned = lane._returned
+    found: list[str] = []
+
+    def look_behind(*given: Any) -> None:
+        returned(*given)
+        found.append(lane.fault)
+
+    monkeypatch.setattr(lane, "_returned", look_behind)
+    calls = [asyncio.create_task(lane.run(lambda: None)) for _ in range(4)]
+    await asyncio.sleep(0)
+    calls[2].cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert found == ["", "", ""]
+
+
 async def test_a_drive_that_hangs_starves_nobody(manager: tuple[socket.socket, dict[str, str]], lane: Lane) -> None:
     receiver, environ = manager
     drive = Lane("drive", threads=1, grace_ms=20)
@@ -100,7 +114,7 @@ async def test_it_starves_while_a_lane_of_the_daemon_does_not_answer(
         async with watchdog.fed([lane], list, environ):
             await until(lambda: not lane.stalled)
             await beats(receiver, 1)
-    assert all(entry["event"] == "watchdog_starves" and "own" in entry["why"] for entry in logs)
+    assert all(entry["event"] == "watchdog_starves" and "own" in entry["message"] for entry in logs)
 
 
 async def test_a_lane_that_lost_a_thread_is_unsound(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -175,3 +176,73 @@ async def test_closing_ends_the_waiting() -> None:
         await asyncio.sleep(0)
         events.close()
         assert [await reading, await read(second)] == ["SHUTTING_DOWN"] * 2
+
+
+@contextlib.contextmanager
+def timers() -> Iterator[list[Callable[[], None]]]:
+    """What the loop is asked inside to call later, which this alone does."""
+    asked: list[Callable[[], None]] = []
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+
+    def kept(when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        asked.append(callback)
+        return call_at(when, callback)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loop, "call_at", kept)
+        yield asked
+
+
+async def test_who_waits_is_asked_once_and_looks_nothing_up() -> None:
+    """Of an event that a thousand wait for, what is done for each is what it costs."""
+    events = Events()
+    asked: list[int] = []
+
+    def may_see(event: Event) -> bool:
+        asked.append(event.sequence)
+        return True
+
+    with timers() as made, events.watch(may_see, 0) as watcher:
+        for number in range(1, 6):
+            reading = asyncio.create_task(watcher.read(60))
+            await asyncio.sleep(0)
+            events.publish(started())
+            assert [event.sequence for event in (await reading).events] == [number]
+    assert asked == [1, 2, 3, 4, 5]
+    assert len(made) == 1
+
+
+async def test_what_happens_after_it_was_handed_something_is_read_next() -> None:
+    events = Events(kept=2)
+    with events.watch(everything, 0) as watcher:
+        reading = asyncio.create_task(watcher.read(60))
+        await asyncio.sleep(0)
+        for _ in range(4):
+            events.publish(started())
+        assert [event.sequence for event in (await reading).events] == [1], "though it is forgotten since"
+        assert (await watcher.read(0)).missing == 1
+        assert [event.sequence for event in (await watcher.read(0)).events] == [3, 4]
+
+
+async def test_a_timer_of_before_ends_no_later_waiting() -> None:
+    events = Events()
+    with timers() as made, events.watch(everything, 0) as watcher:
+        for number, timeout_s in enumerate((60, 3600), 1):
+            reading = asyncio.create_task(watcher.read(timeout_s))
+            await asyncio.sleep(0)
+            if number == 2:
+                made[0]()  # which was for the first
+            events.publish(started())
+            assert [event.sequence for event in (await reading).events] == [number]
+        assert len(made) == 2
+
+
+async def test_a_timer_of_before_lengthens_no_waiting() -> None:
+    events = Events()
+    with events.watch(everything, 0) as watcher:
+        reading = asyncio.create_task(watcher.read(3600))
+        await asyncio.sleep(0)
+        events.publish(started())
+        await reading
+        assert (await watcher.read(0)).events == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,15 +20,11 @@ from nvmed.simulator.faults import Fault, Refuse
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
+from tests.support.waiting import until
 
 SMART, TELEMETRY = LogPage.SMART_HEALTH_INFORMATION, LogPage.TELEMETRY_CONTROLLER_INITIATED
 INVALID_LOG_PAGE, BUSY = 0x4109, 0x0021  # with and without DNR
 NAME = "controllers/one-1"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110  # nobody tells; the test's timeout bounds this
-        await asyncio.sleep(0.001)
 
 
 class Lab:
@@ -80,6 +76,12 @@ async def test_what_is_as_before_is_no_event(lab: Lab) -> None:
     (event,) = lab.published
     assert (event.kind, event.controller, event.device_node) == (Kind.CRITICAL_WARNING_CHANGED, NAME, "nvme0")
     assert event.detail == CriticalWarnings(1, 0)
+
+
+async def test_a_round_costs_one_command(lab: Lab) -> None:
+    async with running(lab.poll.run):
+        await until(lambda: lab.reads(SMART) > 2 and lab.reads(TELEMETRY) > 2)
+    assert lab.reads(SMART) + lab.reads(TELEMETRY) <= lab.rounds
 
 
 async def test_telemetry_that_was_there_before_the_daemon_is_told_of(lab: Lab) -> None:

@@ -15,8 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nvmed.desired import apply as desired
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
+from nvmed.erasure.erasures import Erasures
+from nvmed.features import recovery as feature_reconcile
 from nvmed.firmware import recovery as reconcile
 from nvmed.firmware.activation import ACTIVATE, ROLLBACK, STAGE, Activation, Activations, Mode
 from nvmed.firmware.resets import Kind, Reset, Resets
@@ -53,6 +56,7 @@ class Lab:
     resets: Resets
     exclusion: Exclusion
     rules_path: Path
+    erasures: Erasures
 
     async def device(self, node: str = "nvme0") -> Device:
         return (await self.inventory.find(node)).device
@@ -112,8 +116,15 @@ class Labs:
             drives = Drives(inventory, exclusion, self.host.usage)
             spool = await stack.enter_async_context(Spool(self.state / "spool").serving())
             operations = Manager(
-                journal(self.state / "journal.sqlite", reconcile.HISTORY), reconcile.reconcilers(drives)
+                journal(self.state / "journal.sqlite", reconcile.HISTORY),
+                {
+                    **reconcile.reconcilers(drives),
+                    **feature_reconcile.reconcilers(inventory),
+                    **desired.reconcilers(),
+                },
             )
+            erasures = Erasures(self.state, drives)
+            stack.callback(erasures.close)
             rules_path = self.state / "rules.toml"
             rules_path.touch()
             firmware = Firmware(drives, operations, spool, RulesFiles(rules_path))
@@ -124,7 +135,7 @@ class Labs:
             stack.push_async_callback(operations.close)
             yield Lab(
                 self.host, inventory, operations, spool, firmware, Activations(firmware), Resets(drives), exclusion,
-                rules_path,
+                rules_path, erasures,
             )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from nvmed.firmware.fetch import Fetcher, Wanted
 from nvmed.firmware.spool import Spool, SpoolLimits
 from nvmed.firmware.spool_files import Image
 from nvmed.operations.journal import Journal
-from nvmed.operations.manager import Interrupted, Manager, Mutation
+from nvmed.operations.manager import Interrupted, Manager, Mutation, Verdict
 from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason
 from tests.rpc.firmware_calls import content
@@ -161,6 +161,8 @@ async def test_a_crash_is_reconciled_with_the_spool(tmp_path: Path, server: Imag
         look = images.reconcilers(lab.spool)[images.FETCH]
         there = await look(Interrupted(ended, steps, ()))
         gone = await look(Interrupted(replace(ended, target=f"images/{'0' * 64}"), steps, ()))
+    assert isinstance(there, Verdict)
+    assert isinstance(gone, Verdict)
     assert (there.state, gone.state) == (State.SUCCEEDED, State.SAFE_TO_RETRY)
     assert there.result == ended.result
 

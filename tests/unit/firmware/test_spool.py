@@ -23,10 +23,11 @@ from typing import Any
 import pytest
 
 from nvmed import limits
+from nvmed.disk.files import Disk
 from nvmed.errors import NvmedError
 from nvmed.firmware import spool_files
 from nvmed.firmware.spool import COMMIT_BYTES, Spool, SpoolLimits, Writer, upload_id
-from nvmed.firmware.spool_files import Disk, Image, Upload
+from nvmed.firmware.spool_files import Image, Upload
 from nvmed.reasons import Reason
 
 KIB, MIB = 1024, 1024 * 1024

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nvmed.disk.files import TIME_MS_MAX, Disk
 from nvmed.firmware import spool_files
 from nvmed.firmware.spool_files import Image, Upload
 
@@ -68,8 +69,8 @@ def test_a_file_may_be_of_any_year(tmp_path: Path, seconds: int) -> None:
     sidecar = tmp_path / f"{image.sha256}.json"
     sidecar.write_bytes(spool_files.dump_image(image))
     os.utime(sidecar, (seconds, seconds))
-    (found,) = spool_files.Folder(tmp_path, spool_files.Disk()).scan().images
-    assert 0 <= found.used_ms <= spool_files.TIME_MS_MAX
+    (found,) = spool_files.SpoolFolder(tmp_path, Disk()).scan().images
+    assert 0 <= found.used_ms <= TIME_MS_MAX
 
 
 @given(st.sampled_from(FIELDS), JSON)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from nvmed_fleet import drift
-from nvmed_fleet.drift import Model
 from nvmedctl import hosts as inventories
 from nvmedctl import operations
+from nvmedctl.desired import Model, load
 
 from nvmed import farm
 from nvmed.errors import NvmedError
@@ -120,12 +120,20 @@ async def test_the_exit_code_tells_and_a_script_mends(folder: Path) -> None:
         ('[[model]]\nname = "M"\nrevision = "123456789"\n', "1 to 8"),
         ('[[model]]\nname = " M"\nrevision = "1"\n', "blanks"),
         ('[[model]]\nname = "M"\nrevision = "1"\nfirmware = "2"\n', "firmware"),
+        ('[[model]]\nname = "M"\nrevison = "1"\n', 'did you mean "revision"'),
+        ('[[models]]\nname = "M"\n', 'did you mean "model"'),
+        ('[[model]]\nrevision = "1"\n', "name is missing"),
+        ('[[model]]\nname = "M"\nlogical_block_bytes = "4k"\n', "a number"),
+        ('[[model]]\nname = "M"\nlogical_block_bytes = true\n', "a number"),
+        ('[[model]]\nname = "M"\nactivation = "controler-reset"\nrevision = "1"\n', 'did you mean "controller-reset"'),
+        ('[[model]]\nname = "M"\n[[model.feature]]\nname = "a"\n', "set is missing"),
+        ('[[model]]\nname = "M"\n[[model.feature]]\nname = "a"\nset = { x = "1" }\n', "has numbers"),
         ('[[model]]\nname = "M"\nrevision = "1"\n[[model]]\nname = "M"\nrevision = "2"\n', "twice"),
     ],
 )
 def test_files_that_are_wrong(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(NvmedError) as caught:
-        drift.load(desired(tmp_path, text))
+        load(desired(tmp_path, text))
     assert (caught.value.reason, words in caught.value.message) == ("INVALID_FIELD", True), caught.value.message
 
 
@@ -133,3 +141,15 @@ def test_no_campaign_without_an_image() -> None:
     finding = drift.Finding("h", "c", "M", "differs", "1", "2")
     with pytest.raises(NvmedError, match="no image"):
         drift.mending([finding], {"M": Model("M", "2")}, "hosts.toml", "")
+
+
+async def test_settings_differ_where_the_daemons_say_so(folder: Path) -> None:
+    """The same rows as for `nvmedctl drive apply`; they are no campaign's."""
+    text = f'[[model]]\nname = "{MODEL}"\n[[model.feature]]\nname = "temperature-threshold"\n'
+    same = load(desired(folder, text + "set = { threshold_kelvin = 343 }\n"))
+    assert {state for _, state in await states(folder, *same.values())} == {"as-desired", "unreachable"}
+    other = load(desired(folder, text + "set = { threshold_kelvin = 340 }\n"))
+    hosts = inventories.load(str(folder / "hosts.toml")).hosts
+    found = await drift.look(hosts[:1], other)
+    assert {(one.state, "temperature-threshold" in one.message) for one in found} == {("differs", True)}
+    assert "campaign run" not in drift.mending(found, other, "hosts.toml", "")

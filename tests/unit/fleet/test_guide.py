@@ -37,7 +37,7 @@ def test_every_reason_is_told_with_its_remedy() -> None:
 
 def test_every_option_it_names_there_is() -> None:
     known = {name for one in commands(nvmed_fleet).values() for option in one.params for name in option.opts}
-    known |= {"--hosts", "--fault", "--list", "--state", "--help"}
+    known |= {"--hosts", "--fault", "--list", "--state", "--help", "--size"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE)) - known == set()
 
 
@@ -70,4 +70,4 @@ def test_without_its_extra_the_program_says_what_to_install() -> None:
     hide = "import sys; sys.modules['temporalio'] = None; from nvmed_fleet.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "temporalio is not installed: pip install 'nvmed[fleet]'" in done.stderr
+    assert "temporalio is not installed: the extra nvmed[fleet] brings it" in done.stderr

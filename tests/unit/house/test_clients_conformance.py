@@ -7,24 +7,28 @@ from collections.abc import Mapping
 import pytest
 
 from clients.conformance.daemon import Call, Wrong
-from clients.conformance.scenario import FAILURES, PRINCIPAL, STEPS, STREAM, UPLOAD, check_calls, parse_reports
+from clients.conformance.scenario import FAILURES, PRINCIPAL, STEPS, STREAM, UPLOAD, WATCH, check_calls, parse_reports
 
 REPORTS = {step: {"request_id": step} for step in FAILURES}
 
 CALLS = [
     *(Call(failure.method, PRINCIPAL, step, failure.code.name, failure.reason) for step, failure in FAILURES.items()),
+    Call(UPLOAD, PRINCIPAL, "0", "CANCELLED", ""),
     Call(UPLOAD, PRINCIPAL, "1", "ok", ""),
     Call(STREAM, PRINCIPAL, "2", "CANCELLED", ""),
     Call(STREAM, PRINCIPAL, "3", "CANCELLED", ""),
     Call(STREAM, PRINCIPAL, "4", "ok", ""),
     Call(STREAM, PRINCIPAL, "5", "ok", ""),
     Call(STREAM, "unix:admin", "6", "ok", ""),
+    Call(WATCH, PRINCIPAL, "7", "CANCELLED", ""),
+    Call(WATCH, PRINCIPAL, "8", "CANCELLED", ""),
+    Call(WATCH, PRINCIPAL, "9", "CANCELLED", ""),
 ]
 """What the daemon logs of a client that did everything, and of the driver."""
 
 
 def test_the_scenario_has_each_step_once() -> None:
-    assert len(STEPS) == len(set(STEPS)) == 12
+    assert len(STEPS) == len(set(STEPS)) == 17
     assert set(FAILURES) < set(STEPS)
 
 
@@ -64,9 +68,11 @@ def without(request_id: str) -> list[Call]:
         pytest.param({**REPORTS, "error-not-found": {"request_id": "made-up"}}, CALLS, id="an id nobody knows"),
         pytest.param({**REPORTS, "error-not-found": {}}, CALLS, id="no id"),
         pytest.param({**REPORTS, "error-not-found": {"request_id": "error-bad-field"}}, CALLS, id="another's id"),
-        pytest.param(REPORTS, [*CALLS, Call(STREAM, "", "7", "UNAUTHENTICATED", "")], id="a call without a principal"),
+        pytest.param(REPORTS, [*CALLS, Call(STREAM, "", "10", "UNAUTHENTICATED", "")], id="a call without a principal"),
         pytest.param(REPORTS, without("2"), id="a cut too few"),
-        pytest.param(REPORTS, [*CALLS, Call(STREAM, PRINCIPAL, "7", "ok", "")], id="a stream too many"),
+        pytest.param(REPORTS, [*CALLS, Call(STREAM, PRINCIPAL, "10", "ok", "")], id="a stream too many"),
+        pytest.param(REPORTS, without("0"), id="an upload that was not cut"),
+        pytest.param(REPORTS, without("8"), id="events that were not watched again"),
         pytest.param(
             REPORTS, [*without("1"), Call(UPLOAD, PRINCIPAL, "1", "CANCELLED", "")], id="an upload broken off"
         ),

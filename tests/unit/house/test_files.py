@@ -17,17 +17,17 @@ FILE_LINES = 500
 FUNCTION_LINES = 50
 """The limits of CONTRIBUTING.md; a function's docstring does not count."""
 
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {"nvmed/reasons.py": "one table, to which reasons are added and from which none goes"}
 """What may be longer, `file` or `file:function`, and why."""
 
 HOSTS = re.compile(
     r"localhost|127\.0\.0\.1|\[::1\]|([\w-]+\.)*example(\.(com|org|net))?|github\.com|([\w-]+\.)*apache\.org"
     r"|([\w-]+\.)*(nvmexpress|freedesktop|kernel|ietf|rfc-editor|grpc|w3|semver|systemd)\.(org|io|dev)|aip\.dev|google\.aip\.dev"
-    r"|([\w-]+\.)*(google|googleapis)\.com|json-schema\.org|(www\.)?debian\.org|protobuf\.dev|nvmed\.dev"
+    r"|([\w-]+\.)*(google|googleapis)\.com|json-schema\.org|(www\.)?debian\.org|protobuf\.dev|nvmed\.dev|in-toto\.io|slsa\.dev"
 )
 """Hosts that a tracked file may name in a URL. Where packages come from is the environment's business, not ours."""
 
-OF_OTHERS = ("third_party/", "clients/go/nvmed/v1/", "clients/typescript/src/gen/")
+OF_OTHERS = ("third_party/", "clients/go/nvmed/v1/", "clients/rust/src/generated/", "clients/typescript/src/gen/")
 """What others wrote, or generators."""
 
 
@@ -67,6 +67,7 @@ def functions(source: str) -> Iterator[tuple[str, int]]:
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1 - dropped
 
 
+@pytest.mark.timeout(120)  # it parses every file
 def test_files_and_functions_are_short() -> None:
     """And what is excused in LONGER still needs it."""
     long = {name: lines for name, text in sources() if (lines := text.count("\n")) > FILE_LINES}

@@ -41,9 +41,15 @@ DAEMON = BASE | packages(PROJECT["optional-dependencies"]["daemon"])
 FLEET = BASE | packages(PROJECT["optional-dependencies"]["fleet"])
 
 ASKED_FOR = {
+    ("nvmedctl.cli.support", "zstandard"),
     ("nvmedctl.cli.render", "yaml"),
+    ("nvmedctl.cli.top_app", "textual"),
     ("nvmedctl.host_sources", "yaml"),
     ("nvmed_fleet.places", "obstore"),
+    *(
+        (f"nvmed.otel.{module}", "opentelemetry")
+        for module in ("exporter", "hardware", "log_lines", "messages", "spans")
+    ),
 }
 """What a module imports where it is used, and says how to get if it is not there."""
 

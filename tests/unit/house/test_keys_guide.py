@@ -9,7 +9,7 @@ from nvmed.reasons import Reason
 from nvmed.security.policy import PERMISSIONS, ROLES
 
 TEXT = (Path(__file__).parents[3] / "docs/keys.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    nvmedctl (.+)$", TEXT, re.MULTILINE)
+COMMANDS = re.findall(r"^nvmedctl (.+)$", TEXT, re.MULTILINE)
 
 
 def test_a_guide_has_commands() -> None:

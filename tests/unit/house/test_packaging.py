@@ -7,8 +7,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tarfile
 import tomllib
 from collections.abc import Iterator
+from importlib.resources import files as files_of
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ from nvmedctl.cli import nvmedctl
 
 from nvmed import config
 from nvmed.__main__ import main as nvmed
+from tests.docs.blocks import blocks, commands
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS: dict[str, click.Command] = {"nvmed": nvmed, "nvmedctl": nvmedctl}
@@ -81,18 +84,38 @@ def test_completions_ask_the_program(manuals: Path, name: str, path: str) -> Non
     assert f"_{name.upper()}_COMPLETE" in (manuals / path.format(name)).read_text()
 
 
+def test_the_contract_compiles_by_itself(tmp_path: Path) -> None:
+    """From the archive alone, in a directory where nothing else is: by buf, and by protoc."""
+    archive = run("proto_archive.py", tmp_path).strip()
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (alone,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    binaries = Path(sys.executable).parent
+    files = sorted(str(path.relative_to(alone)) for path in alone.rglob("*.proto"))
+    assert {path.name for path in (ROOT / "proto/nvmed/v1").iterdir()} <= {Path(name).name for name in files}
+    well_known = f"-I{files_of('grpc_tools') / '_proto'}"
+    commands: list[list[str | Path]] = [
+        [binaries / "buf", "lint"],
+        [binaries / "buf", "build", "--output", "buf.binpb"],
+        [sys.executable, "-m", "grpc_tools.protoc", "-I.", well_known, "--descriptor_set_out=protoc.binpb", *files],
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=alone, check=True)
+    assert (alone / "buf.binpb").stat().st_size > (alone / "protoc.binpb").stat().st_size > 0
+
+
 def install_commands() -> list[str]:
     """What docs/install.md tells to type."""
     text = (ROOT / "docs/install.md").read_text()
     part = text.partition("<!-- install -->")[2].partition("<!-- install end -->")[0]
-    return [line.strip() for line in part.splitlines() if line.startswith("       ")]
+    return [command.text.strip() for block in blocks(part) for command in commands(block)]
 
 
 def test_five_commands_install_and_what_they_configure_is_sound() -> None:
     commands = install_commands()
     assert len(commands) == 5
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert f"nvmed_{version}_amd64.deb" in commands[0]
+    assert f"nvmed_{version}-1~deb12_amd64.deb" in commands[0]
     words = shlex.split(commands[2])
     assert words[:2] == ["printf", "%s\\n"]
     lines = [word for word in words[2:] if not word.startswith((">", "/"))]

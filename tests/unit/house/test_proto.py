@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,11 @@ from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
     FileDescriptorProto,
-    FileDescriptorSet,
     ServiceDescriptorProto,
 )
 
 from nvmed.rpc.convert.operations import RESPONSES
+from scripts.contract import files
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTOS = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
@@ -29,13 +28,9 @@ Part = tuple[str, Path_]
 """Name of a part of a file, and its path in the file's descriptor, as source info gives it."""
 
 
-@cache
 def contract() -> dict[str, FileDescriptorProto]:
-    """Each file of the contract with its source info, as buf compiles it: offline, and without our generator."""
-    buf = Path(sys.executable).with_name("buf")
-    image = subprocess.run([buf, "build", "--output", "-"], cwd=ROOT, capture_output=True, check=True).stdout
-    files = {file.name: file for file in FileDescriptorSet.FromString(image).file}
-    return {name: files[name] for name in PROTOS}
+    """Each file of the contract with its source info."""
+    return {name: files()[name] for name in PROTOS}
 
 
 def message_parts(message: DescriptorProto, name: str, path: Path_) -> Iterator[Part]:

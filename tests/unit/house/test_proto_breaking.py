@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BASELINE = ROOT / "proto/baseline.binpb"
-"""What clients that exist were compiled against: `make proto-baseline` writes it, at a release."""
+"""What clients that exist were compiled against: `make proto-release` writes it, at a release."""
 
 BROKEN = 100
 """buf's exit code for what it finds, as opposed to 1 for what it cannot read."""

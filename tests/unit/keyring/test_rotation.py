@@ -253,5 +253,8 @@ async def test_the_same_two_are_rotated_once_at_a_time(daemon: Daemon, kernel: K
     with pytest.raises(NvmedError) as busy:
         await daemon.rotations.run(Running(first, daemon.operations), daemon.wanted(derived(bytes(31) + b"3")))
     assert busy.value.reason == "SUBSYSTEM_BUSY"
+    subsystem = (await daemon.inventory.find("nvme0")).device.subsystem
+    assert daemon.exclusion.holder(subsystem) == f"operations/{first.id}", "nor may firmware be written meanwhile"
     kernel.release()
     assert (await daemon.operations.wait(first.id)).state is State.SUCCEEDED
+    assert daemon.exclusion.holder(subsystem) is None

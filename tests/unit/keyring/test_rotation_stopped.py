@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -23,6 +23,28 @@ async def test_a_cancelled_rotation_is_undone(daemon: Daemon, kernel: KernelDoub
     assert (await daemon.operations.wait(record.id)).state is State.CANCELLED
     assert serials(kernel) == [old, old]
     assert await daemon.ring() == [derived(OLD).identity]
+
+
+async def test_nothing_stops_a_rotation_of_which_all_connections_have_the_new_key(
+    daemon: Daemon, kernel: KernelDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await daemon.add(derived(OLD))
+    kernel.connect(), kernel.connect()
+    using = daemon.paths.using
+    begun: list[str] = []
+
+    async def cancel_first(wanted: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+        if begun and old not in serials(kernel):
+            await daemon.operations.cancel(begun[0])
+        return await using(wanted)
+
+    monkeypatch.setattr(daemon.paths, "using", cancel_first)
+    kernel.hang_at = "reset nvme0"
+    begun.append((await daemon.begin(daemon.wanted(derived(NEW)))).id)
+    await reached(kernel)
+    kernel.release()
+    assert (await daemon.operations.wait(begun[0])).state is State.SUCCEEDED
+    assert await daemon.is_dead(old)
 
 
 async def crashed(start: Callable[[], Daemon], daemon: Daemon, kernel: KernelDouble, at: str) -> tuple[Daemon, Record]:

@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -39,6 +40,9 @@ _names = (f"nvmed-test-{os.getpid()}-{number}" for number in itertools.count())
 
 @pytest.fixture(scope="module", autouse=True)
 def _kernel_has_keyrings() -> None:
+    with suppress(NvmedError):
+        keyctl.get_keyring_id(keyctl.PROCESS_KEYRING, create=False)
+        pytest.fail("a test before made the main thread keyrings, which every thread inherits: call from another one")
     with ThreadPoolExecutor(1) as executor:
         try:
             executor.submit(keyctl.get_keyring_id, keyctl.PROCESS_KEYRING, create=True).result()

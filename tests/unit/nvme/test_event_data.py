@@ -17,6 +17,7 @@ from nvmed.nvme.event_data import (
     FormatCompletionData,
     FormatStartData,
     HardwareErrorData,
+    PersonalityChangeData,
     PowerOnData,
     ResetData,
     SanitizeCompletionData,
@@ -24,9 +25,13 @@ from nvmed.nvme.event_data import (
     SetFeatureData,
     ThermalExcursionData,
     TimestampChangeData,
+    VendorDataType,
+    VendorEventData,
     decode,
     dwords_of,
     resets_of,
+    tcg_activity_of,
+    vendor_descriptors,
 )
 from nvmed.nvme.layout import Structure, table
 from nvmed.nvme.persistent_event import EventType
@@ -55,6 +60,8 @@ SAID: list[tuple[EventType, bytes, Structure]] = [
     (EventType.SANITIZE_COMPLETION, struct.pack("<HHH2x", 0xFFFF, 1, 9), SanitizeCompletionData(0xFFFF, 1, 9)),
     (EventType.SET_FEATURE, struct.pack("<I", 0x0010_000A), SetFeatureData(0x0010_000A)),
     (EventType.THERMAL_EXCURSION, b"\x05\x01", ThermalExcursionData(5, 1)),
+    (EventType.PERSONALITY_CHANGE, b"\x03\x02" + bytes(10), PersonalityChangeData(3, 2)),
+    (EventType.VENDOR_SPECIFIC, b"\x01\0\x03\x02\x26\0", VendorEventData(1, 3, 2, 38)),
 ]
 
 
@@ -104,3 +111,31 @@ def test_any_bytes_are_data_or_none(kind: int, data: bytes) -> None:
         assert len(resets_of(data)) == (len(data) - 8) // 36
     if isinstance(said, SetFeatureData):
         assert len(dwords_of(data)) <= 7
+
+
+# -- the vendor's
+
+
+def vendor(code: int, kind: int, data: bytes, length: int | None = None) -> bytes:
+    return struct.pack("<HBBH", code, kind, 1, len(data) if length is None else length) + data
+
+
+def test_descriptors_that_are_there_whole() -> None:
+    data = vendor(7, VendorDataType.EVENT_NAME, b"door") + vendor(7, VendorDataType.BINARY, b"??", length=99)
+    assert vendor_descriptors(data) == ((VendorEventData(7, 1, 1, 4), b"door"),)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_descriptors_or_none(data: bytes) -> None:
+    found = vendor_descriptors(data)
+    assert sum(VendorEventData.SIZE + len(part) for _, part in found) <= len(data)
+    tcg_activity_of(data)
+
+
+def test_tcg_activity_is_known_by_its_form_alone() -> None:
+    activity = struct.pack("<2xIQQHHBH", 5, 0x0000000900000006, 6, 0x7FE, 1, 0, 12) + b"context!!"
+    found = tcg_activity_of(vendor(1, VendorDataType.BINARY, activity))
+    assert found is not None
+    assert (found.command_count, found.com_id, found.process_time_ms, found.context) == (5, 0x7FE, 12, b"context!!")
+    for other in (vendor(2, 3, activity), vendor(1, 2, activity), vendor(1, 3, activity[1:]), b""):
+        assert tcg_activity_of(other) is None

@@ -39,7 +39,7 @@ _NAMED = [_TEXT] * 5
 
 
 @given(st.tuples(*_NAMED, st.binary(max_size=4), *[_TEXT] * 3, _TIME, _TIME, _TEXT | st.none(), _TEXT | st.none(),
-                 _TEXT, _TEXT, st.integers()))  # fmt: skip
+                 _TEXT, _TEXT, st.integers(), _TEXT))  # fmt: skip
 def test_no_row_is_unreadable(row: tuple[Any, ...]) -> None:
     record = record_of(row)
     assert record.id == row[0]

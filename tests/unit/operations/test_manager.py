@@ -283,3 +283,16 @@ async def test_listeners_hear_of_every_phase(tmp_path: Path) -> None:
         await operations.perform(replace(WANTED, request_id="r2"), one_step)
     assert heard[0][0] is State.PENDING
     assert heard[-1] == (State.SUCCEEDED, "only")
+
+
+async def test_what_should_stop_already_does_not_begin_to_wait(tmp_path: Path) -> None:
+    """It was asked to stop while it did something else than wait."""
+
+    async def run(running: Running) -> dict[str, Any]:
+        await operations.cancel(running.record.id)
+        await running.until_stopped(asyncio.sleep(3600))
+        return {}
+
+    async with manager(tmp_path) as operations:
+        record = await operations.wait((await operations.start(WANTED, run)).id)
+        assert record.state is State.CANCELLED

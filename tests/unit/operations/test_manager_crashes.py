@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nvmed.operations.journal import Journal
-from nvmed.operations.manager import Interrupted, Running, Verdict
+from nvmed.operations.manager import Interrupted, Resumption, Running, Verdict
 from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
 from tests.unit.operations.operation_manager import WANTED, crashed, manager, one_step
@@ -80,3 +81,52 @@ async def test_a_drive_that_did_not_answer_is_asked_what_came_of_it(
         record = await operations.wait((await operations.start(WANTED, run)).id)
         assert record.state is state
         assert (record.failure or {}).get("reason") == (reason.name if reason else None)
+
+
+async def test_what_goes_on_in_the_drive_is_watched_by_one_daemon_after_another(tmp_path: Path) -> None:
+    """A daemon that stops leaves it open; the next one goes on, under the same name, and says how it ended."""
+    watching, ended = asyncio.Event(), asyncio.Event()
+
+    async def watch(running: Running) -> dict[str, Any]:
+        running.leave_to_drive()
+        watching.set()
+        await running.until_stopped(ended.wait())
+        async with running.step("result") as outcome:
+            outcome["seen"] = True
+        return {"slot": 2}
+
+    async def begun(running: Running) -> dict[str, Any]:
+        async with running.step("start"):
+            pass
+        return await watch(running)
+
+    async def reconcile(case: Interrupted) -> Resumption:
+        assert [step.name for step in case.steps] == ["start"]
+        return Resumption(watch)
+
+    async with manager(tmp_path) as operations:
+        operation = (await operations.start(WANTED, begun)).id
+        await watching.wait()
+    for _ in range(2):
+        watching.clear()
+        async with manager(tmp_path, {WANTED.kind: reconcile}) as operations:
+            assert (await operations.get(operation)).state is State.RUNNING
+            await watching.wait()
+    async with manager(tmp_path, {WANTED.kind: reconcile}) as operations:
+        ended.set()
+        record = await operations.wait(operation)
+        assert (record.state, record.result) == (State.SUCCEEDED, {"slot": 2})
+        assert [step.name for step in await operations.steps(operation)] == ["start", "result"]
+
+
+async def test_a_command_without_an_answer_that_is_under_way_after_all_is_watched(tmp_path: Path) -> None:
+    async def begun(running: Running) -> dict[str, Any]:
+        async with running.step("start"):
+            running.uncertain()
+            raise error(Reason.COMMAND_TIMEOUT, "it has not returned")
+
+    async def reconcile(case: Interrupted) -> Resumption:
+        return Resumption(one_step)
+
+    async with manager(tmp_path, {WANTED.kind: reconcile}) as operations:
+        assert await operations.perform(WANTED, begun) == {"controller": WANTED.target}

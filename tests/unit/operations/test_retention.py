@@ -13,6 +13,7 @@ import pytest
 
 from nvmed.errors import NvmedError
 from nvmed.operations.journal import REPEATABLE_MS, Journal
+from nvmed.operations.journal_reader import JournalReader
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import now_ms
 from nvmed.operations.retention import BATCH, DAY_MS, Retention
@@ -112,6 +113,25 @@ async def test_what_has_not_ended_stays(tmp_path: Path) -> None:
     assert await left(path, Retention()) == {"0"}
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT state FROM operations").fetchone() == ("SAFE_TO_RETRY",)
+
+
+async def test_what_runs_is_not_among_what_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    write(path, [{"id": state, "state": state, "created_ms": 1} for state in ("PENDING", "RUNNING", "FAILED")])
+    reader = JournalReader(path)
+    assert await reader.forgettable(Retention().kept(now_ms()), BATCH) == ("FAILED",)
+    reader.close()
+
+
+def test_the_journal_itself_keeps_what_has_not_ended(tmp_path: Path) -> None:
+    """Whoever asks: what runs was perhaps begun again since it was looked for."""
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    write(path, [{"id": state, "state": state} for state in ("PENDING", "RUNNING", "FAILED")])
+    journal = Journal(path)
+    assert journal.forget(["PENDING", "RUNNING", "FAILED"]) == 1
+    journal.close()
 
 
 async def test_a_principal_cannot_fill_the_journal_with_request_ids(tmp_path: Path) -> None:

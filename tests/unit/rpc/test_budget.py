@@ -92,7 +92,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_holds_nothing() -> None:
 
 
 async def test_a_stream_reads_less_ahead_where_there_is_less_room() -> None:
-    budget = Budget(4900)
+    budget = Budget(6200)
     windows = [await Lease(budget, "a").window(100, 4, 400) for _ in range(3)]
     assert windows == [4, 4, 1]
     assert await Lease(budget, "b").window(100, 8, 200) == 2

@@ -14,6 +14,7 @@ from nvmed.errors import FieldViolation, GateViolation, NvmeStatus, OsFailure
 from nvmed.limits import METADATA_BYTES_MAX
 from nvmed.reasons import Reason, error
 from nvmed.rpc.errors import to_status
+from nvmed.v1 import errors_pb2
 
 PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if code != 0x25)
 """What gRPC sends in a message as it is."""
@@ -69,3 +70,18 @@ def test_what_is_cut_says_so() -> None:
 def test_a_cut_text_is_no_longer_than_it_may_be(text: str, bytes_max: int) -> None:
     shown = cut(text, bytes_max)
     assert shown == text or len(shown.encode()) <= max(bytes_max, len("... ( bytes)") + 20)
+
+
+def test_the_contract_names_every_detail_that_a_status_has() -> None:
+    failure = error(
+        Reason.NVME_BUSY,
+        "busy",
+        nvme=NvmeStatus(1, "NVME_SC_INVALID_OPCODE", 2, 1),
+        os=OsFailure(5, "EIO", "ioctl", "/dev/nvme0"),
+        fields=(FieldViolation("name", "is required"),),
+        gates=(GateViolation("IN_USE", "nvme0", "is mounted"),),
+        retry_delay_ms=1,
+    )
+    told = [detail.type_url.rpartition("/")[2] for detail in to_status(failure, "1").details]
+    named = [field.message_type.full_name for field in errors_pb2.ErrorDetails.DESCRIPTOR.fields if field.message_type]
+    assert sorted(told) == sorted(named)

@@ -16,7 +16,9 @@ from nvmed.security.policy import METHODS, Rule
 PINNED: Final = Path(__file__).with_name("policy_table.txt")
 
 VALUES: Final = {
-    **dict.fromkeys(("page_size", "page_token", "filter"), "which part of a list; a token is bound to its filter"),
+    **dict.fromkeys(
+        ("page_size", "page_token", "filter", "order_by"), "which part of a list; a token is bound to its filter"
+    ),
     **dict.fromkeys(("seconds", "nanos"), "a time"),
     "request_id": "the caller's name for the call itself; the journal looks it up among the caller's own",
     **dict.fromkeys(
@@ -33,7 +35,8 @@ VALUES: Final = {
         ("chunk_bytes", "window", "max_transfer_bytes", "max_concurrency", "length_bytes", "entries_max", "events_max"),
         "how much, or how fast",
     ),
-    **dict.fromkeys(("wait_timeout_ms", "timeout_ms", "heartbeat_interval_ms", "ttl_s"), "how long"),
+    **dict.fromkeys(("wait_timeout_ms", "timeout_ms", "part_timeout_ms", "heartbeat_interval_ms", "ttl_s"), "how long"),
+    **dict.fromkeys(("passes", "pattern", "samples_max", "stall_timeout_seconds"), "how to erase, and how to watch it"),
     "resume_token": "where a stream goes on; it is bound to its controller and log, or is a number of an event",
     "generation_number": "which telemetry is meant; the controller's own",
     "identify_controller": "bytes that the caller has; no drive is asked",
@@ -56,16 +59,37 @@ VALUES: Final = {
     ),
     **dict.fromkeys(("metadata", "read_metadata_bytes"), "a command's metadata"),
     **dict.fromkeys(
+        ("feature", "revision", "capacity_percent", "value", "raw_value", "raw_data", "expected_raw", "data_bytes"),
+        "which feature of the controller, and what it is or is to be",
+    ),
+    **dict.fromkeys(
         ("name", "serial", "key_type", "description", "identity"),
         "keys and keyrings are the host's",
     ),
     **dict.fromkeys(
-        ("payload", "text", "key_file", "secret", "identity_version", "host_secret", "controller_secret"),
+        ("payload", "text", "key_file", "secret", "identity_version", "host_secret", "controller_secret", "psid"),
         "key material, and what it is derived with",
     ),
     **dict.fromkeys(
         ("host_nqn", "subsystem_nqn", "nqn"),
         "names that go into a key's text; no connection is looked up (but for Also.CONNECTIONS)",
+    ),
+    **dict.fromkeys(
+        (
+            "timer_threshold_minutes",
+            "threshold_a_ms",
+            "threshold_b_ms",
+            "threshold_c_ms",
+            "threshold_d_ms",
+            "latency_mode_bits",
+            "minimum_window_ms",
+            "debug_trigger_bits",
+        ),
+        "what a latency monitor counts",
+    ),
+    **dict.fromkeys(
+        ("endurance_group_id", "nvm_set_id", "domain_id", "partition_id"),
+        "parts of the drive that is authorised",
     ),
     **dict.fromkeys(("write_queues", "poll_queues", "type_of_service"), "how a connection is made that is authorised"),
 }

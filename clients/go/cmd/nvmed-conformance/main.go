@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
+	"strconv"
 	"strings"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/nvmed/nvmed/clients/go/nvmed"
 	nvmedv1 "github.com/nvmed/nvmed/clients/go/nvmed/v1"
@@ -25,8 +28,13 @@ var steps = []struct {
 	{"list-controllers", (*scenario).listControllers},
 	{"receive-telemetry", (*scenario).receiveTelemetry},
 	{"refuse-damage", (*scenario).refuseDamage},
+	{"watch-events", (*scenario).watchEvents},
+	{"resume-events", (*scenario).resumeEvents},
+	{"events-gap", (*scenario).eventsGap},
 	{"upload-image", (*scenario).uploadImage},
 	{"stage-image", (*scenario).stageImage},
+	{"repeat-request", (*scenario).repeatRequest},
+	{"error-request-reused", (*scenario).errorRequestReused},
 	{"wait-operation", (*scenario).waitOperation},
 	{"error-not-found", (*scenario).errorNotFound},
 	{"error-bad-field", (*scenario).errorBadField},
@@ -60,8 +68,12 @@ type scenario struct {
 	tls        nvmed.TLS
 	connection *grpc.ClientConn
 	controller string
-	image      string
-	operation  *longrunningpb.Operation
+	// event is the next message of the stream of events that two steps read.
+	event     func() (*nvmedv1.WatchEventsResponse, error, bool)
+	endEvents func()
+	image     string
+	staging   *nvmedv1.StageFirmwareRequest
+	operation *longrunningpb.Operation
 }
 
 func (s *scenario) connect(ctx context.Context) (found facts, err error) {
@@ -158,6 +170,73 @@ func (s *scenario) refuseDamage(ctx context.Context) (facts, error) {
 	return facts{fact("bytes", about.Size())}, nil
 }
 
+// captures are how many events resume-events waits for.
+const captures = 3
+
+func (s *scenario) watchEvents(ctx context.Context) (facts, error) {
+	connection, err := nvmed.Dial(os.Getenv("NVMED_EVENTS_ADDRESS"), &s.tls)
+	if err != nil {
+		return nil, err
+	}
+	events := nvmed.WatchEvents(ctx, nvmedv1.NewEventServiceClient(connection), &nvmedv1.WatchEventsRequest{
+		Kinds: []nvmedv1.EventKind{nvmedv1.EventKind_EVENT_KIND_CAPTURE_FINISHED},
+	})
+	s.event, s.endEvents = iter.Pull2(events)
+	message, err, _ := s.event()
+	if err != nil {
+		return nil, err
+	}
+	if message.GetHeartbeat() == nil {
+		return nil, fmt.Errorf("the stream begins with %v", message)
+	}
+	return facts{fact("part", "heartbeat")}, nil
+}
+
+func (s *scenario) resumeEvents(context.Context) (facts, error) {
+	defer s.endEvents()
+	var sequences, names []string
+	for len(names) < captures {
+		message, err, _ := s.event()
+		if err != nil {
+			return nil, err
+		}
+		if message.GetDropped() != nil {
+			return nil, errors.New("events are missing")
+		}
+		if event := message.GetEvent(); event != nil {
+			sequences = append(sequences, strconv.FormatUint(event.Sequence, 10))
+			names = append(names, event.GetCaptureFinished().GetCapture())
+		}
+	}
+	return facts{fact("sequences", strings.Join(sequences, ",")), fact("captures", strings.Join(names, ","))}, nil
+}
+
+func (s *scenario) eventsGap(ctx context.Context) (facts, error) {
+	var dropped, controllers []string
+	events := nvmed.WatchEvents(ctx, nvmedv1.NewEventServiceClient(s.connection), &nvmedv1.WatchEventsRequest{
+		ResumeToken:     os.Getenv("NVMED_EVENTS_TOKEN"),
+		IncludeSnapshot: true,
+	})
+	for message, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		switch part := message.Part.(type) {
+		case *nvmedv1.WatchEventsResponse_Dropped_:
+			dropped = append(dropped, strconv.FormatUint(part.Dropped.Count, 10))
+		case *nvmedv1.WatchEventsResponse_Event:
+			if controller := part.Event.GetControllerState(); controller != nil {
+				controllers = append(controllers, controller.Name)
+			}
+		case *nvmedv1.WatchEventsResponse_SnapshotEnd_:
+			return facts{
+				fact("dropped", strings.Join(dropped, ",")), fact("controllers", strings.Join(controllers, ",")),
+			}, nil
+		}
+	}
+	return nil, errors.New("the stream ended before the snapshot did")
+}
+
 func (s *scenario) uploadImage(ctx context.Context) (facts, error) {
 	file, err := os.Open(os.Getenv("NVMED_IMAGE"))
 	if err != nil {
@@ -168,7 +247,12 @@ func (s *scenario) uploadImage(ctx context.Context) (facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := nvmedv1.NewFirmwareServiceClient(s.connection)
+	connection, err := nvmed.Dial(os.Getenv("NVMED_UPLOAD_ADDRESS"), &s.tls)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	client := nvmedv1.NewFirmwareServiceClient(connection)
 	header := &nvmedv1.UploadHeader{FirmwareRevision: os.Getenv("NVMED_IMAGE_REVISION")}
 	image, err := nvmed.UploadImage(ctx, client, header, file, about.Size())
 	if err != nil {
@@ -179,19 +263,45 @@ func (s *scenario) uploadImage(ctx context.Context) (facts, error) {
 }
 
 func (s *scenario) stageImage(ctx context.Context) (found facts, err error) {
-	s.operation, err = nvmedv1.NewFirmwareServiceClient(s.connection).StageFirmware(ctx, &nvmedv1.StageFirmwareRequest{
+	s.staging = &nvmedv1.StageFirmwareRequest{
 		Controllers: []string{s.controller},
 		Image:       s.image,
-	})
+		RequestId:   os.Getenv("NVMED_REQUEST_ID"),
+	}
+	s.operation, err = nvmedv1.NewFirmwareServiceClient(s.connection).StageFirmware(ctx, s.staging)
 	if err != nil {
 		return nil, err
 	}
 	return facts{fact("operation", s.operation.Name)}, nil
 }
 
+func (s *scenario) repeatRequest(ctx context.Context) (facts, error) {
+	same, err := nvmedv1.NewFirmwareServiceClient(s.connection).StageFirmware(ctx, s.staging)
+	if err != nil {
+		return nil, err
+	}
+	return facts{fact("operation", same.Name)}, nil
+}
+
+func (s *scenario) errorRequestReused(ctx context.Context) (facts, error) {
+	another := proto.CloneOf(s.staging)
+	another.MaxConcurrency = 2
+	_, err := nvmedv1.NewFirmwareServiceClient(s.connection).StageFirmware(ctx, another)
+	failure, err := failureOf(err)
+	if err != nil {
+		return nil, err
+	}
+	return described(failure), nil
+}
+
 func (s *scenario) waitOperation(ctx context.Context) (facts, error) {
+	connection, err := nvmed.Dial(os.Getenv("NVMED_OPERATIONS_ADDRESS"), &s.tls)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
 	var staged nvmedv1.StageFirmwareResponse
-	if err := nvmed.Wait(ctx, longrunningpb.NewOperationsClient(s.connection), s.operation, &staged); err != nil {
+	if err := nvmed.Wait(ctx, longrunningpb.NewOperationsClient(connection), s.operation, &staged); err != nil {
 		return nil, err
 	}
 	if len(staged.Drives) != 1 {
@@ -271,6 +381,7 @@ func (s *scenario) errorOperation(ctx context.Context) (facts, error) {
 	return facts{
 		fact("operation", operation.Name),
 		fact("code", uint32(failure.Code)), fact("reason", failure.Reason), fact("gates", strings.Join(gates, ",")),
+		fact("remedy", oneWord(failure.Remedy)),
 	}, nil
 }
 
@@ -287,5 +398,11 @@ func failureOf(err error) (*nvmed.Error, error) {
 func described(failure *nvmed.Error) facts {
 	return facts{
 		fact("code", uint32(failure.Code)), fact("reason", failure.Reason), fact("request_id", failure.RequestID),
+		fact("remedy", oneWord(failure.Remedy)),
 	}
+}
+
+// oneWord is a text as a value of a report, which has no blanks.
+func oneWord(text string) string {
+	return strings.ReplaceAll(text, " ", "_")
 }

@@ -24,6 +24,83 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a call touches beside the resource that its request names.
+type Policy_Also int32
+
+const (
+	// Not used.
+	Policy_ALSO_UNSPECIFIED Policy_Also = 0
+	// The controllers whose identifiers are in `controller_ids`; for those that are not on this host, the subsystem.
+	Policy_ALSO_CONTROLLER_IDS Policy_Also = 1
+	// The controllers that lead to the namespace in `nsid`, with `all_namespaces` to any namespace of the subsystem.
+	Policy_ALSO_NAMESPACE Policy_Also = 2
+	// Every controller of the same NVM subsystem: they share its firmware, and its reset.
+	Policy_ALSO_SUBSYSTEM Policy_Also = 3
+	// The image in `image`.
+	Policy_ALSO_IMAGE Policy_Also = 4
+	// The image that the bytes will be: `images/{sha256}` of the header's `sha256`.
+	Policy_ALSO_UPLOADED Policy_Also = 5
+	// The image that will be fetched: `images/{sha256}` of the request's `sha256`.
+	Policy_ALSO_FETCHED Policy_Also = 6
+	// The controllers by which the hosts and subsystems in `host_nqn` and `subsystem_nqn` are connected.
+	Policy_ALSO_CONNECTIONS Policy_Also = 7
+	// The image of the firmware that should run.
+	Policy_ALSO_DESIRED_IMAGE Policy_Also = 8
+)
+
+// Enum value maps for Policy_Also.
+var (
+	Policy_Also_name = map[int32]string{
+		0: "ALSO_UNSPECIFIED",
+		1: "ALSO_CONTROLLER_IDS",
+		2: "ALSO_NAMESPACE",
+		3: "ALSO_SUBSYSTEM",
+		4: "ALSO_IMAGE",
+		5: "ALSO_UPLOADED",
+		6: "ALSO_FETCHED",
+		7: "ALSO_CONNECTIONS",
+		8: "ALSO_DESIRED_IMAGE",
+	}
+	Policy_Also_value = map[string]int32{
+		"ALSO_UNSPECIFIED":    0,
+		"ALSO_CONTROLLER_IDS": 1,
+		"ALSO_NAMESPACE":      2,
+		"ALSO_SUBSYSTEM":      3,
+		"ALSO_IMAGE":          4,
+		"ALSO_UPLOADED":       5,
+		"ALSO_FETCHED":        6,
+		"ALSO_CONNECTIONS":    7,
+		"ALSO_DESIRED_IMAGE":  8,
+	}
+)
+
+func (x Policy_Also) Enum() *Policy_Also {
+	p := new(Policy_Also)
+	*p = x
+	return p
+}
+
+func (x Policy_Also) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Policy_Also) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (Policy_Also) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_admin_proto_enumTypes[0]
+}
+
+func (x Policy_Also) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Policy_Also.Descriptor instead.
+func (Policy_Also) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_admin_proto_rawDescGZIP(), []int{3, 0}
+}
+
 // What a record tells of.
 type AuditRecord_Event int32
 
@@ -101,11 +178,11 @@ func (x AuditRecord_Event) String() string {
 }
 
 func (AuditRecord_Event) Descriptor() protoreflect.EnumDescriptor {
-	return file_nvmed_v1_admin_proto_enumTypes[0].Descriptor()
+	return file_nvmed_v1_admin_proto_enumTypes[1].Descriptor()
 }
 
 func (AuditRecord_Event) Type() protoreflect.EnumType {
-	return &file_nvmed_v1_admin_proto_enumTypes[0]
+	return &file_nvmed_v1_admin_proto_enumTypes[1]
 }
 
 func (x AuditRecord_Event) Number() protoreflect.EnumNumber {
@@ -1032,7 +1109,9 @@ type Policy_Method struct {
 	// The field of its request that names the resource over which it is needed; empty for the host.
 	ResourceField string `protobuf:"bytes,3,opt,name=resource_field,json=resourceField,proto3" json:"resource_field,omitempty"`
 	// Whether its calls are written to the audit before they run. Denials always are, and operations.
-	Audited       bool `protobuf:"varint,4,opt,name=audited,proto3" json:"audited,omitempty"`
+	Audited bool `protobuf:"varint,4,opt,name=audited,proto3" json:"audited,omitempty"`
+	// What else its calls touch, over each of which the permission is needed too.
+	Also          []Policy_Also `protobuf:"varint,5,rep,packed,name=also,proto3,enum=nvmed.v1.Policy_Also" json:"also,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1095,6 +1174,13 @@ func (x *Policy_Method) GetAudited() bool {
 	return false
 }
 
+func (x *Policy_Method) GetAlso() []Policy_Also {
+	if x != nil {
+		return x.Also
+	}
+	return nil
+}
+
 var File_nvmed_v1_admin_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_admin_proto_rawDesc = "" +
@@ -1117,7 +1203,7 @@ const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x12\n" +
-	"\x10GetPolicyRequest\"\x96\x04\n" +
+	"\x10GetPolicyRequest\"\x85\x06\n" +
 	"\x06Policy\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12+\n" +
 	"\x05roles\x18\x02 \x03(\v2\x15.nvmed.v1.Policy.RoleR\x05roles\x124\n" +
@@ -1134,14 +1220,26 @@ const file_nvmed_v1_admin_proto_rawDesc = "" +
 	"principals\x18\x02 \x03(\tR\n" +
 	"principals\x12\x14\n" +
 	"\x05roles\x18\x03 \x03(\tR\x05roles\x12\x1c\n" +
-	"\tresources\x18\x04 \x03(\tR\tresources\x1a}\n" +
+	"\tresources\x18\x04 \x03(\tR\tresources\x1a\xa8\x01\n" +
 	"\x06Method\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x02 \x01(\tR\n" +
 	"permission\x12%\n" +
 	"\x0eresource_field\x18\x03 \x01(\tR\rresourceField\x12\x18\n" +
-	"\aaudited\x18\x04 \x01(\bR\aaudited\"\x8b\x01\n" +
+	"\aaudited\x18\x04 \x01(\bR\aaudited\x12)\n" +
+	"\x04also\x18\x05 \x03(\x0e2\x15.nvmed.v1.Policy.AlsoR\x04also\"\xc0\x01\n" +
+	"\x04Also\x12\x14\n" +
+	"\x10ALSO_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13ALSO_CONTROLLER_IDS\x10\x01\x12\x12\n" +
+	"\x0eALSO_NAMESPACE\x10\x02\x12\x12\n" +
+	"\x0eALSO_SUBSYSTEM\x10\x03\x12\x0e\n" +
+	"\n" +
+	"ALSO_IMAGE\x10\x04\x12\x11\n" +
+	"\rALSO_UPLOADED\x10\x05\x12\x10\n" +
+	"\fALSO_FETCHED\x10\x06\x12\x14\n" +
+	"\x10ALSO_CONNECTIONS\x10\a\x12\x16\n" +
+	"\x12ALSO_DESIRED_IMAGE\x10\b\"\x8b\x01\n" +
 	"\x15TestPermissionRequest\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x01 \x03(\tR\n" +
@@ -1227,47 +1325,49 @@ func file_nvmed_v1_admin_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_admin_proto_rawDescData
 }
 
-var file_nvmed_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_nvmed_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_nvmed_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_nvmed_v1_admin_proto_goTypes = []any{
-	(AuditRecord_Event)(0),           // 0: nvmed.v1.AuditRecord.Event
-	(*GetServerInfoRequest)(nil),     // 1: nvmed.v1.GetServerInfoRequest
-	(*ServerInfo)(nil),               // 2: nvmed.v1.ServerInfo
-	(*GetPolicyRequest)(nil),         // 3: nvmed.v1.GetPolicyRequest
-	(*Policy)(nil),                   // 4: nvmed.v1.Policy
-	(*TestPermissionRequest)(nil),    // 5: nvmed.v1.TestPermissionRequest
-	(*TestPermissionResponse)(nil),   // 6: nvmed.v1.TestPermissionResponse
-	(*ListAuditRecordsRequest)(nil),  // 7: nvmed.v1.ListAuditRecordsRequest
-	(*ListAuditRecordsResponse)(nil), // 8: nvmed.v1.ListAuditRecordsResponse
-	(*AuditRecord)(nil),              // 9: nvmed.v1.AuditRecord
-	nil,                              // 10: nvmed.v1.ServerInfo.LimitsEntry
-	(*Policy_Role)(nil),              // 11: nvmed.v1.Policy.Role
-	(*Policy_Binding)(nil),           // 12: nvmed.v1.Policy.Binding
-	(*Policy_Method)(nil),            // 13: nvmed.v1.Policy.Method
-	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
+	(Policy_Also)(0),                 // 0: nvmed.v1.Policy.Also
+	(AuditRecord_Event)(0),           // 1: nvmed.v1.AuditRecord.Event
+	(*GetServerInfoRequest)(nil),     // 2: nvmed.v1.GetServerInfoRequest
+	(*ServerInfo)(nil),               // 3: nvmed.v1.ServerInfo
+	(*GetPolicyRequest)(nil),         // 4: nvmed.v1.GetPolicyRequest
+	(*Policy)(nil),                   // 5: nvmed.v1.Policy
+	(*TestPermissionRequest)(nil),    // 6: nvmed.v1.TestPermissionRequest
+	(*TestPermissionResponse)(nil),   // 7: nvmed.v1.TestPermissionResponse
+	(*ListAuditRecordsRequest)(nil),  // 8: nvmed.v1.ListAuditRecordsRequest
+	(*ListAuditRecordsResponse)(nil), // 9: nvmed.v1.ListAuditRecordsResponse
+	(*AuditRecord)(nil),              // 10: nvmed.v1.AuditRecord
+	nil,                              // 11: nvmed.v1.ServerInfo.LimitsEntry
+	(*Policy_Role)(nil),              // 12: nvmed.v1.Policy.Role
+	(*Policy_Binding)(nil),           // 13: nvmed.v1.Policy.Binding
+	(*Policy_Method)(nil),            // 14: nvmed.v1.Policy.Method
+	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
 }
 var file_nvmed_v1_admin_proto_depIdxs = []int32{
-	10, // 0: nvmed.v1.ServerInfo.limits:type_name -> nvmed.v1.ServerInfo.LimitsEntry
-	11, // 1: nvmed.v1.Policy.roles:type_name -> nvmed.v1.Policy.Role
-	12, // 2: nvmed.v1.Policy.bindings:type_name -> nvmed.v1.Policy.Binding
-	13, // 3: nvmed.v1.Policy.methods:type_name -> nvmed.v1.Policy.Method
-	14, // 4: nvmed.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
-	9,  // 5: nvmed.v1.ListAuditRecordsResponse.audit_records:type_name -> nvmed.v1.AuditRecord
-	14, // 6: nvmed.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
-	0,  // 7: nvmed.v1.AuditRecord.event:type_name -> nvmed.v1.AuditRecord.Event
-	1,  // 8: nvmed.v1.AdminService.GetServerInfo:input_type -> nvmed.v1.GetServerInfoRequest
-	3,  // 9: nvmed.v1.AdminService.GetPolicy:input_type -> nvmed.v1.GetPolicyRequest
-	5,  // 10: nvmed.v1.AdminService.TestPermission:input_type -> nvmed.v1.TestPermissionRequest
-	7,  // 11: nvmed.v1.AdminService.ListAuditRecords:input_type -> nvmed.v1.ListAuditRecordsRequest
-	2,  // 12: nvmed.v1.AdminService.GetServerInfo:output_type -> nvmed.v1.ServerInfo
-	4,  // 13: nvmed.v1.AdminService.GetPolicy:output_type -> nvmed.v1.Policy
-	6,  // 14: nvmed.v1.AdminService.TestPermission:output_type -> nvmed.v1.TestPermissionResponse
-	8,  // 15: nvmed.v1.AdminService.ListAuditRecords:output_type -> nvmed.v1.ListAuditRecordsResponse
-	12, // [12:16] is the sub-list for method output_type
-	8,  // [8:12] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	11, // 0: nvmed.v1.ServerInfo.limits:type_name -> nvmed.v1.ServerInfo.LimitsEntry
+	12, // 1: nvmed.v1.Policy.roles:type_name -> nvmed.v1.Policy.Role
+	13, // 2: nvmed.v1.Policy.bindings:type_name -> nvmed.v1.Policy.Binding
+	14, // 3: nvmed.v1.Policy.methods:type_name -> nvmed.v1.Policy.Method
+	15, // 4: nvmed.v1.ListAuditRecordsRequest.start_time:type_name -> google.protobuf.Timestamp
+	10, // 5: nvmed.v1.ListAuditRecordsResponse.audit_records:type_name -> nvmed.v1.AuditRecord
+	15, // 6: nvmed.v1.AuditRecord.time:type_name -> google.protobuf.Timestamp
+	1,  // 7: nvmed.v1.AuditRecord.event:type_name -> nvmed.v1.AuditRecord.Event
+	0,  // 8: nvmed.v1.Policy.Method.also:type_name -> nvmed.v1.Policy.Also
+	2,  // 9: nvmed.v1.AdminService.GetServerInfo:input_type -> nvmed.v1.GetServerInfoRequest
+	4,  // 10: nvmed.v1.AdminService.GetPolicy:input_type -> nvmed.v1.GetPolicyRequest
+	6,  // 11: nvmed.v1.AdminService.TestPermission:input_type -> nvmed.v1.TestPermissionRequest
+	8,  // 12: nvmed.v1.AdminService.ListAuditRecords:input_type -> nvmed.v1.ListAuditRecordsRequest
+	3,  // 13: nvmed.v1.AdminService.GetServerInfo:output_type -> nvmed.v1.ServerInfo
+	5,  // 14: nvmed.v1.AdminService.GetPolicy:output_type -> nvmed.v1.Policy
+	7,  // 15: nvmed.v1.AdminService.TestPermission:output_type -> nvmed.v1.TestPermissionResponse
+	9,  // 16: nvmed.v1.AdminService.ListAuditRecords:output_type -> nvmed.v1.ListAuditRecordsResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_admin_proto_init() }
@@ -1280,7 +1380,7 @@ func file_nvmed_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_admin_proto_rawDesc), len(file_nvmed_v1_admin_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,

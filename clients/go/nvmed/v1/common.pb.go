@@ -23,6 +23,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a stream's trailer has of all bytes that the stream sent. Each chunk has its CRC-32, its place and the whole its
+// size whatever is chosen: a digest is one more proof, and a name for what was received.
+type StreamDigest int32
+
+const (
+	// As STREAM_DIGEST_SHA256.
+	StreamDigest_STREAM_DIGEST_UNSPECIFIED StreamDigest = 0
+	// SHA-256. Takes the host's processor about as long as everything else that streaming does.
+	StreamDigest_STREAM_DIGEST_SHA256 StreamDigest = 1
+	// None: the trailer's `sha256` is empty.
+	StreamDigest_STREAM_DIGEST_NONE StreamDigest = 2
+)
+
+// Enum value maps for StreamDigest.
+var (
+	StreamDigest_name = map[int32]string{
+		0: "STREAM_DIGEST_UNSPECIFIED",
+		1: "STREAM_DIGEST_SHA256",
+		2: "STREAM_DIGEST_NONE",
+	}
+	StreamDigest_value = map[string]int32{
+		"STREAM_DIGEST_UNSPECIFIED": 0,
+		"STREAM_DIGEST_SHA256":      1,
+		"STREAM_DIGEST_NONE":        2,
+	}
+)
+
+func (x StreamDigest) Enum() *StreamDigest {
+	p := new(StreamDigest)
+	*p = x
+	return p
+}
+
+func (x StreamDigest) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StreamDigest) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_common_proto_enumTypes[0].Descriptor()
+}
+
+func (StreamDigest) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_common_proto_enumTypes[0]
+}
+
+func (x StreamDigest) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StreamDigest.Descriptor instead.
+func (StreamDigest) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_common_proto_rawDescGZIP(), []int{0}
+}
+
 // Something that an answer lacks although the rest of it could be read: an optional question that the drive refused, a
 // value that cannot be, a step after the reading that failed.
 type Omission struct {
@@ -165,7 +219,11 @@ const file_nvmed_v1_common_proto_rawDesc = "" +
 	"\x05Chunk\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x14\n" +
 	"\x05crc32\x18\x02 \x01(\aR\x05crc32\x12\x12\n" +
-	"\x04data\x18\x03 \x01(\fR\x04dataBD\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data*_\n" +
+	"\fStreamDigest\x12\x1d\n" +
+	"\x19STREAM_DIGEST_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14STREAM_DIGEST_SHA256\x10\x01\x12\x16\n" +
+	"\x12STREAM_DIGEST_NONE\x10\x02BD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
@@ -180,10 +238,12 @@ func file_nvmed_v1_common_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_common_proto_rawDescData
 }
 
+var file_nvmed_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_nvmed_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_nvmed_v1_common_proto_goTypes = []any{
-	(*Omission)(nil), // 0: nvmed.v1.Omission
-	(*Chunk)(nil),    // 1: nvmed.v1.Chunk
+	(StreamDigest)(0), // 0: nvmed.v1.StreamDigest
+	(*Omission)(nil),  // 1: nvmed.v1.Omission
+	(*Chunk)(nil),     // 2: nvmed.v1.Chunk
 }
 var file_nvmed_v1_common_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -203,13 +263,14 @@ func file_nvmed_v1_common_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_common_proto_rawDesc), len(file_nvmed_v1_common_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_nvmed_v1_common_proto_goTypes,
 		DependencyIndexes: file_nvmed_v1_common_proto_depIdxs,
+		EnumInfos:         file_nvmed_v1_common_proto_enumTypes,
 		MessageInfos:      file_nvmed_v1_common_proto_msgTypes,
 	}.Build()
 	File_nvmed_v1_common_proto = out.File

@@ -9,6 +9,7 @@
 package nvmedv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -55,6 +56,36 @@ const (
 	// A TLS key in the kernel's keyring expires soon. Without a successor, connections that need it break then. Told a few
 	// times for each key, at the distances that are configured.
 	EventKind_EVENT_KIND_KEY_EXPIRING EventKind = 12
+	// A self-test that RunSelfTest ran has ended, whatever its result.
+	EventKind_EVENT_KIND_SELF_TEST_ENDED EventKind = 13
+	// A capture of telemetry is on disk, whoever asked for it; the detail says which.
+	EventKind_EVENT_KIND_CAPTURE_FINISHED EventKind = 14
+	// A sanitize that SanitizeDrive began has ended, whatever came of it.
+	EventKind_EVENT_KIND_SANITIZE_ENDED EventKind = 15
+	// A drive was told to run other firmware and does so only after a reset that nobody has made yet.
+	EventKind_EVENT_KIND_FIRMWARE_PENDING EventKind = 16
+	// A path to a namespace that is still there cannot be used any more: its controller went or is not connected, or its
+	// ANA state is inaccessible or persistent loss. `path` is how it is.
+	EventKind_EVENT_KIND_PATH_LOST EventKind = 17
+	// A path to a namespace can be used that could not, or that was not there.
+	EventKind_EVENT_KIND_PATH_RESTORED EventKind = 18
+	// I/O to a namespace takes other paths: none of those that were best before is among the best now. `path` is the first
+	// of the best.
+	EventKind_EVENT_KIND_PATH_FAILED_OVER EventKind = 19
+	// The PCI Express link of a controller is slower or narrower than it could be, or has become worse than was told.
+	EventKind_EVENT_KIND_LINK_DEGRADED EventKind = 20
+	// A link that was told as degraded is as fast and as wide as it could be again.
+	EventKind_EVENT_KIND_LINK_RESTORED EventKind = 21
+	// Errors were met on the link of a controller (Advanced Error Reporting): many that were corrected, or any that was
+	// not.
+	EventKind_EVENT_KIND_PCI_ERRORS EventKind = 22
+	// A certificate of a TLS listener, or of a CA that it trusts, expires soon. Told a few times for each certificate, at
+	// the distances that are configured.
+	EventKind_EVENT_KIND_CERTIFICATE_EXPIRING EventKind = 23
+	// A drive takes longer over I/O than the other drives of its model on this host, and than it did before.
+	EventKind_EVENT_KIND_DRIVE_SLOW EventKind = 24
+	// A drive that was told as slow is not any more.
+	EventKind_EVENT_KIND_DRIVE_RECOVERED EventKind = 25
 )
 
 // Enum value maps for EventKind.
@@ -73,6 +104,19 @@ var (
 		10: "EVENT_KIND_CRITICAL_WARNING_CHANGED",
 		11: "EVENT_KIND_OPERATION_CHANGED",
 		12: "EVENT_KIND_KEY_EXPIRING",
+		13: "EVENT_KIND_SELF_TEST_ENDED",
+		14: "EVENT_KIND_CAPTURE_FINISHED",
+		15: "EVENT_KIND_SANITIZE_ENDED",
+		16: "EVENT_KIND_FIRMWARE_PENDING",
+		17: "EVENT_KIND_PATH_LOST",
+		18: "EVENT_KIND_PATH_RESTORED",
+		19: "EVENT_KIND_PATH_FAILED_OVER",
+		20: "EVENT_KIND_LINK_DEGRADED",
+		21: "EVENT_KIND_LINK_RESTORED",
+		22: "EVENT_KIND_PCI_ERRORS",
+		23: "EVENT_KIND_CERTIFICATE_EXPIRING",
+		24: "EVENT_KIND_DRIVE_SLOW",
+		25: "EVENT_KIND_DRIVE_RECOVERED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":              0,
@@ -88,6 +132,19 @@ var (
 		"EVENT_KIND_CRITICAL_WARNING_CHANGED": 10,
 		"EVENT_KIND_OPERATION_CHANGED":        11,
 		"EVENT_KIND_KEY_EXPIRING":             12,
+		"EVENT_KIND_SELF_TEST_ENDED":          13,
+		"EVENT_KIND_CAPTURE_FINISHED":         14,
+		"EVENT_KIND_SANITIZE_ENDED":           15,
+		"EVENT_KIND_FIRMWARE_PENDING":         16,
+		"EVENT_KIND_PATH_LOST":                17,
+		"EVENT_KIND_PATH_RESTORED":            18,
+		"EVENT_KIND_PATH_FAILED_OVER":         19,
+		"EVENT_KIND_LINK_DEGRADED":            20,
+		"EVENT_KIND_LINK_RESTORED":            21,
+		"EVENT_KIND_PCI_ERRORS":               22,
+		"EVENT_KIND_CERTIFICATE_EXPIRING":     23,
+		"EVENT_KIND_DRIVE_SLOW":               24,
+		"EVENT_KIND_DRIVE_RECOVERED":          25,
 	}
 )
 
@@ -116,6 +173,112 @@ func (x EventKind) Number() protoreflect.EnumNumber {
 // Deprecated: Use EventKind.Descriptor instead.
 func (EventKind) EnumDescriptor() ([]byte, []int) {
 	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{0}
+}
+
+// What a certificate is for.
+type CertificateExpiringDetail_Use int32
+
+const (
+	// Not used.
+	CertificateExpiringDetail_USE_UNSPECIFIED CertificateExpiringDetail_Use = 0
+	// The server's own, or one between it and its root.
+	CertificateExpiringDetail_USE_SERVER CertificateExpiringDetail_Use = 1
+	// A CA whose clients are trusted.
+	CertificateExpiringDetail_USE_CLIENT_CA CertificateExpiringDetail_Use = 2
+)
+
+// Enum value maps for CertificateExpiringDetail_Use.
+var (
+	CertificateExpiringDetail_Use_name = map[int32]string{
+		0: "USE_UNSPECIFIED",
+		1: "USE_SERVER",
+		2: "USE_CLIENT_CA",
+	}
+	CertificateExpiringDetail_Use_value = map[string]int32{
+		"USE_UNSPECIFIED": 0,
+		"USE_SERVER":      1,
+		"USE_CLIENT_CA":   2,
+	}
+)
+
+func (x CertificateExpiringDetail_Use) Enum() *CertificateExpiringDetail_Use {
+	p := new(CertificateExpiringDetail_Use)
+	*p = x
+	return p
+}
+
+func (x CertificateExpiringDetail_Use) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CertificateExpiringDetail_Use) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_event_proto_enumTypes[1].Descriptor()
+}
+
+func (CertificateExpiringDetail_Use) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_event_proto_enumTypes[1]
+}
+
+func (x CertificateExpiringDetail_Use) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CertificateExpiringDetail_Use.Descriptor instead.
+func (CertificateExpiringDetail_Use) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{11, 0}
+}
+
+// Whether it is about reads or writes.
+type DriveLatencyDetail_Direction int32
+
+const (
+	// Not used.
+	DriveLatencyDetail_DIRECTION_UNSPECIFIED DriveLatencyDetail_Direction = 0
+	// Reads.
+	DriveLatencyDetail_DIRECTION_READ DriveLatencyDetail_Direction = 1
+	// Writes.
+	DriveLatencyDetail_DIRECTION_WRITE DriveLatencyDetail_Direction = 2
+)
+
+// Enum value maps for DriveLatencyDetail_Direction.
+var (
+	DriveLatencyDetail_Direction_name = map[int32]string{
+		0: "DIRECTION_UNSPECIFIED",
+		1: "DIRECTION_READ",
+		2: "DIRECTION_WRITE",
+	}
+	DriveLatencyDetail_Direction_value = map[string]int32{
+		"DIRECTION_UNSPECIFIED": 0,
+		"DIRECTION_READ":        1,
+		"DIRECTION_WRITE":       2,
+	}
+)
+
+func (x DriveLatencyDetail_Direction) Enum() *DriveLatencyDetail_Direction {
+	p := new(DriveLatencyDetail_Direction)
+	*p = x
+	return p
+}
+
+func (x DriveLatencyDetail_Direction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DriveLatencyDetail_Direction) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_event_proto_enumTypes[2].Descriptor()
+}
+
+func (DriveLatencyDetail_Direction) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_event_proto_enumTypes[2]
+}
+
+func (x DriveLatencyDetail_Direction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DriveLatencyDetail_Direction.Descriptor instead.
+func (DriveLatencyDetail_Direction) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // An asynchronous event of a controller.
@@ -476,6 +639,556 @@ func (x *KeyExpiringDetail) GetResolutionS() uint64 {
 	return 0
 }
 
+// A self-test that has ended.
+type SelfTestEndedDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which test it was.
+	Test SelfTest `protobuf:"varint,1,opt,name=test,proto3,enum=nvmed.v1.SelfTest" json:"test,omitempty"`
+	// How it ended.
+	Result        *SelfTestResult `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SelfTestEndedDetail) Reset() {
+	*x = SelfTestEndedDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelfTestEndedDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelfTestEndedDetail) ProtoMessage() {}
+
+func (x *SelfTestEndedDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelfTestEndedDetail.ProtoReflect.Descriptor instead.
+func (*SelfTestEndedDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SelfTestEndedDetail) GetTest() SelfTest {
+	if x != nil {
+		return x.Test
+	}
+	return SelfTest_SELF_TEST_UNSPECIFIED
+}
+
+func (x *SelfTestEndedDetail) GetResult() *SelfTestResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// A capture that is on disk.
+type CaptureFinishedDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `captures/{capture}`.
+	Capture string `protobuf:"bytes,1,opt,name=capture,proto3" json:"capture,omitempty"`
+	// Which log it is of.
+	Source TelemetrySource `protobuf:"varint,2,opt,name=source,proto3,enum=nvmed.v1.TelemetrySource" json:"source,omitempty"`
+	// Size.
+	SizeBytes uint64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Generation number.
+	GenerationNumber uint32 `protobuf:"varint,4,opt,name=generation_number,json=generationNumber,proto3" json:"generation_number,omitempty"`
+	// Whether the controller's event was acknowledged.
+	Acknowledged  bool `protobuf:"varint,5,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CaptureFinishedDetail) Reset() {
+	*x = CaptureFinishedDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CaptureFinishedDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CaptureFinishedDetail) ProtoMessage() {}
+
+func (x *CaptureFinishedDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CaptureFinishedDetail.ProtoReflect.Descriptor instead.
+func (*CaptureFinishedDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CaptureFinishedDetail) GetCapture() string {
+	if x != nil {
+		return x.Capture
+	}
+	return ""
+}
+
+func (x *CaptureFinishedDetail) GetSource() TelemetrySource {
+	if x != nil {
+		return x.Source
+	}
+	return TelemetrySource_TELEMETRY_SOURCE_UNSPECIFIED
+}
+
+func (x *CaptureFinishedDetail) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *CaptureFinishedDetail) GetGenerationNumber() uint32 {
+	if x != nil {
+		return x.GenerationNumber
+	}
+	return 0
+}
+
+func (x *CaptureFinishedDetail) GetAcknowledged() bool {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return false
+}
+
+// A sanitize that has ended.
+type SanitizeEndedDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why the drive does not count as erased: a reason of docs/errors.md, for example ERASURE_FAILED; empty if it does.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// `erasureRecords/{record}`: the signed record of it.
+	ErasureRecord string `protobuf:"bytes,2,opt,name=erasure_record,json=erasureRecord,proto3" json:"erasure_record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SanitizeEndedDetail) Reset() {
+	*x = SanitizeEndedDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SanitizeEndedDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SanitizeEndedDetail) ProtoMessage() {}
+
+func (x *SanitizeEndedDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SanitizeEndedDetail.ProtoReflect.Descriptor instead.
+func (*SanitizeEndedDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SanitizeEndedDetail) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SanitizeEndedDetail) GetErasureRecord() string {
+	if x != nil {
+		return x.ErasureRecord
+	}
+	return ""
+}
+
+// Firmware that waits for a reset.
+type FirmwarePendingDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Slot that it is in.
+	Slot uint32 `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	// Its revision, as far as the drive shows it; empty if it does not.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Revision that runs.
+	RunningRevision string `protobuf:"bytes,3,opt,name=running_revision,json=runningRevision,proto3" json:"running_revision,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *FirmwarePendingDetail) Reset() {
+	*x = FirmwarePendingDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FirmwarePendingDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FirmwarePendingDetail) ProtoMessage() {}
+
+func (x *FirmwarePendingDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FirmwarePendingDetail.ProtoReflect.Descriptor instead.
+func (*FirmwarePendingDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FirmwarePendingDetail) GetSlot() uint32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *FirmwarePendingDetail) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *FirmwarePendingDetail) GetRunningRevision() string {
+	if x != nil {
+		return x.RunningRevision
+	}
+	return ""
+}
+
+// A path to a namespace.
+type PathDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path: of one that is gone, how it was.
+	Path *Namespace_Path `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// How many paths to the namespace can be used now; 0 means that its I/O fails or waits.
+	UsablePathCount uint32 `protobuf:"varint,2,opt,name=usable_path_count,json=usablePathCount,proto3" json:"usable_path_count,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PathDetail) Reset() {
+	*x = PathDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathDetail) ProtoMessage() {}
+
+func (x *PathDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathDetail.ProtoReflect.Descriptor instead.
+func (*PathDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PathDetail) GetPath() *Namespace_Path {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *PathDetail) GetUsablePathCount() uint32 {
+	if x != nil {
+		return x.UsablePathCount
+	}
+	return 0
+}
+
+// Errors on a link since it was looked at before.
+type PciErrorsDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many of each kind there were since then; kinds of which there were none are left out.
+	NewErrors *PciErrors `protobuf:"bytes,1,opt,name=new_errors,json=newErrors,proto3" json:"new_errors,omitempty"`
+	// Over how long. 0 where it is not known: since the device was enumerated, or since an earlier run of the daemon.
+	IntervalMs    uint64 `protobuf:"varint,2,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PciErrorsDetail) Reset() {
+	*x = PciErrorsDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PciErrorsDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PciErrorsDetail) ProtoMessage() {}
+
+func (x *PciErrorsDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PciErrorsDetail.ProtoReflect.Descriptor instead.
+func (*PciErrorsDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PciErrorsDetail) GetNewErrors() *PciErrors {
+	if x != nil {
+		return x.NewErrors
+	}
+	return nil
+}
+
+func (x *PciErrorsDetail) GetIntervalMs() uint64 {
+	if x != nil {
+		return x.IntervalMs
+	}
+	return 0
+}
+
+// A certificate that expires soon.
+type CertificateExpiringDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is for.
+	Use CertificateExpiringDetail_Use `protobuf:"varint,1,opt,name=use,proto3,enum=nvmed.v1.CertificateExpiringDetail_Use" json:"use,omitempty"`
+	// File that it is in.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Its subject, as RFC 4514 writes it.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// When it expires.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// SHA-256 of the certificate.
+	Fingerprint   []byte `protobuf:"bytes,5,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertificateExpiringDetail) Reset() {
+	*x = CertificateExpiringDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateExpiringDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateExpiringDetail) ProtoMessage() {}
+
+func (x *CertificateExpiringDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateExpiringDetail.ProtoReflect.Descriptor instead.
+func (*CertificateExpiringDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CertificateExpiringDetail) GetUse() CertificateExpiringDetail_Use {
+	if x != nil {
+		return x.Use
+	}
+	return CertificateExpiringDetail_USE_UNSPECIFIED
+}
+
+func (x *CertificateExpiringDetail) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *CertificateExpiringDetail) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *CertificateExpiringDetail) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *CertificateExpiringDetail) GetFingerprint() []byte {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
+// How long a drive takes over I/O, by the kernel's statistics, as a mean over an interval between two looks.
+type DriveLatencyDetail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reads or writes.
+	Direction DriveLatencyDetail_Direction `protobuf:"varint,1,opt,name=direction,proto3,enum=nvmed.v1.DriveLatencyDetail_Direction" json:"direction,omitempty"`
+	// What the drive took in the last interval.
+	LatencyUs float64 `protobuf:"fixed64,2,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
+	// Median of what the others of its model took then.
+	PeersLatencyUs float64 `protobuf:"fixed64,3,opt,name=peers_latency_us,json=peersLatencyUs,proto3" json:"peers_latency_us,omitempty"`
+	// What the drive took usually, before.
+	PastLatencyUs float64 `protobuf:"fixed64,4,opt,name=past_latency_us,json=pastLatencyUs,proto3" json:"past_latency_us,omitempty"`
+	// How many others that is.
+	PeerCount uint32 `protobuf:"varint,5,opt,name=peer_count,json=peerCount,proto3" json:"peer_count,omitempty"`
+	// Completed in the last interval.
+	IoCount uint64 `protobuf:"varint,6,opt,name=io_count,json=ioCount,proto3" json:"io_count,omitempty"`
+	// What the drive's own latency monitor counted (OCP, log page C3h) while it was behind the others, of DRIVE_SLOW. Where
+	// the drive is slow by the kernel's count and counted no slow command itself, look at the link and the host first. Absent
+	// where the drive has no monitor, has it off, or has not answered by then.
+	Monitored     *DriveLatencyDetail_Monitored `protobuf:"bytes,7,opt,name=monitored,proto3" json:"monitored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DriveLatencyDetail) Reset() {
+	*x = DriveLatencyDetail{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriveLatencyDetail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriveLatencyDetail) ProtoMessage() {}
+
+func (x *DriveLatencyDetail) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriveLatencyDetail.ProtoReflect.Descriptor instead.
+func (*DriveLatencyDetail) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DriveLatencyDetail) GetDirection() DriveLatencyDetail_Direction {
+	if x != nil {
+		return x.Direction
+	}
+	return DriveLatencyDetail_DIRECTION_UNSPECIFIED
+}
+
+func (x *DriveLatencyDetail) GetLatencyUs() float64 {
+	if x != nil {
+		return x.LatencyUs
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail) GetPeersLatencyUs() float64 {
+	if x != nil {
+		return x.PeersLatencyUs
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail) GetPastLatencyUs() float64 {
+	if x != nil {
+		return x.PastLatencyUs
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail) GetPeerCount() uint32 {
+	if x != nil {
+		return x.PeerCount
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail) GetIoCount() uint64 {
+	if x != nil {
+		return x.IoCount
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail) GetMonitored() *DriveLatencyDetail_Monitored {
+	if x != nil {
+		return x.Monitored
+	}
+	return nil
+}
+
 // One event.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,6 +1221,15 @@ type Event struct {
 	//	*Event_CriticalWarningChanged
 	//	*Event_OperationChanged
 	//	*Event_KeyExpiring
+	//	*Event_SelfTestEnded
+	//	*Event_CaptureFinished
+	//	*Event_SanitizeEnded
+	//	*Event_FirmwarePending
+	//	*Event_Path
+	//	*Event_Link
+	//	*Event_PciErrors
+	//	*Event_CertificateExpiring
+	//	*Event_DriveLatency
 	Detail        isEvent_Detail `protobuf_oneof:"detail"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -515,7 +1237,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	mi := &file_nvmed_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +1249,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[5]
+	mi := &file_nvmed_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +1262,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Event) GetName() string {
@@ -676,6 +1398,87 @@ func (x *Event) GetKeyExpiring() *KeyExpiringDetail {
 	return nil
 }
 
+func (x *Event) GetSelfTestEnded() *SelfTestEndedDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_SelfTestEnded); ok {
+			return x.SelfTestEnded
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetCaptureFinished() *CaptureFinishedDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_CaptureFinished); ok {
+			return x.CaptureFinished
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetSanitizeEnded() *SanitizeEndedDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_SanitizeEnded); ok {
+			return x.SanitizeEnded
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetFirmwarePending() *FirmwarePendingDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_FirmwarePending); ok {
+			return x.FirmwarePending
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPath() *PathDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_Path); ok {
+			return x.Path
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetLink() *PciLink {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_Link); ok {
+			return x.Link
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPciErrors() *PciErrorsDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_PciErrors); ok {
+			return x.PciErrors
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetCertificateExpiring() *CertificateExpiringDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_CertificateExpiring); ok {
+			return x.CertificateExpiring
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetDriveLatency() *DriveLatencyDetail {
+	if x != nil {
+		if x, ok := x.Detail.(*Event_DriveLatency); ok {
+			return x.DriveLatency
+		}
+	}
+	return nil
+}
+
 type isEvent_Detail interface {
 	isEvent_Detail()
 }
@@ -715,6 +1518,51 @@ type Event_KeyExpiring struct {
 	KeyExpiring *KeyExpiringDetail `protobuf:"bytes,16,opt,name=key_expiring,json=keyExpiring,proto3,oneof"`
 }
 
+type Event_SelfTestEnded struct {
+	// A self-test.
+	SelfTestEnded *SelfTestEndedDetail `protobuf:"bytes,17,opt,name=self_test_ended,json=selfTestEnded,proto3,oneof"`
+}
+
+type Event_CaptureFinished struct {
+	// A capture.
+	CaptureFinished *CaptureFinishedDetail `protobuf:"bytes,18,opt,name=capture_finished,json=captureFinished,proto3,oneof"`
+}
+
+type Event_SanitizeEnded struct {
+	// A sanitize.
+	SanitizeEnded *SanitizeEndedDetail `protobuf:"bytes,19,opt,name=sanitize_ended,json=sanitizeEnded,proto3,oneof"`
+}
+
+type Event_FirmwarePending struct {
+	// Firmware.
+	FirmwarePending *FirmwarePendingDetail `protobuf:"bytes,20,opt,name=firmware_pending,json=firmwarePending,proto3,oneof"`
+}
+
+type Event_Path struct {
+	// A path.
+	Path *PathDetail `protobuf:"bytes,21,opt,name=path,proto3,oneof"`
+}
+
+type Event_Link struct {
+	// A link, as it is.
+	Link *PciLink `protobuf:"bytes,22,opt,name=link,proto3,oneof"`
+}
+
+type Event_PciErrors struct {
+	// Errors on a link.
+	PciErrors *PciErrorsDetail `protobuf:"bytes,23,opt,name=pci_errors,json=pciErrors,proto3,oneof"`
+}
+
+type Event_CertificateExpiring struct {
+	// A certificate.
+	CertificateExpiring *CertificateExpiringDetail `protobuf:"bytes,24,opt,name=certificate_expiring,json=certificateExpiring,proto3,oneof"`
+}
+
+type Event_DriveLatency struct {
+	// How long a drive takes.
+	DriveLatency *DriveLatencyDetail `protobuf:"bytes,25,opt,name=drive_latency,json=driveLatency,proto3,oneof"`
+}
+
 func (*Event_ControllerState) isEvent_Detail() {}
 
 func (*Event_NamespaceState) isEvent_Detail() {}
@@ -728,6 +1576,24 @@ func (*Event_CriticalWarningChanged) isEvent_Detail() {}
 func (*Event_OperationChanged) isEvent_Detail() {}
 
 func (*Event_KeyExpiring) isEvent_Detail() {}
+
+func (*Event_SelfTestEnded) isEvent_Detail() {}
+
+func (*Event_CaptureFinished) isEvent_Detail() {}
+
+func (*Event_SanitizeEnded) isEvent_Detail() {}
+
+func (*Event_FirmwarePending) isEvent_Detail() {}
+
+func (*Event_Path) isEvent_Detail() {}
+
+func (*Event_Link) isEvent_Detail() {}
+
+func (*Event_PciErrors) isEvent_Detail() {}
+
+func (*Event_CertificateExpiring) isEvent_Detail() {}
+
+func (*Event_DriveLatency) isEvent_Detail() {}
 
 // Request of WatchEvents.
 type WatchEventsRequest struct {
@@ -750,7 +1616,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	mi := &file_nvmed_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +1628,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[6]
+	mi := &file_nvmed_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +1641,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchEventsRequest) GetResumeToken() string {
@@ -834,7 +1700,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	mi := &file_nvmed_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +1712,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[7]
+	mi := &file_nvmed_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +1725,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchEventsResponse) GetPart() isWatchEventsResponse_Part {
@@ -959,7 +1825,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	mi := &file_nvmed_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1837,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[8]
+	mi := &file_nvmed_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1850,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListEventsRequest) GetPageSize() int32 {
@@ -1021,7 +1887,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	mi := &file_nvmed_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1899,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[9]
+	mi := &file_nvmed_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1912,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -1063,6 +1929,61 @@ func (x *ListEventsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Commands that the drive itself counted as slow.
+type DriveLatencyDetail_Monitored struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many of this direction, since nvmed asked for the first time: at least so many, if the monitor began anew.
+	CommandCount uint64 `protobuf:"varint,1,opt,name=command_count,json=commandCount,proto3" json:"command_count,omitempty"`
+	// How long they took at least: threshold A of the monitor.
+	ThresholdMs   uint32 `protobuf:"varint,2,opt,name=threshold_ms,json=thresholdMs,proto3" json:"threshold_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DriveLatencyDetail_Monitored) Reset() {
+	*x = DriveLatencyDetail_Monitored{}
+	mi := &file_nvmed_v1_event_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriveLatencyDetail_Monitored) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriveLatencyDetail_Monitored) ProtoMessage() {}
+
+func (x *DriveLatencyDetail_Monitored) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_event_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriveLatencyDetail_Monitored.ProtoReflect.Descriptor instead.
+func (*DriveLatencyDetail_Monitored) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{12, 0}
+}
+
+func (x *DriveLatencyDetail_Monitored) GetCommandCount() uint64 {
+	if x != nil {
+		return x.CommandCount
+	}
+	return 0
+}
+
+func (x *DriveLatencyDetail_Monitored) GetThresholdMs() uint32 {
+	if x != nil {
+		return x.ThresholdMs
+	}
+	return 0
+}
+
 // Says that the stream is alive.
 type WatchEventsResponse_Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1072,7 +1993,7 @@ type WatchEventsResponse_Heartbeat struct {
 
 func (x *WatchEventsResponse_Heartbeat) Reset() {
 	*x = WatchEventsResponse_Heartbeat{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	mi := &file_nvmed_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +2005,7 @@ func (x *WatchEventsResponse_Heartbeat) String() string {
 func (*WatchEventsResponse_Heartbeat) ProtoMessage() {}
 
 func (x *WatchEventsResponse_Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[10]
+	mi := &file_nvmed_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +2018,7 @@ func (x *WatchEventsResponse_Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_Heartbeat.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_Heartbeat) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 0}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // Says that events are missing here.
@@ -1111,7 +2032,7 @@ type WatchEventsResponse_Dropped struct {
 
 func (x *WatchEventsResponse_Dropped) Reset() {
 	*x = WatchEventsResponse_Dropped{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	mi := &file_nvmed_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +2044,7 @@ func (x *WatchEventsResponse_Dropped) String() string {
 func (*WatchEventsResponse_Dropped) ProtoMessage() {}
 
 func (x *WatchEventsResponse_Dropped) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[11]
+	mi := &file_nvmed_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +2057,7 @@ func (x *WatchEventsResponse_Dropped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_Dropped.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_Dropped) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 1}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{15, 1}
 }
 
 func (x *WatchEventsResponse_Dropped) GetCount() uint64 {
@@ -1155,7 +2076,7 @@ type WatchEventsResponse_SnapshotEnd struct {
 
 func (x *WatchEventsResponse_SnapshotEnd) Reset() {
 	*x = WatchEventsResponse_SnapshotEnd{}
-	mi := &file_nvmed_v1_event_proto_msgTypes[12]
+	mi := &file_nvmed_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +2088,7 @@ func (x *WatchEventsResponse_SnapshotEnd) String() string {
 func (*WatchEventsResponse_SnapshotEnd) ProtoMessage() {}
 
 func (x *WatchEventsResponse_SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_event_proto_msgTypes[12]
+	mi := &file_nvmed_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,14 +2101,14 @@ func (x *WatchEventsResponse_SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse_SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse_SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{7, 2}
+	return file_nvmed_v1_event_proto_rawDescGZIP(), []int{15, 2}
 }
 
 var File_nvmed_v1_event_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14nvmed/v1/event.proto\x12\bnvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"\x99\x01\n" +
+	"\x14nvmed/v1/event.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18nvmed/v1/inventory.proto\x1a\x12nvmed/v1/log.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\x1a\x18nvmed/v1/telemetry.proto\"\x99\x01\n" +
 	"\x10AsyncEventDetail\x12\x10\n" +
 	"\x03raw\x18\x01 \x01(\rR\x03raw\x12\x1d\n" +
 	"\n" +
@@ -1213,37 +2134,109 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\bidentity\x18\x03 \x01(\tR\bidentity\x12;\n" +
 	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12!\n" +
-	"\fresolution_s\x18\x05 \x01(\x04R\vresolutionS\"\xd4\x06\n" +
-	"\x05Event\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
-	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12;\n" +
-	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12'\n" +
-	"\x04kind\x18\x04 \x01(\x0e2\x13.nvmed.v1.EventKindR\x04kind\x12\x1e\n" +
+	"\fresolution_s\x18\x05 \x01(\x04R\vresolutionS\"o\n" +
+	"\x13SelfTestEndedDetail\x12&\n" +
+	"\x04test\x18\x01 \x01(\x0e2\x12.nvmed.v1.SelfTestR\x04test\x120\n" +
+	"\x06result\x18\x02 \x01(\v2\x18.nvmed.v1.SelfTestResultR\x06result\"\xec\x01\n" +
+	"\x15CaptureFinishedDetail\x120\n" +
+	"\acapture\x18\x01 \x01(\tB\x16\xfaA\x13\n" +
+	"\x11nvmed.dev/CaptureR\acapture\x121\n" +
+	"\x06source\x18\x02 \x01(\x0e2\x19.nvmed.v1.TelemetrySourceR\x06source\x12\x1d\n" +
 	"\n" +
-	"controller\x18\x05 \x01(\tR\n" +
-	"controller\x12\x1f\n" +
-	"\vdevice_node\x18\x06 \x01(\tR\n" +
-	"deviceNode\x12\x1c\n" +
-	"\tnamespace\x18\a \x01(\tR\tnamespace\x12\x1c\n" +
-	"\toperation\x18\b \x01(\tR\toperation\x12%\n" +
-	"\x0echanged_fields\x18\t \x03(\tR\rchangedFields\x12A\n" +
+	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12+\n" +
+	"\x11generation_number\x18\x04 \x01(\rR\x10generationNumber\x12\"\n" +
+	"\facknowledged\x18\x05 \x01(\bR\facknowledged\"r\n" +
+	"\x13SanitizeEndedDetail\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12C\n" +
+	"\x0eerasure_record\x18\x02 \x01(\tB\x1c\xfaA\x19\n" +
+	"\x17nvmed.dev/ErasureRecordR\rerasureRecord\"r\n" +
+	"\x15FirmwarePendingDetail\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\rR\x04slot\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\tR\brevision\x12)\n" +
+	"\x10running_revision\x18\x03 \x01(\tR\x0frunningRevision\"f\n" +
+	"\n" +
+	"PathDetail\x12,\n" +
+	"\x04path\x18\x01 \x01(\v2\x18.nvmed.v1.Namespace.PathR\x04path\x12*\n" +
+	"\x11usable_path_count\x18\x02 \x01(\rR\x0fusablePathCount\"f\n" +
+	"\x0fPciErrorsDetail\x122\n" +
+	"\n" +
+	"new_errors\x18\x01 \x01(\v2\x13.nvmed.v1.PciErrorsR\tnewErrors\x12\x1f\n" +
+	"\vinterval_ms\x18\x02 \x01(\x04R\n" +
+	"intervalMs\"\xa2\x02\n" +
+	"\x19CertificateExpiringDetail\x129\n" +
+	"\x03use\x18\x01 \x01(\x0e2'.nvmed.v1.CertificateExpiringDetail.UseR\x03use\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12 \n" +
+	"\vfingerprint\x18\x05 \x01(\fR\vfingerprint\"=\n" +
+	"\x03Use\x12\x13\n" +
+	"\x0fUSE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"USE_SERVER\x10\x01\x12\x11\n" +
+	"\rUSE_CLIENT_CA\x10\x02\"\xf1\x03\n" +
+	"\x12DriveLatencyDetail\x12D\n" +
+	"\tdirection\x18\x01 \x01(\x0e2&.nvmed.v1.DriveLatencyDetail.DirectionR\tdirection\x12\x1d\n" +
+	"\n" +
+	"latency_us\x18\x02 \x01(\x01R\tlatencyUs\x12(\n" +
+	"\x10peers_latency_us\x18\x03 \x01(\x01R\x0epeersLatencyUs\x12&\n" +
+	"\x0fpast_latency_us\x18\x04 \x01(\x01R\rpastLatencyUs\x12\x1d\n" +
+	"\n" +
+	"peer_count\x18\x05 \x01(\rR\tpeerCount\x12\x19\n" +
+	"\bio_count\x18\x06 \x01(\x04R\aioCount\x12D\n" +
+	"\tmonitored\x18\a \x01(\v2&.nvmed.v1.DriveLatencyDetail.MonitoredR\tmonitored\x1aS\n" +
+	"\tMonitored\x12#\n" +
+	"\rcommand_count\x18\x01 \x01(\x04R\fcommandCount\x12!\n" +
+	"\fthreshold_ms\x18\x02 \x01(\rR\vthresholdMs\"O\n" +
+	"\tDirection\x12\x19\n" +
+	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eDIRECTION_READ\x10\x01\x12\x13\n" +
+	"\x0fDIRECTION_WRITE\x10\x02\"\xdf\r\n" +
+	"\x05Event\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12 \n" +
+	"\bsequence\x18\x02 \x01(\x04B\x04\xe2A\x01\x03R\bsequence\x12A\n" +
+	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12-\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x13.nvmed.v1.EventKindB\x04\xe2A\x01\x03R\x04kind\x12=\n" +
+	"\n" +
+	"controller\x18\x05 \x01(\tB\x1d\xe2A\x01\x03\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12%\n" +
+	"\vdevice_node\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\n" +
+	"deviceNode\x12:\n" +
+	"\tnamespace\x18\a \x01(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\tnamespace\x12K\n" +
+	"\toperation\x18\b \x01(\tB-\xe2A\x01\x03\xfaA&\n" +
+	"$longrunning.googleapis.com/OperationR\toperation\x12+\n" +
+	"\x0echanged_fields\x18\t \x03(\tB\x04\xe2A\x01\x03R\rchangedFields\x12G\n" +
 	"\x10controller_state\x18\n" +
-	" \x01(\v2\x14.nvmed.v1.ControllerH\x00R\x0fcontrollerState\x12>\n" +
-	"\x0fnamespace_state\x18\v \x01(\v2\x13.nvmed.v1.NamespaceH\x00R\x0enamespaceState\x12=\n" +
-	"\vasync_event\x18\f \x01(\v2\x1a.nvmed.v1.AsyncEventDetailH\x00R\n" +
-	"asyncEvent\x12U\n" +
-	"\x13telemetry_available\x18\r \x01(\v2\".nvmed.v1.TelemetryAvailableDetailH\x00R\x12telemetryAvailable\x12[\n" +
-	"\x18critical_warning_changed\x18\x0e \x01(\v2\x1f.nvmed.v1.CriticalWarningDetailH\x00R\x16criticalWarningChanged\x12O\n" +
-	"\x11operation_changed\x18\x0f \x01(\v2 .nvmed.v1.OperationChangedDetailH\x00R\x10operationChanged\x12@\n" +
-	"\fkey_expiring\x18\x10 \x01(\v2\x1b.nvmed.v1.KeyExpiringDetailH\x00R\vkeyExpiringB\b\n" +
-	"\x06detail\"\xe1\x01\n" +
+	" \x01(\v2\x14.nvmed.v1.ControllerB\x04\xe2A\x01\x03H\x00R\x0fcontrollerState\x12D\n" +
+	"\x0fnamespace_state\x18\v \x01(\v2\x13.nvmed.v1.NamespaceB\x04\xe2A\x01\x03H\x00R\x0enamespaceState\x12C\n" +
+	"\vasync_event\x18\f \x01(\v2\x1a.nvmed.v1.AsyncEventDetailB\x04\xe2A\x01\x03H\x00R\n" +
+	"asyncEvent\x12[\n" +
+	"\x13telemetry_available\x18\r \x01(\v2\".nvmed.v1.TelemetryAvailableDetailB\x04\xe2A\x01\x03H\x00R\x12telemetryAvailable\x12a\n" +
+	"\x18critical_warning_changed\x18\x0e \x01(\v2\x1f.nvmed.v1.CriticalWarningDetailB\x04\xe2A\x01\x03H\x00R\x16criticalWarningChanged\x12U\n" +
+	"\x11operation_changed\x18\x0f \x01(\v2 .nvmed.v1.OperationChangedDetailB\x04\xe2A\x01\x03H\x00R\x10operationChanged\x12F\n" +
+	"\fkey_expiring\x18\x10 \x01(\v2\x1b.nvmed.v1.KeyExpiringDetailB\x04\xe2A\x01\x03H\x00R\vkeyExpiring\x12M\n" +
+	"\x0fself_test_ended\x18\x11 \x01(\v2\x1d.nvmed.v1.SelfTestEndedDetailB\x04\xe2A\x01\x03H\x00R\rselfTestEnded\x12R\n" +
+	"\x10capture_finished\x18\x12 \x01(\v2\x1f.nvmed.v1.CaptureFinishedDetailB\x04\xe2A\x01\x03H\x00R\x0fcaptureFinished\x12L\n" +
+	"\x0esanitize_ended\x18\x13 \x01(\v2\x1d.nvmed.v1.SanitizeEndedDetailB\x04\xe2A\x01\x03H\x00R\rsanitizeEnded\x12R\n" +
+	"\x10firmware_pending\x18\x14 \x01(\v2\x1f.nvmed.v1.FirmwarePendingDetailB\x04\xe2A\x01\x03H\x00R\x0ffirmwarePending\x120\n" +
+	"\x04path\x18\x15 \x01(\v2\x14.nvmed.v1.PathDetailB\x04\xe2A\x01\x03H\x00R\x04path\x12-\n" +
+	"\x04link\x18\x16 \x01(\v2\x11.nvmed.v1.PciLinkB\x04\xe2A\x01\x03H\x00R\x04link\x12@\n" +
+	"\n" +
+	"pci_errors\x18\x17 \x01(\v2\x19.nvmed.v1.PciErrorsDetailB\x04\xe2A\x01\x03H\x00R\tpciErrors\x12^\n" +
+	"\x14certificate_expiring\x18\x18 \x01(\v2#.nvmed.v1.CertificateExpiringDetailB\x04\xe2A\x01\x03H\x00R\x13certificateExpiring\x12I\n" +
+	"\rdrive_latency\x18\x19 \x01(\v2\x1c.nvmed.v1.DriveLatencyDetailB\x04\xe2A\x01\x03H\x00R\fdriveLatency:<\xeaA9\n" +
+	"\x0fnvmed.dev/Event\x12\x17events/{run}-{sequence}*\x06events2\x05eventB\b\n" +
+	"\x06detail\"\xfc\x01\n" +
 	"\x12WatchEventsRequest\x12!\n" +
 	"\fresume_token\x18\x01 \x01(\tR\vresumeToken\x12)\n" +
 	"\x10include_snapshot\x18\x02 \x01(\bR\x0fincludeSnapshot\x12)\n" +
-	"\x05kinds\x18\x03 \x03(\x0e2\x13.nvmed.v1.EventKindR\x05kinds\x12\x1e\n" +
+	"\x05kinds\x18\x03 \x03(\x0e2\x13.nvmed.v1.EventKindR\x05kinds\x129\n" +
 	"\n" +
-	"controller\x18\x04 \x01(\tR\n" +
+	"controller\x18\x04 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x122\n" +
 	"\x15heartbeat_interval_ms\x18\x05 \x01(\rR\x13heartbeatIntervalMs\"\x82\x03\n" +
 	"\x13WatchEventsResponse\x12'\n" +
@@ -1264,7 +2257,7 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\tR\x06filter\"e\n" +
 	"\x12ListEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.nvmed.v1.EventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xbd\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xce\x06\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bEVENT_KIND_CONTROLLER_ADDED\x10\x01\x12!\n" +
@@ -1279,7 +2272,20 @@ const file_nvmed_v1_event_proto_rawDesc = "" +
 	"#EVENT_KIND_CRITICAL_WARNING_CHANGED\x10\n" +
 	"\x12 \n" +
 	"\x1cEVENT_KIND_OPERATION_CHANGED\x10\v\x12\x1b\n" +
-	"\x17EVENT_KIND_KEY_EXPIRING\x10\f2\xa5\x01\n" +
+	"\x17EVENT_KIND_KEY_EXPIRING\x10\f\x12\x1e\n" +
+	"\x1aEVENT_KIND_SELF_TEST_ENDED\x10\r\x12\x1f\n" +
+	"\x1bEVENT_KIND_CAPTURE_FINISHED\x10\x0e\x12\x1d\n" +
+	"\x19EVENT_KIND_SANITIZE_ENDED\x10\x0f\x12\x1f\n" +
+	"\x1bEVENT_KIND_FIRMWARE_PENDING\x10\x10\x12\x18\n" +
+	"\x14EVENT_KIND_PATH_LOST\x10\x11\x12\x1c\n" +
+	"\x18EVENT_KIND_PATH_RESTORED\x10\x12\x12\x1f\n" +
+	"\x1bEVENT_KIND_PATH_FAILED_OVER\x10\x13\x12\x1c\n" +
+	"\x18EVENT_KIND_LINK_DEGRADED\x10\x14\x12\x1c\n" +
+	"\x18EVENT_KIND_LINK_RESTORED\x10\x15\x12\x19\n" +
+	"\x15EVENT_KIND_PCI_ERRORS\x10\x16\x12#\n" +
+	"\x1fEVENT_KIND_CERTIFICATE_EXPIRING\x10\x17\x12\x19\n" +
+	"\x15EVENT_KIND_DRIVE_SLOW\x10\x18\x12\x1e\n" +
+	"\x1aEVENT_KIND_DRIVE_RECOVERED\x10\x192\xa5\x01\n" +
 	"\fEventService\x12L\n" +
 	"\vWatchEvents\x12\x1c.nvmed.v1.WatchEventsRequest\x1a\x1d.nvmed.v1.WatchEventsResponse0\x01\x12G\n" +
 	"\n" +
@@ -1298,55 +2304,90 @@ func file_nvmed_v1_event_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_event_proto_rawDescData
 }
 
-var file_nvmed_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nvmed_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_nvmed_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_nvmed_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_nvmed_v1_event_proto_goTypes = []any{
 	(EventKind)(0),                          // 0: nvmed.v1.EventKind
-	(*AsyncEventDetail)(nil),                // 1: nvmed.v1.AsyncEventDetail
-	(*TelemetryAvailableDetail)(nil),        // 2: nvmed.v1.TelemetryAvailableDetail
-	(*CriticalWarningDetail)(nil),           // 3: nvmed.v1.CriticalWarningDetail
-	(*OperationChangedDetail)(nil),          // 4: nvmed.v1.OperationChangedDetail
-	(*KeyExpiringDetail)(nil),               // 5: nvmed.v1.KeyExpiringDetail
-	(*Event)(nil),                           // 6: nvmed.v1.Event
-	(*WatchEventsRequest)(nil),              // 7: nvmed.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),             // 8: nvmed.v1.WatchEventsResponse
-	(*ListEventsRequest)(nil),               // 9: nvmed.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),              // 10: nvmed.v1.ListEventsResponse
-	(*WatchEventsResponse_Heartbeat)(nil),   // 11: nvmed.v1.WatchEventsResponse.Heartbeat
-	(*WatchEventsResponse_Dropped)(nil),     // 12: nvmed.v1.WatchEventsResponse.Dropped
-	(*WatchEventsResponse_SnapshotEnd)(nil), // 13: nvmed.v1.WatchEventsResponse.SnapshotEnd
-	(OperationMetadata_State)(0),            // 14: nvmed.v1.OperationMetadata.State
-	(*timestamppb.Timestamp)(nil),           // 15: google.protobuf.Timestamp
-	(*Controller)(nil),                      // 16: nvmed.v1.Controller
-	(*Namespace)(nil),                       // 17: nvmed.v1.Namespace
+	(CertificateExpiringDetail_Use)(0),      // 1: nvmed.v1.CertificateExpiringDetail.Use
+	(DriveLatencyDetail_Direction)(0),       // 2: nvmed.v1.DriveLatencyDetail.Direction
+	(*AsyncEventDetail)(nil),                // 3: nvmed.v1.AsyncEventDetail
+	(*TelemetryAvailableDetail)(nil),        // 4: nvmed.v1.TelemetryAvailableDetail
+	(*CriticalWarningDetail)(nil),           // 5: nvmed.v1.CriticalWarningDetail
+	(*OperationChangedDetail)(nil),          // 6: nvmed.v1.OperationChangedDetail
+	(*KeyExpiringDetail)(nil),               // 7: nvmed.v1.KeyExpiringDetail
+	(*SelfTestEndedDetail)(nil),             // 8: nvmed.v1.SelfTestEndedDetail
+	(*CaptureFinishedDetail)(nil),           // 9: nvmed.v1.CaptureFinishedDetail
+	(*SanitizeEndedDetail)(nil),             // 10: nvmed.v1.SanitizeEndedDetail
+	(*FirmwarePendingDetail)(nil),           // 11: nvmed.v1.FirmwarePendingDetail
+	(*PathDetail)(nil),                      // 12: nvmed.v1.PathDetail
+	(*PciErrorsDetail)(nil),                 // 13: nvmed.v1.PciErrorsDetail
+	(*CertificateExpiringDetail)(nil),       // 14: nvmed.v1.CertificateExpiringDetail
+	(*DriveLatencyDetail)(nil),              // 15: nvmed.v1.DriveLatencyDetail
+	(*Event)(nil),                           // 16: nvmed.v1.Event
+	(*WatchEventsRequest)(nil),              // 17: nvmed.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),             // 18: nvmed.v1.WatchEventsResponse
+	(*ListEventsRequest)(nil),               // 19: nvmed.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),              // 20: nvmed.v1.ListEventsResponse
+	(*DriveLatencyDetail_Monitored)(nil),    // 21: nvmed.v1.DriveLatencyDetail.Monitored
+	(*WatchEventsResponse_Heartbeat)(nil),   // 22: nvmed.v1.WatchEventsResponse.Heartbeat
+	(*WatchEventsResponse_Dropped)(nil),     // 23: nvmed.v1.WatchEventsResponse.Dropped
+	(*WatchEventsResponse_SnapshotEnd)(nil), // 24: nvmed.v1.WatchEventsResponse.SnapshotEnd
+	(OperationMetadata_State)(0),            // 25: nvmed.v1.OperationMetadata.State
+	(*timestamppb.Timestamp)(nil),           // 26: google.protobuf.Timestamp
+	(SelfTest)(0),                           // 27: nvmed.v1.SelfTest
+	(*SelfTestResult)(nil),                  // 28: nvmed.v1.SelfTestResult
+	(TelemetrySource)(0),                    // 29: nvmed.v1.TelemetrySource
+	(*Namespace_Path)(nil),                  // 30: nvmed.v1.Namespace.Path
+	(*PciErrors)(nil),                       // 31: nvmed.v1.PciErrors
+	(*Controller)(nil),                      // 32: nvmed.v1.Controller
+	(*Namespace)(nil),                       // 33: nvmed.v1.Namespace
+	(*PciLink)(nil),                         // 34: nvmed.v1.PciLink
 }
 var file_nvmed_v1_event_proto_depIdxs = []int32{
-	14, // 0: nvmed.v1.OperationChangedDetail.state:type_name -> nvmed.v1.OperationMetadata.State
-	15, // 1: nvmed.v1.KeyExpiringDetail.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 2: nvmed.v1.Event.create_time:type_name -> google.protobuf.Timestamp
-	0,  // 3: nvmed.v1.Event.kind:type_name -> nvmed.v1.EventKind
-	16, // 4: nvmed.v1.Event.controller_state:type_name -> nvmed.v1.Controller
-	17, // 5: nvmed.v1.Event.namespace_state:type_name -> nvmed.v1.Namespace
-	1,  // 6: nvmed.v1.Event.async_event:type_name -> nvmed.v1.AsyncEventDetail
-	2,  // 7: nvmed.v1.Event.telemetry_available:type_name -> nvmed.v1.TelemetryAvailableDetail
-	3,  // 8: nvmed.v1.Event.critical_warning_changed:type_name -> nvmed.v1.CriticalWarningDetail
-	4,  // 9: nvmed.v1.Event.operation_changed:type_name -> nvmed.v1.OperationChangedDetail
-	5,  // 10: nvmed.v1.Event.key_expiring:type_name -> nvmed.v1.KeyExpiringDetail
-	0,  // 11: nvmed.v1.WatchEventsRequest.kinds:type_name -> nvmed.v1.EventKind
-	6,  // 12: nvmed.v1.WatchEventsResponse.event:type_name -> nvmed.v1.Event
-	11, // 13: nvmed.v1.WatchEventsResponse.heartbeat:type_name -> nvmed.v1.WatchEventsResponse.Heartbeat
-	12, // 14: nvmed.v1.WatchEventsResponse.dropped:type_name -> nvmed.v1.WatchEventsResponse.Dropped
-	13, // 15: nvmed.v1.WatchEventsResponse.snapshot_end:type_name -> nvmed.v1.WatchEventsResponse.SnapshotEnd
-	6,  // 16: nvmed.v1.ListEventsResponse.events:type_name -> nvmed.v1.Event
-	7,  // 17: nvmed.v1.EventService.WatchEvents:input_type -> nvmed.v1.WatchEventsRequest
-	9,  // 18: nvmed.v1.EventService.ListEvents:input_type -> nvmed.v1.ListEventsRequest
-	8,  // 19: nvmed.v1.EventService.WatchEvents:output_type -> nvmed.v1.WatchEventsResponse
-	10, // 20: nvmed.v1.EventService.ListEvents:output_type -> nvmed.v1.ListEventsResponse
-	19, // [19:21] is the sub-list for method output_type
-	17, // [17:19] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	25, // 0: nvmed.v1.OperationChangedDetail.state:type_name -> nvmed.v1.OperationMetadata.State
+	26, // 1: nvmed.v1.KeyExpiringDetail.expire_time:type_name -> google.protobuf.Timestamp
+	27, // 2: nvmed.v1.SelfTestEndedDetail.test:type_name -> nvmed.v1.SelfTest
+	28, // 3: nvmed.v1.SelfTestEndedDetail.result:type_name -> nvmed.v1.SelfTestResult
+	29, // 4: nvmed.v1.CaptureFinishedDetail.source:type_name -> nvmed.v1.TelemetrySource
+	30, // 5: nvmed.v1.PathDetail.path:type_name -> nvmed.v1.Namespace.Path
+	31, // 6: nvmed.v1.PciErrorsDetail.new_errors:type_name -> nvmed.v1.PciErrors
+	1,  // 7: nvmed.v1.CertificateExpiringDetail.use:type_name -> nvmed.v1.CertificateExpiringDetail.Use
+	26, // 8: nvmed.v1.CertificateExpiringDetail.expire_time:type_name -> google.protobuf.Timestamp
+	2,  // 9: nvmed.v1.DriveLatencyDetail.direction:type_name -> nvmed.v1.DriveLatencyDetail.Direction
+	21, // 10: nvmed.v1.DriveLatencyDetail.monitored:type_name -> nvmed.v1.DriveLatencyDetail.Monitored
+	26, // 11: nvmed.v1.Event.create_time:type_name -> google.protobuf.Timestamp
+	0,  // 12: nvmed.v1.Event.kind:type_name -> nvmed.v1.EventKind
+	32, // 13: nvmed.v1.Event.controller_state:type_name -> nvmed.v1.Controller
+	33, // 14: nvmed.v1.Event.namespace_state:type_name -> nvmed.v1.Namespace
+	3,  // 15: nvmed.v1.Event.async_event:type_name -> nvmed.v1.AsyncEventDetail
+	4,  // 16: nvmed.v1.Event.telemetry_available:type_name -> nvmed.v1.TelemetryAvailableDetail
+	5,  // 17: nvmed.v1.Event.critical_warning_changed:type_name -> nvmed.v1.CriticalWarningDetail
+	6,  // 18: nvmed.v1.Event.operation_changed:type_name -> nvmed.v1.OperationChangedDetail
+	7,  // 19: nvmed.v1.Event.key_expiring:type_name -> nvmed.v1.KeyExpiringDetail
+	8,  // 20: nvmed.v1.Event.self_test_ended:type_name -> nvmed.v1.SelfTestEndedDetail
+	9,  // 21: nvmed.v1.Event.capture_finished:type_name -> nvmed.v1.CaptureFinishedDetail
+	10, // 22: nvmed.v1.Event.sanitize_ended:type_name -> nvmed.v1.SanitizeEndedDetail
+	11, // 23: nvmed.v1.Event.firmware_pending:type_name -> nvmed.v1.FirmwarePendingDetail
+	12, // 24: nvmed.v1.Event.path:type_name -> nvmed.v1.PathDetail
+	34, // 25: nvmed.v1.Event.link:type_name -> nvmed.v1.PciLink
+	13, // 26: nvmed.v1.Event.pci_errors:type_name -> nvmed.v1.PciErrorsDetail
+	14, // 27: nvmed.v1.Event.certificate_expiring:type_name -> nvmed.v1.CertificateExpiringDetail
+	15, // 28: nvmed.v1.Event.drive_latency:type_name -> nvmed.v1.DriveLatencyDetail
+	0,  // 29: nvmed.v1.WatchEventsRequest.kinds:type_name -> nvmed.v1.EventKind
+	16, // 30: nvmed.v1.WatchEventsResponse.event:type_name -> nvmed.v1.Event
+	22, // 31: nvmed.v1.WatchEventsResponse.heartbeat:type_name -> nvmed.v1.WatchEventsResponse.Heartbeat
+	23, // 32: nvmed.v1.WatchEventsResponse.dropped:type_name -> nvmed.v1.WatchEventsResponse.Dropped
+	24, // 33: nvmed.v1.WatchEventsResponse.snapshot_end:type_name -> nvmed.v1.WatchEventsResponse.SnapshotEnd
+	16, // 34: nvmed.v1.ListEventsResponse.events:type_name -> nvmed.v1.Event
+	17, // 35: nvmed.v1.EventService.WatchEvents:input_type -> nvmed.v1.WatchEventsRequest
+	19, // 36: nvmed.v1.EventService.ListEvents:input_type -> nvmed.v1.ListEventsRequest
+	18, // 37: nvmed.v1.EventService.WatchEvents:output_type -> nvmed.v1.WatchEventsResponse
+	20, // 38: nvmed.v1.EventService.ListEvents:output_type -> nvmed.v1.ListEventsResponse
+	37, // [37:39] is the sub-list for method output_type
+	35, // [35:37] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_event_proto_init() }
@@ -1354,9 +2395,12 @@ func file_nvmed_v1_event_proto_init() {
 	if File_nvmed_v1_event_proto != nil {
 		return
 	}
+	file_nvmed_v1_inventory_proto_init()
+	file_nvmed_v1_log_proto_init()
 	file_nvmed_v1_operations_proto_init()
 	file_nvmed_v1_resources_proto_init()
-	file_nvmed_v1_event_proto_msgTypes[5].OneofWrappers = []any{
+	file_nvmed_v1_telemetry_proto_init()
+	file_nvmed_v1_event_proto_msgTypes[13].OneofWrappers = []any{
 		(*Event_ControllerState)(nil),
 		(*Event_NamespaceState)(nil),
 		(*Event_AsyncEvent)(nil),
@@ -1364,8 +2408,17 @@ func file_nvmed_v1_event_proto_init() {
 		(*Event_CriticalWarningChanged)(nil),
 		(*Event_OperationChanged)(nil),
 		(*Event_KeyExpiring)(nil),
+		(*Event_SelfTestEnded)(nil),
+		(*Event_CaptureFinished)(nil),
+		(*Event_SanitizeEnded)(nil),
+		(*Event_FirmwarePending)(nil),
+		(*Event_Path)(nil),
+		(*Event_Link)(nil),
+		(*Event_PciErrors)(nil),
+		(*Event_CertificateExpiring)(nil),
+		(*Event_DriveLatency)(nil),
 	}
-	file_nvmed_v1_event_proto_msgTypes[7].OneofWrappers = []any{
+	file_nvmed_v1_event_proto_msgTypes[15].OneofWrappers = []any{
 		(*WatchEventsResponse_Event)(nil),
 		(*WatchEventsResponse_Heartbeat_)(nil),
 		(*WatchEventsResponse_Dropped_)(nil),
@@ -1376,8 +2429,8 @@ func file_nvmed_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_event_proto_rawDesc), len(file_nvmed_v1_event_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   13,
+			NumEnums:      3,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,6 +10,7 @@ package nvmedv1
 
 import (
 	longrunningpb "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -333,7 +334,13 @@ type Upload struct {
 	// When it was begun.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it will be given up unless it goes on; after `upload_idle_s` (GetServerInfo) already if others need its room.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Principal that uploads it, and alone may go on with it.
+	Principal string `protobuf:"bytes,7,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Bytes that have arrived: `committed_bytes` and what is not on disk yet.
+	ReceivedBytes uint64 `protobuf:"varint,8,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
+	// Whether a call is sending it now.
+	Receiving     bool `protobuf:"varint,9,opt,name=receiving,proto3" json:"receiving,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,6 +415,27 @@ func (x *Upload) GetExpireTime() *timestamppb.Timestamp {
 		return x.ExpireTime
 	}
 	return nil
+}
+
+func (x *Upload) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *Upload) GetReceivedBytes() uint64 {
+	if x != nil {
+		return x.ReceivedBytes
+	}
+	return 0
+}
+
+func (x *Upload) GetReceiving() bool {
+	if x != nil {
+		return x.Receiving
+	}
+	return false
 }
 
 // A message of a client's upload.
@@ -881,7 +909,8 @@ type FetchImageRequest struct {
 	ModelNumber string `protobuf:"bytes,5,opt,name=model_number,json=modelNumber,proto3" json:"model_number,omitempty"`
 	// Notes of one's own, at most 16.
 	Labels map[string]string `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151).
+	// Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151). A gate that
+	// does not hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request: repeated with the same one, it is done once and answered the same (AIP-155). May be empty.
 	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1085,6 +1114,134 @@ func (x *GetUploadRequest) GetName() string {
 	return ""
 }
 
+// Request of ListUploads.
+type ListUploadsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many uploads in one answer: 50 if 0, never more than 500.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the answer before; the other fields must be the same as then.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over fields of Upload, as in ListControllersRequest.
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of Upload to order by, as in ListControllersRequest.
+	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUploadsRequest) Reset() {
+	*x = ListUploadsRequest{}
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUploadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUploadsRequest) ProtoMessage() {}
+
+func (x *ListUploadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUploadsRequest.ProtoReflect.Descriptor instead.
+func (*ListUploadsRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListUploadsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListUploadsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListUploadsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListUploadsRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+// Answer of ListUploads.
+type ListUploadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Uploads of this page.
+	Uploads []*Upload `protobuf:"bytes,1,rep,name=uploads,proto3" json:"uploads,omitempty"`
+	// Token of the next page, empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUploadsResponse) Reset() {
+	*x = ListUploadsResponse{}
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUploadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUploadsResponse) ProtoMessage() {}
+
+func (x *ListUploadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUploadsResponse.ProtoReflect.Descriptor instead.
+func (*ListUploadsResponse) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListUploadsResponse) GetUploads() []*Upload {
+	if x != nil {
+		return x.Uploads
+	}
+	return nil
+}
+
+func (x *ListUploadsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // Request of AbortUpload.
 type AbortUploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1101,7 +1258,7 @@ type AbortUploadRequest struct {
 
 func (x *AbortUploadRequest) Reset() {
 	*x = AbortUploadRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1270,7 @@ func (x *AbortUploadRequest) String() string {
 func (*AbortUploadRequest) ProtoMessage() {}
 
 func (x *AbortUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[11]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1283,7 @@ func (x *AbortUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUploadRequest.ProtoReflect.Descriptor instead.
 func (*AbortUploadRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{11}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AbortUploadRequest) GetName() string {
@@ -1161,7 +1318,7 @@ type AbortUploadResponse struct {
 
 func (x *AbortUploadResponse) Reset() {
 	*x = AbortUploadResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1330,7 @@ func (x *AbortUploadResponse) String() string {
 func (*AbortUploadResponse) ProtoMessage() {}
 
 func (x *AbortUploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[12]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1343,7 @@ func (x *AbortUploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUploadResponse.ProtoReflect.Descriptor instead.
 func (*AbortUploadResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{12}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AbortUploadResponse) GetName() string {
@@ -1204,14 +1361,16 @@ type ListImagesRequest struct {
 	// `next_page_token` of the answer before; the other fields must be the same as then.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over fields of Image, as in ListControllersRequest.
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of Image to order by, as in ListControllersRequest.
+	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListImagesRequest) Reset() {
 	*x = ListImagesRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1382,7 @@ func (x *ListImagesRequest) String() string {
 func (*ListImagesRequest) ProtoMessage() {}
 
 func (x *ListImagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[13]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1395,7 @@ func (x *ListImagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListImagesRequest.ProtoReflect.Descriptor instead.
 func (*ListImagesRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{13}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListImagesRequest) GetPageSize() int32 {
@@ -1260,6 +1419,13 @@ func (x *ListImagesRequest) GetFilter() string {
 	return ""
 }
 
+func (x *ListImagesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
 // Answer of ListImages.
 type ListImagesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1273,7 +1439,7 @@ type ListImagesResponse struct {
 
 func (x *ListImagesResponse) Reset() {
 	*x = ListImagesResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1451,7 @@ func (x *ListImagesResponse) String() string {
 func (*ListImagesResponse) ProtoMessage() {}
 
 func (x *ListImagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[14]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1464,7 @@ func (x *ListImagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListImagesResponse.ProtoReflect.Descriptor instead.
 func (*ListImagesResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{14}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListImagesResponse) GetImages() []*Image {
@@ -1326,7 +1492,7 @@ type GetImageRequest struct {
 
 func (x *GetImageRequest) Reset() {
 	*x = GetImageRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1504,7 @@ func (x *GetImageRequest) String() string {
 func (*GetImageRequest) ProtoMessage() {}
 
 func (x *GetImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[15]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1517,7 @@ func (x *GetImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetImageRequest.ProtoReflect.Descriptor instead.
 func (*GetImageRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{15}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetImageRequest) GetName() string {
@@ -1377,7 +1543,7 @@ type DeleteImageRequest struct {
 
 func (x *DeleteImageRequest) Reset() {
 	*x = DeleteImageRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1555,7 @@ func (x *DeleteImageRequest) String() string {
 func (*DeleteImageRequest) ProtoMessage() {}
 
 func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[16]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1568,7 @@ func (x *DeleteImageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageRequest.ProtoReflect.Descriptor instead.
 func (*DeleteImageRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{16}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteImageRequest) GetName() string {
@@ -1437,7 +1603,7 @@ type DeleteImageResponse struct {
 
 func (x *DeleteImageResponse) Reset() {
 	*x = DeleteImageResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1615,7 @@ func (x *DeleteImageResponse) String() string {
 func (*DeleteImageResponse) ProtoMessage() {}
 
 func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[17]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1628,7 @@ func (x *DeleteImageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteImageResponse.ProtoReflect.Descriptor instead.
 func (*DeleteImageResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{17}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DeleteImageResponse) GetName() string {
@@ -1488,7 +1654,7 @@ type DownloadFirmwareRequest struct {
 
 func (x *DownloadFirmwareRequest) Reset() {
 	*x = DownloadFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1666,7 @@ func (x *DownloadFirmwareRequest) String() string {
 func (*DownloadFirmwareRequest) ProtoMessage() {}
 
 func (x *DownloadFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[18]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1679,7 @@ func (x *DownloadFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*DownloadFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{18}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DownloadFirmwareRequest) GetPart() isDownloadFirmwareRequest_Part {
@@ -1584,7 +1750,7 @@ type DownloadHeader struct {
 
 func (x *DownloadHeader) Reset() {
 	*x = DownloadHeader{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1762,7 @@ func (x *DownloadHeader) String() string {
 func (*DownloadHeader) ProtoMessage() {}
 
 func (x *DownloadHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[19]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1775,7 @@ func (x *DownloadHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadHeader.ProtoReflect.Descriptor instead.
 func (*DownloadHeader) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{19}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DownloadHeader) GetController() string {
@@ -1687,7 +1853,7 @@ type DownloadFirmwareResponse struct {
 
 func (x *DownloadFirmwareResponse) Reset() {
 	*x = DownloadFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1865,7 @@ func (x *DownloadFirmwareResponse) String() string {
 func (*DownloadFirmwareResponse) ProtoMessage() {}
 
 func (x *DownloadFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[20]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1878,7 @@ func (x *DownloadFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*DownloadFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{20}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DownloadFirmwareResponse) GetController() string {
@@ -1763,7 +1929,7 @@ type FirmwarePreconditions struct {
 
 func (x *FirmwarePreconditions) Reset() {
 	*x = FirmwarePreconditions{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +1941,7 @@ func (x *FirmwarePreconditions) String() string {
 func (*FirmwarePreconditions) ProtoMessage() {}
 
 func (x *FirmwarePreconditions) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[21]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +1954,7 @@ func (x *FirmwarePreconditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwarePreconditions.ProtoReflect.Descriptor instead.
 func (*FirmwarePreconditions) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{21}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FirmwarePreconditions) GetModelNumber() string {
@@ -1824,7 +1990,8 @@ type StageFirmwareRequest struct {
 	OverrideGates []Gate `protobuf:"varint,6,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
 	// Drives that are written at the same time; 0 for the default.
 	MaxConcurrency uint32 `protobuf:"varint,7,opt,name=max_concurrency,json=maxConcurrency,proto3" json:"max_concurrency,omitempty"`
-	// Evaluates every gate of every drive and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates every gate of every drive and changes nothing; the operation is done and has no name (AIP-151). A gate
+	// that does not hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -1835,7 +2002,7 @@ type StageFirmwareRequest struct {
 
 func (x *StageFirmwareRequest) Reset() {
 	*x = StageFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +2014,7 @@ func (x *StageFirmwareRequest) String() string {
 func (*StageFirmwareRequest) ProtoMessage() {}
 
 func (x *StageFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[22]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +2027,7 @@ func (x *StageFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*StageFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{22}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StageFirmwareRequest) GetControllers() []string {
@@ -1939,7 +2106,7 @@ type StageFirmwareResponse struct {
 
 func (x *StageFirmwareResponse) Reset() {
 	*x = StageFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2118,7 @@ func (x *StageFirmwareResponse) String() string {
 func (*StageFirmwareResponse) ProtoMessage() {}
 
 func (x *StageFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[23]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2131,7 @@ func (x *StageFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*StageFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StageFirmwareResponse) GetDrives() []*StageFirmwareResponse_Drive {
@@ -1999,7 +2166,8 @@ type ActivateFirmwareRequest struct {
 	// Acknowledges that I/O to the drive stops for the time of the reset or activation. Needed by every mode but
 	// ON_NEXT_RESET.
 	AcknowledgeDisruption bool `protobuf:"varint,7,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
-	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,8,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -2010,7 +2178,7 @@ type ActivateFirmwareRequest struct {
 
 func (x *ActivateFirmwareRequest) Reset() {
 	*x = ActivateFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2190,7 @@ func (x *ActivateFirmwareRequest) String() string {
 func (*ActivateFirmwareRequest) ProtoMessage() {}
 
 func (x *ActivateFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[24]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2203,7 @@ func (x *ActivateFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*ActivateFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{24}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ActivateFirmwareRequest) GetController() string {
@@ -2126,7 +2294,7 @@ type ActivateFirmwareResponse struct {
 
 func (x *ActivateFirmwareResponse) Reset() {
 	*x = ActivateFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2306,7 @@ func (x *ActivateFirmwareResponse) String() string {
 func (*ActivateFirmwareResponse) ProtoMessage() {}
 
 func (x *ActivateFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[25]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2319,7 @@ func (x *ActivateFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*ActivateFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{25}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ActivateFirmwareResponse) GetController() string {
@@ -2229,7 +2397,7 @@ type VerifyFirmwareRequest struct {
 
 func (x *VerifyFirmwareRequest) Reset() {
 	*x = VerifyFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2409,7 @@ func (x *VerifyFirmwareRequest) String() string {
 func (*VerifyFirmwareRequest) ProtoMessage() {}
 
 func (x *VerifyFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[26]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2422,7 @@ func (x *VerifyFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*VerifyFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{26}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *VerifyFirmwareRequest) GetController() string {
@@ -2309,7 +2477,7 @@ type VerifyFirmwareResponse struct {
 
 func (x *VerifyFirmwareResponse) Reset() {
 	*x = VerifyFirmwareResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2489,7 @@ func (x *VerifyFirmwareResponse) String() string {
 func (*VerifyFirmwareResponse) ProtoMessage() {}
 
 func (x *VerifyFirmwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[27]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2502,7 @@ func (x *VerifyFirmwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyFirmwareResponse.ProtoReflect.Descriptor instead.
 func (*VerifyFirmwareResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{27}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerifyFirmwareResponse) GetController() string {
@@ -2381,7 +2549,8 @@ type RollbackFirmwareRequest struct {
 	OverrideGates []Gate `protobuf:"varint,5,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
 	// As in ActivateFirmwareRequest.
 	AcknowledgeDisruption bool `protobuf:"varint,6,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
-	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -2392,7 +2561,7 @@ type RollbackFirmwareRequest struct {
 
 func (x *RollbackFirmwareRequest) Reset() {
 	*x = RollbackFirmwareRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2404,7 +2573,7 @@ func (x *RollbackFirmwareRequest) String() string {
 func (*RollbackFirmwareRequest) ProtoMessage() {}
 
 func (x *RollbackFirmwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[28]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2417,7 +2586,7 @@ func (x *RollbackFirmwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackFirmwareRequest.ProtoReflect.Descriptor instead.
 func (*RollbackFirmwareRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{28}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RollbackFirmwareRequest) GetController() string {
@@ -2487,7 +2656,7 @@ type GetFirmwareSlotsRequest struct {
 
 func (x *GetFirmwareSlotsRequest) Reset() {
 	*x = GetFirmwareSlotsRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2499,7 +2668,7 @@ func (x *GetFirmwareSlotsRequest) String() string {
 func (*GetFirmwareSlotsRequest) ProtoMessage() {}
 
 func (x *GetFirmwareSlotsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[29]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2512,7 +2681,7 @@ func (x *GetFirmwareSlotsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFirmwareSlotsRequest.ProtoReflect.Descriptor instead.
 func (*GetFirmwareSlotsRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{29}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetFirmwareSlotsRequest) GetController() string {
@@ -2551,7 +2720,7 @@ type FirmwareSlots struct {
 
 func (x *FirmwareSlots) Reset() {
 	*x = FirmwareSlots{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2563,7 +2732,7 @@ func (x *FirmwareSlots) String() string {
 func (*FirmwareSlots) ProtoMessage() {}
 
 func (x *FirmwareSlots) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[30]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2576,7 +2745,7 @@ func (x *FirmwareSlots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareSlots.ProtoReflect.Descriptor instead.
 func (*FirmwareSlots) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FirmwareSlots) GetController() string {
@@ -2666,7 +2835,7 @@ type ListFirmwareHistoryRequest struct {
 
 func (x *ListFirmwareHistoryRequest) Reset() {
 	*x = ListFirmwareHistoryRequest{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2847,7 @@ func (x *ListFirmwareHistoryRequest) String() string {
 func (*ListFirmwareHistoryRequest) ProtoMessage() {}
 
 func (x *ListFirmwareHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[31]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2860,7 @@ func (x *ListFirmwareHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFirmwareHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListFirmwareHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{31}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListFirmwareHistoryRequest) GetParent() string {
@@ -2735,7 +2904,7 @@ type ListFirmwareHistoryResponse struct {
 
 func (x *ListFirmwareHistoryResponse) Reset() {
 	*x = ListFirmwareHistoryResponse{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +2916,7 @@ func (x *ListFirmwareHistoryResponse) String() string {
 func (*ListFirmwareHistoryResponse) ProtoMessage() {}
 
 func (x *ListFirmwareHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[32]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +2929,7 @@ func (x *ListFirmwareHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFirmwareHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ListFirmwareHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{32}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListFirmwareHistoryResponse) GetRecords() []*FirmwareRecord {
@@ -2820,7 +2989,7 @@ type FirmwareRecord struct {
 
 func (x *FirmwareRecord) Reset() {
 	*x = FirmwareRecord{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +3001,7 @@ func (x *FirmwareRecord) String() string {
 func (*FirmwareRecord) ProtoMessage() {}
 
 func (x *FirmwareRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[33]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +3014,7 @@ func (x *FirmwareRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareRecord.ProtoReflect.Descriptor instead.
 func (*FirmwareRecord) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{33}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FirmwareRecord) GetOperation() string {
@@ -2993,7 +3162,7 @@ type StageFirmwareResponse_Drive struct {
 
 func (x *StageFirmwareResponse_Drive) Reset() {
 	*x = StageFirmwareResponse_Drive{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[37]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +3174,7 @@ func (x *StageFirmwareResponse_Drive) String() string {
 func (*StageFirmwareResponse_Drive) ProtoMessage() {}
 
 func (x *StageFirmwareResponse_Drive) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[37]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +3187,7 @@ func (x *StageFirmwareResponse_Drive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageFirmwareResponse_Drive.ProtoReflect.Descriptor instead.
 func (*StageFirmwareResponse_Drive) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{23, 0}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{25, 0}
 }
 
 func (x *StageFirmwareResponse_Drive) GetController() string {
@@ -3096,7 +3265,7 @@ type FirmwareSlots_Slot struct {
 
 func (x *FirmwareSlots_Slot) Reset() {
 	*x = FirmwareSlots_Slot{}
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[38]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3277,7 @@ func (x *FirmwareSlots_Slot) String() string {
 func (*FirmwareSlots_Slot) ProtoMessage() {}
 
 func (x *FirmwareSlots_Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_firmware_proto_msgTypes[38]
+	mi := &file_nvmed_v1_firmware_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3290,7 @@ func (x *FirmwareSlots_Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FirmwareSlots_Slot.ProtoReflect.Descriptor instead.
 func (*FirmwareSlots_Slot) Descriptor() ([]byte, []int) {
-	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{30, 0}
+	return file_nvmed_v1_firmware_proto_rawDescGZIP(), []int{32, 0}
 }
 
 func (x *FirmwareSlots_Slot) GetSlot() uint32 {
@@ -3163,47 +3332,52 @@ var File_nvmed_v1_firmware_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\n" +
-	"\x17nvmed/v1/firmware.proto\x12\bnvmed.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15nvmed/v1/common.proto\x1a\x19nvmed/v1/operations.proto\"\x8c\x03\n" +
-	"\x05Image\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x1d\n" +
+	"\x17nvmed/v1/firmware.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15nvmed/v1/common.proto\x1a\x19nvmed/v1/operations.proto\"\xf2\x03\n" +
+	"\x05Image\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1c\n" +
+	"\x06sha256\x18\x02 \x01(\fB\x04\xe2A\x01\x03R\x06sha256\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12;\n" +
-	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\x12+\n" +
-	"\x11firmware_revision\x18\x06 \x01(\tR\x10firmwareRevision\x12!\n" +
-	"\fmodel_number\x18\a \x01(\tR\vmodelNumber\x123\n" +
-	"\x06labels\x18\b \x03(\v2\x1b.nvmed.v1.Image.LabelsEntryR\x06labels\x1a9\n" +
+	"size_bytes\x18\x03 \x01(\x04B\x04\xe2A\x01\x03R\tsizeBytes\x12A\n" +
+	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12A\n" +
+	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"expireTime\x121\n" +
+	"\x11firmware_revision\x18\x06 \x01(\tB\x04\xe2A\x01\x03R\x10firmwareRevision\x12'\n" +
+	"\fmodel_number\x18\a \x01(\tB\x04\xe2A\x01\x03R\vmodelNumber\x129\n" +
+	"\x06labels\x18\b \x03(\v2\x1b.nvmed.v1.Image.LabelsEntryB\x04\xe2A\x01\x03R\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf6\x01\n" +
-	"\x06Upload\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x1d\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:4\xeaA1\n" +
+	"\x0fnvmed.dev/Image\x12\x0fimages/{sha256}*\x06images2\x05image\"\xc9\x03\n" +
+	"\x06Upload\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x1c\n" +
+	"\x06sha256\x18\x02 \x01(\fB\x04\xe2A\x01\x03R\x06sha256\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12'\n" +
-	"\x0fcommitted_bytes\x18\x04 \x01(\x04R\x0ecommittedBytes\x12;\n" +
-	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\xa9\x01\n" +
+	"size_bytes\x18\x03 \x01(\x04B\x04\xe2A\x01\x03R\tsizeBytes\x12-\n" +
+	"\x0fcommitted_bytes\x18\x04 \x01(\x04B\x04\xe2A\x01\x03R\x0ecommittedBytes\x12A\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12A\n" +
+	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"expireTime\x12\"\n" +
+	"\tprincipal\x18\a \x01(\tB\x04\xe2A\x01\x03R\tprincipal\x12+\n" +
+	"\x0ereceived_bytes\x18\b \x01(\x04B\x04\xe2A\x01\x03R\rreceivedBytes\x12\"\n" +
+	"\treceiving\x18\t \x01(\bB\x04\xe2A\x01\x03R\treceiving:8\xeaA5\n" +
+	"\x10nvmed.dev/Upload\x12\x10uploads/{upload}*\auploads2\x06upload\"\xa9\x01\n" +
 	"\x12UploadImageRequest\x120\n" +
 	"\x06header\x18\x01 \x01(\v2\x16.nvmed.v1.UploadHeaderH\x00R\x06header\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x0f.nvmed.v1.ChunkH\x00R\x05chunk\x120\n" +
 	"\x06finish\x18\x03 \x01(\v2\x16.nvmed.v1.UploadFinishH\x00R\x06finishB\x06\n" +
-	"\x04part\"\xd0\x02\n" +
-	"\fUploadHeader\x12\x16\n" +
-	"\x06sha256\x18\x01 \x01(\fR\x06sha256\x12\x1d\n" +
+	"\x04part\"\xe6\x02\n" +
+	"\fUploadHeader\x12\x1c\n" +
+	"\x06sha256\x18\x01 \x01(\fB\x04\xe2A\x01\x02R\x06sha256\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12+\n" +
+	"size_bytes\x18\x02 \x01(\x04B\x04\xe2A\x01\x02R\tsizeBytes\x12+\n" +
 	"\x11firmware_revision\x18\x03 \x01(\tR\x10firmwareRevision\x12!\n" +
 	"\fmodel_number\x18\x04 \x01(\tR\vmodelNumber\x12:\n" +
 	"\x06labels\x18\x05 \x03(\v2\".nvmed.v1.UploadHeader.LabelsEntryR\x06labels\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\x1a9\n" +
+	"request_id\x18\a \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x0e\n" +
@@ -3212,78 +3386,98 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x05ready\x18\x01 \x01(\v2\x15.nvmed.v1.UploadReadyH\x00R\x05ready\x126\n" +
 	"\bprogress\x18\x02 \x01(\v2\x18.nvmed.v1.UploadProgressH\x00R\bprogress\x12'\n" +
 	"\x05image\x18\x03 \x01(\v2\x0f.nvmed.v1.ImageH\x00R\x05imageB\x06\n" +
-	"\x04part\"v\n" +
-	"\vUploadReady\x12\x16\n" +
-	"\x06upload\x18\x01 \x01(\tR\x06upload\x12'\n" +
+	"\x04part\"\x8d\x01\n" +
+	"\vUploadReady\x12-\n" +
+	"\x06upload\x18\x01 \x01(\tB\x15\xfaA\x12\n" +
+	"\x10nvmed.dev/UploadR\x06upload\x12'\n" +
 	"\x0fcommitted_bytes\x18\x02 \x01(\x04R\x0ecommittedBytes\x12&\n" +
 	"\x0fchunk_bytes_max\x18\x03 \x01(\rR\rchunkBytesMax\"9\n" +
 	"\x0eUploadProgress\x12'\n" +
-	"\x0fcommitted_bytes\x18\x01 \x01(\x04R\x0ecommittedBytes\"\xec\x02\n" +
-	"\x11FetchImageRequest\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\x12\x16\n" +
-	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x1d\n" +
+	"\x0fcommitted_bytes\x18\x01 \x01(\x04R\x0ecommittedBytes\"\x88\x03\n" +
+	"\x11FetchImageRequest\x12\x16\n" +
+	"\x03url\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x03url\x12\x1c\n" +
+	"\x06sha256\x18\x02 \x01(\fB\x04\xe2A\x01\x02R\x06sha256\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12+\n" +
+	"size_bytes\x18\x03 \x01(\x04B\x04\xe2A\x01\x02R\tsizeBytes\x12+\n" +
 	"\x11firmware_revision\x18\x04 \x01(\tR\x10firmwareRevision\x12!\n" +
 	"\fmodel_number\x18\x05 \x01(\tR\vmodelNumber\x12?\n" +
 	"\x06labels\x18\x06 \x03(\v2'.nvmed.v1.FetchImageRequest.LabelsEntryR\x06labels\x12#\n" +
-	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\b \x01(\tR\trequestId\x1a9\n" +
+	"request_id\x18\b \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"n\n" +
-	"\x12FetchImageResponse\x12\x14\n" +
-	"\x05image\x18\x01 \x01(\tR\x05image\x12\x1d\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x01\n" +
+	"\x12FetchImageResponse\x12*\n" +
+	"\x05image\x18\x01 \x01(\tB\x14\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x05image\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12#\n" +
-	"\rfetched_bytes\x18\x03 \x01(\x04R\ffetchedBytes\"&\n" +
-	"\x10GetUploadRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"l\n" +
-	"\x12AbortUploadRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
-	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rfetched_bytes\x18\x03 \x01(\x04R\ffetchedBytes\"A\n" +
+	"\x10GetUploadRequest\x12-\n" +
+	"\x04name\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xfaA\x12\n" +
+	"\x10nvmed.dev/UploadR\x04name\"\x83\x01\n" +
+	"\x12ListUploadsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\")\n" +
-	"\x13AbortUploadResponse\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"g\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x04 \x01(\tR\aorderBy\"i\n" +
+	"\x13ListUploadsResponse\x12*\n" +
+	"\auploads\x18\x01 \x03(\v2\x10.nvmed.v1.UploadR\auploads\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x01\n" +
+	"\x12AbortUploadRequest\x12-\n" +
+	"\x04name\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xfaA\x12\n" +
+	"\x10nvmed.dev/UploadR\x04name\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"@\n" +
+	"\x13AbortUploadResponse\x12)\n" +
+	"\x04name\x18\x01 \x01(\tB\x15\xfaA\x12\n" +
+	"\x10nvmed.dev/UploadR\x04name\"\x82\x01\n" +
 	"\x11ListImagesRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\"e\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x04 \x01(\tR\aorderBy\"e\n" +
 	"\x12ListImagesResponse\x12'\n" +
 	"\x06images\x18\x01 \x03(\v2\x0f.nvmed.v1.ImageR\x06images\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"%\n" +
-	"\x0fGetImageRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"l\n" +
-	"\x12DeleteImageRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
-	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"?\n" +
+	"\x0fGetImageRequest\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xe2A\x01\x02\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x04name\"\x90\x01\n" +
+	"\x12DeleteImageRequest\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xe2A\x01\x02\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x04name\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\")\n" +
-	"\x13DeleteImageResponse\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"~\n" +
+	"request_id\x18\x03 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"?\n" +
+	"\x13DeleteImageResponse\x12(\n" +
+	"\x04name\x18\x01 \x01(\tB\x14\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x04name\"~\n" +
 	"\x17DownloadFirmwareRequest\x122\n" +
 	"\x06header\x18\x01 \x01(\v2\x18.nvmed.v1.DownloadHeaderH\x00R\x06header\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x0f.nvmed.v1.ChunkH\x00R\x05chunkB\x06\n" +
-	"\x04part\"\xbb\x02\n" +
-	"\x0eDownloadHeader\x12\x1e\n" +
+	"\x04part\"\xea\x02\n" +
+	"\x0eDownloadHeader\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x1d\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12!\n" +
+	"size_bytes\x18\x02 \x01(\x04B\x04\xe2A\x01\x02R\tsizeBytes\x12!\n" +
 	"\foffset_bytes\x18\x03 \x01(\x04R\voffsetBytes\x12%\n" +
 	"\x0etransfer_bytes\x18\x04 \x01(\rR\rtransferBytes\x12%\n" +
 	"\x0eignore_overlap\x18\x05 \x01(\bR\rignoreOverlap\x125\n" +
 	"\x0eoverride_gates\x18\x06 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x12#\n" +
-	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\b \x01(\tR\trequestId\"\xb4\x01\n" +
-	"\x18DownloadFirmwareResponse\x12\x1e\n" +
+	"request_id\x18\b \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xcf\x01\n" +
+	"\x18DownloadFirmwareResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12%\n" +
@@ -3292,49 +3486,55 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x06sha256\x18\x05 \x01(\fR\x06sha256\"g\n" +
 	"\x15FirmwarePreconditions\x12!\n" +
 	"\fmodel_number\x18\x01 \x01(\tR\vmodelNumber\x12+\n" +
-	"\x11firmware_revision\x18\x02 \x01(\tR\x10firmwareRevision\"\x88\x03\n" +
-	"\x14StageFirmwareRequest\x12 \n" +
-	"\vcontrollers\x18\x01 \x03(\tR\vcontrollers\x12\x14\n" +
-	"\x05image\x18\x02 \x01(\tR\x05image\x12\x17\n" +
+	"\x11firmware_revision\x18\x02 \x01(\tR\x10firmwareRevision\"\xcb\x03\n" +
+	"\x14StageFirmwareRequest\x12?\n" +
+	"\vcontrollers\x18\x01 \x03(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\vcontrollers\x12.\n" +
+	"\x05image\x18\x02 \x01(\tB\x18\xe2A\x01\x02\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x05image\x12\x17\n" +
 	"\x04slot\x18\x03 \x01(\rH\x00R\x04slot\x88\x01\x01\x12+\n" +
 	"\x11firmware_revision\x18\x04 \x01(\tR\x10firmwareRevision\x12E\n" +
 	"\rpreconditions\x18\x05 \x01(\v2\x1f.nvmed.v1.FirmwarePreconditionsR\rpreconditions\x125\n" +
 	"\x0eoverride_gates\x18\x06 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x12'\n" +
 	"\x0fmax_concurrency\x18\a \x01(\rR\x0emaxConcurrency\x12#\n" +
-	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\t \x01(\tR\trequestIdB\a\n" +
-	"\x05_slot\"\xcc\x03\n" +
+	"request_id\x18\t \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_slot\"\x92\x04\n" +
 	"\x15StageFirmwareResponse\x12=\n" +
 	"\x06drives\x18\x01 \x03(\v2%.nvmed.v1.StageFirmwareResponse.DriveR\x06drives\x12*\n" +
-	"\x05gates\x18\x02 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\x1a\xc7\x02\n" +
-	"\x05Drive\x12\x1e\n" +
+	"\x05gates\x18\x02 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\x1a\x8d\x03\n" +
+	"\x05Drive\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x1c\n" +
-	"\toperation\x18\x02 \x01(\tR\toperation\x123\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12G\n" +
+	"\toperation\x18\x02 \x01(\tB)\xfaA&\n" +
+	"$longrunning.googleapis.com/OperationR\toperation\x123\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x19.nvmed.v1.FirmwareOutcomeR\aoutcome\x12\x12\n" +
 	"\x04slot\x18\x04 \x01(\rR\x04slot\x12#\n" +
 	"\rslot_revision\x18\x05 \x01(\tR\fslotRevision\x12)\n" +
 	"\x10running_revision\x18\x06 \x01(\tR\x0frunningRevision\x12>\n" +
 	"\x0erequired_reset\x18\a \x01(\x0e2\x17.nvmed.v1.RequiredResetR\rrequiredReset\x12'\n" +
-	"\x0fstaged_revision\x18\b \x01(\tR\x0estagedRevision\"\xae\x03\n" +
-	"\x17ActivateFirmwareRequest\x12\x1e\n" +
+	"\x0fstaged_revision\x18\b \x01(\tR\x0estagedRevision\"\xe3\x03\n" +
+	"\x17ActivateFirmwareRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x12\n" +
-	"\x04slot\x18\x02 \x01(\rR\x04slot\x12A\n" +
-	"\x0factivation_mode\x18\x03 \x01(\x0e2\x18.nvmed.v1.ActivationModeR\x0eactivationMode\x12#\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12\x18\n" +
+	"\x04slot\x18\x02 \x01(\rB\x04\xe2A\x01\x02R\x04slot\x12G\n" +
+	"\x0factivation_mode\x18\x03 \x01(\x0e2\x18.nvmed.v1.ActivationModeB\x04\xe2A\x01\x02R\x0eactivationMode\x12#\n" +
 	"\rslot_revision\x18\x04 \x01(\tR\fslotRevision\x12E\n" +
 	"\rpreconditions\x18\x05 \x01(\v2\x1f.nvmed.v1.FirmwarePreconditionsR\rpreconditions\x125\n" +
 	"\x0eoverride_gates\x18\x06 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x125\n" +
 	"\x16acknowledge_disruption\x18\a \x01(\bR\x15acknowledgeDisruption\x12#\n" +
-	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\b \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\t \x01(\tR\trequestId\"\xec\x02\n" +
-	"\x18ActivateFirmwareResponse\x12\x1e\n" +
+	"request_id\x18\t \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x87\x03\n" +
+	"\x18ActivateFirmwareResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x123\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x19.nvmed.v1.FirmwareOutcomeR\aoutcome\x12>\n" +
 	"\x0erequired_reset\x18\x03 \x01(\x0e2\x17.nvmed.v1.RequiredResetR\rrequiredReset\x12\x12\n" +
@@ -3342,44 +3542,49 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\rslot_revision\x18\x05 \x01(\tR\fslotRevision\x12+\n" +
 	"\x11previous_revision\x18\x06 \x01(\tR\x10previousRevision\x12)\n" +
 	"\x10running_revision\x18\a \x01(\tR\x0frunningRevision\x12*\n" +
-	"\x05gates\x18\b \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\"\xbc\x01\n" +
-	"\x15VerifyFirmwareRequest\x12\x1e\n" +
+	"\x05gates\x18\b \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\"\xeb\x01\n" +
+	"\x15VerifyFirmwareRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12+\n" +
-	"\x11firmware_revision\x18\x02 \x01(\tR\x10firmwareRevision\x12\x12\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x121\n" +
+	"\x11firmware_revision\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x10firmwareRevision\x12\x12\n" +
 	"\x04slot\x18\x03 \x01(\rR\x04slot\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xad\x01\n" +
-	"\x16VerifyFirmwareResponse\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xc8\x01\n" +
+	"\x16VerifyFirmwareResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12)\n" +
 	"\x10running_revision\x18\x02 \x01(\tR\x0frunningRevision\x12\x1f\n" +
 	"\vactive_slot\x18\x03 \x01(\rR\n" +
 	"activeSlot\x12'\n" +
-	"\x0fkernel_revision\x18\x04 \x01(\tR\x0ekernelRevision\"\x97\x03\n" +
-	"\x17RollbackFirmwareRequest\x12\x1e\n" +
+	"\x0fkernel_revision\x18\x04 \x01(\tR\x0ekernelRevision\"\xc6\x03\n" +
+	"\x17RollbackFirmwareRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x17\n" +
-	"\x04slot\x18\x02 \x01(\rH\x00R\x04slot\x88\x01\x01\x12A\n" +
-	"\x0factivation_mode\x18\x03 \x01(\x0e2\x18.nvmed.v1.ActivationModeR\x0eactivationMode\x12E\n" +
+	"\x04slot\x18\x02 \x01(\rH\x00R\x04slot\x88\x01\x01\x12G\n" +
+	"\x0factivation_mode\x18\x03 \x01(\x0e2\x18.nvmed.v1.ActivationModeB\x04\xe2A\x01\x02R\x0eactivationMode\x12E\n" +
 	"\rpreconditions\x18\x04 \x01(\v2\x1f.nvmed.v1.FirmwarePreconditionsR\rpreconditions\x125\n" +
 	"\x0eoverride_gates\x18\x05 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x125\n" +
 	"\x16acknowledge_disruption\x18\x06 \x01(\bR\x15acknowledgeDisruption\x12#\n" +
-	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\b \x01(\tR\trequestIdB\a\n" +
-	"\x05_slot\"9\n" +
-	"\x17GetFirmwareSlotsRequest\x12\x1e\n" +
+	"request_id\x18\b \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_slot\"X\n" +
+	"\x17GetFirmwareSlotsRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\"\xd3\x04\n" +
-	"\rFirmwareSlots\x12\x1e\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\"\xee\x04\n" +
+	"\rFirmwareSlots\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x122\n" +
 	"\x05slots\x18\x02 \x03(\v2\x1c.nvmed.v1.FirmwareSlots.SlotR\x05slots\x12)\n" +
 	"\x10running_revision\x18\x03 \x01(\tR\x0frunningRevision\x12'\n" +
@@ -3396,20 +3601,23 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12\x1a\n" +
 	"\bwritable\x18\x03 \x01(\bR\bwritable\x12\x16\n" +
 	"\x06active\x18\x04 \x01(\bR\x06active\x12\x12\n" +
-	"\x04next\x18\x05 \x01(\bR\x04next\"\x88\x01\n" +
-	"\x1aListFirmwareHistoryRequest\x12\x16\n" +
-	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\x04next\x18\x05 \x01(\bR\x04next\"\xa7\x01\n" +
+	"\x1aListFirmwareHistoryRequest\x125\n" +
+	"\x06parent\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\tR\x06filter\"y\n" +
 	"\x1bListFirmwareHistoryResponse\x122\n" +
 	"\arecords\x18\x01 \x03(\v2\x18.nvmed.v1.FirmwareRecordR\arecords\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe6\x05\n" +
-	"\x0eFirmwareRecord\x12\x1c\n" +
-	"\toperation\x18\x01 \x01(\tR\toperation\x12\x1e\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x06\n" +
+	"\x0eFirmwareRecord\x12G\n" +
+	"\toperation\x18\x01 \x01(\tB)\xfaA&\n" +
+	"$longrunning.googleapis.com/OperationR\toperation\x129\n" +
 	"\n" +
-	"controller\x18\x02 \x01(\tR\n" +
+	"controller\x18\x02 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x16\n" +
 	"\x06method\x18\x03 \x01(\tR\x06method\x12\x1c\n" +
 	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x127\n" +
@@ -3417,8 +3625,9 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x12\x14\n" +
-	"\x05image\x18\b \x01(\tR\x05image\x12\x12\n" +
+	"updateTime\x12*\n" +
+	"\x05image\x18\b \x01(\tB\x14\xfaA\x11\n" +
+	"\x0fnvmed.dev/ImageR\x05image\x12\x12\n" +
 	"\x04slot\x18\t \x01(\rR\x04slot\x12A\n" +
 	"\x0factivation_mode\x18\n" +
 	" \x01(\x0e2\x18.nvmed.v1.ActivationModeR\x0eactivationMode\x123\n" +
@@ -3446,22 +3655,28 @@ const file_nvmed_v1_firmware_proto_rawDesc = "" +
 	"\x1aFIRMWARE_OUTCOME_ACTIVATED\x10\x02\x12\"\n" +
 	"\x1eFIRMWARE_OUTCOME_PENDING_RESET\x10\x03\x12$\n" +
 	" FIRMWARE_OUTCOME_ALREADY_CURRENT\x10\x04\x12\x1f\n" +
-	"\x1bFIRMWARE_OUTCOME_UNVERIFIED\x10\x052\xde\b\n" +
+	"\x1bFIRMWARE_OUTCOME_UNVERIFIED\x10\x052\x9c\v\n" +
 	"\x0fFirmwareService\x12N\n" +
-	"\vUploadImage\x12\x1c.nvmed.v1.UploadImageRequest\x1a\x1d.nvmed.v1.UploadImageResponse(\x010\x01\x12H\n" +
+	"\vUploadImage\x12\x1c.nvmed.v1.UploadImageRequest\x1a\x1d.nvmed.v1.UploadImageResponse(\x010\x01\x12t\n" +
 	"\n" +
-	"FetchImage\x12\x1b.nvmed.v1.FetchImageRequest\x1a\x1d.google.longrunning.Operation\x129\n" +
+	"FetchImage\x12\x1b.nvmed.v1.FetchImageRequest\x1a\x1d.google.longrunning.Operation\"*\xcaA'\n" +
+	"\x12FetchImageResponse\x12\x11OperationMetadata\x129\n" +
 	"\tGetUpload\x12\x1a.nvmed.v1.GetUploadRequest\x1a\x10.nvmed.v1.Upload\x12J\n" +
+	"\vListUploads\x12\x1c.nvmed.v1.ListUploadsRequest\x1a\x1d.nvmed.v1.ListUploadsResponse\x12J\n" +
 	"\vAbortUpload\x12\x1c.nvmed.v1.AbortUploadRequest\x1a\x1d.nvmed.v1.AbortUploadResponse\x12G\n" +
 	"\n" +
 	"ListImages\x12\x1b.nvmed.v1.ListImagesRequest\x1a\x1c.nvmed.v1.ListImagesResponse\x126\n" +
 	"\bGetImage\x12\x19.nvmed.v1.GetImageRequest\x1a\x0f.nvmed.v1.Image\x12J\n" +
 	"\vDeleteImage\x12\x1c.nvmed.v1.DeleteImageRequest\x1a\x1d.nvmed.v1.DeleteImageResponse\x12[\n" +
-	"\x10DownloadFirmware\x12!.nvmed.v1.DownloadFirmwareRequest\x1a\".nvmed.v1.DownloadFirmwareResponse(\x01\x12N\n" +
-	"\rStageFirmware\x12\x1e.nvmed.v1.StageFirmwareRequest\x1a\x1d.google.longrunning.Operation\x12T\n" +
-	"\x10ActivateFirmware\x12!.nvmed.v1.ActivateFirmwareRequest\x1a\x1d.google.longrunning.Operation\x12P\n" +
-	"\x0eVerifyFirmware\x12\x1f.nvmed.v1.VerifyFirmwareRequest\x1a\x1d.google.longrunning.Operation\x12T\n" +
-	"\x10RollbackFirmware\x12!.nvmed.v1.RollbackFirmwareRequest\x1a\x1d.google.longrunning.Operation\x12N\n" +
+	"\x10DownloadFirmware\x12!.nvmed.v1.DownloadFirmwareRequest\x1a\".nvmed.v1.DownloadFirmwareResponse(\x01\x12}\n" +
+	"\rStageFirmware\x12\x1e.nvmed.v1.StageFirmwareRequest\x1a\x1d.google.longrunning.Operation\"-\xcaA*\n" +
+	"\x15StageFirmwareResponse\x12\x11OperationMetadata\x12\x86\x01\n" +
+	"\x10ActivateFirmware\x12!.nvmed.v1.ActivateFirmwareRequest\x1a\x1d.google.longrunning.Operation\"0\xcaA-\n" +
+	"\x18ActivateFirmwareResponse\x12\x11OperationMetadata\x12\x80\x01\n" +
+	"\x0eVerifyFirmware\x12\x1f.nvmed.v1.VerifyFirmwareRequest\x1a\x1d.google.longrunning.Operation\".\xcaA+\n" +
+	"\x16VerifyFirmwareResponse\x12\x11OperationMetadata\x12\x86\x01\n" +
+	"\x10RollbackFirmware\x12!.nvmed.v1.RollbackFirmwareRequest\x1a\x1d.google.longrunning.Operation\"0\xcaA-\n" +
+	"\x18ActivateFirmwareResponse\x12\x11OperationMetadata\x12N\n" +
 	"\x10GetFirmwareSlots\x12!.nvmed.v1.GetFirmwareSlotsRequest\x1a\x17.nvmed.v1.FirmwareSlots\x12b\n" +
 	"\x13ListFirmwareHistory\x12$.nvmed.v1.ListFirmwareHistoryRequest\x1a%.nvmed.v1.ListFirmwareHistoryResponseBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
@@ -3479,7 +3694,7 @@ func file_nvmed_v1_firmware_proto_rawDescGZIP() []byte {
 }
 
 var file_nvmed_v1_firmware_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_nvmed_v1_firmware_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_nvmed_v1_firmware_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_nvmed_v1_firmware_proto_goTypes = []any{
 	(ActivationMode)(0),                 // 0: nvmed.v1.ActivationMode
 	(RequiredReset)(0),                  // 1: nvmed.v1.RequiredReset
@@ -3495,115 +3710,120 @@ var file_nvmed_v1_firmware_proto_goTypes = []any{
 	(*FetchImageRequest)(nil),           // 11: nvmed.v1.FetchImageRequest
 	(*FetchImageResponse)(nil),          // 12: nvmed.v1.FetchImageResponse
 	(*GetUploadRequest)(nil),            // 13: nvmed.v1.GetUploadRequest
-	(*AbortUploadRequest)(nil),          // 14: nvmed.v1.AbortUploadRequest
-	(*AbortUploadResponse)(nil),         // 15: nvmed.v1.AbortUploadResponse
-	(*ListImagesRequest)(nil),           // 16: nvmed.v1.ListImagesRequest
-	(*ListImagesResponse)(nil),          // 17: nvmed.v1.ListImagesResponse
-	(*GetImageRequest)(nil),             // 18: nvmed.v1.GetImageRequest
-	(*DeleteImageRequest)(nil),          // 19: nvmed.v1.DeleteImageRequest
-	(*DeleteImageResponse)(nil),         // 20: nvmed.v1.DeleteImageResponse
-	(*DownloadFirmwareRequest)(nil),     // 21: nvmed.v1.DownloadFirmwareRequest
-	(*DownloadHeader)(nil),              // 22: nvmed.v1.DownloadHeader
-	(*DownloadFirmwareResponse)(nil),    // 23: nvmed.v1.DownloadFirmwareResponse
-	(*FirmwarePreconditions)(nil),       // 24: nvmed.v1.FirmwarePreconditions
-	(*StageFirmwareRequest)(nil),        // 25: nvmed.v1.StageFirmwareRequest
-	(*StageFirmwareResponse)(nil),       // 26: nvmed.v1.StageFirmwareResponse
-	(*ActivateFirmwareRequest)(nil),     // 27: nvmed.v1.ActivateFirmwareRequest
-	(*ActivateFirmwareResponse)(nil),    // 28: nvmed.v1.ActivateFirmwareResponse
-	(*VerifyFirmwareRequest)(nil),       // 29: nvmed.v1.VerifyFirmwareRequest
-	(*VerifyFirmwareResponse)(nil),      // 30: nvmed.v1.VerifyFirmwareResponse
-	(*RollbackFirmwareRequest)(nil),     // 31: nvmed.v1.RollbackFirmwareRequest
-	(*GetFirmwareSlotsRequest)(nil),     // 32: nvmed.v1.GetFirmwareSlotsRequest
-	(*FirmwareSlots)(nil),               // 33: nvmed.v1.FirmwareSlots
-	(*ListFirmwareHistoryRequest)(nil),  // 34: nvmed.v1.ListFirmwareHistoryRequest
-	(*ListFirmwareHistoryResponse)(nil), // 35: nvmed.v1.ListFirmwareHistoryResponse
-	(*FirmwareRecord)(nil),              // 36: nvmed.v1.FirmwareRecord
-	nil,                                 // 37: nvmed.v1.Image.LabelsEntry
-	nil,                                 // 38: nvmed.v1.UploadHeader.LabelsEntry
-	nil,                                 // 39: nvmed.v1.FetchImageRequest.LabelsEntry
-	(*StageFirmwareResponse_Drive)(nil), // 40: nvmed.v1.StageFirmwareResponse.Drive
-	(*FirmwareSlots_Slot)(nil),          // 41: nvmed.v1.FirmwareSlots.Slot
-	(*timestamppb.Timestamp)(nil),       // 42: google.protobuf.Timestamp
-	(*Chunk)(nil),                       // 43: nvmed.v1.Chunk
-	(Gate)(0),                           // 44: nvmed.v1.Gate
-	(*GateResult)(nil),                  // 45: nvmed.v1.GateResult
-	(OperationMetadata_State)(0),        // 46: nvmed.v1.OperationMetadata.State
-	(*longrunningpb.Operation)(nil),     // 47: google.longrunning.Operation
+	(*ListUploadsRequest)(nil),          // 14: nvmed.v1.ListUploadsRequest
+	(*ListUploadsResponse)(nil),         // 15: nvmed.v1.ListUploadsResponse
+	(*AbortUploadRequest)(nil),          // 16: nvmed.v1.AbortUploadRequest
+	(*AbortUploadResponse)(nil),         // 17: nvmed.v1.AbortUploadResponse
+	(*ListImagesRequest)(nil),           // 18: nvmed.v1.ListImagesRequest
+	(*ListImagesResponse)(nil),          // 19: nvmed.v1.ListImagesResponse
+	(*GetImageRequest)(nil),             // 20: nvmed.v1.GetImageRequest
+	(*DeleteImageRequest)(nil),          // 21: nvmed.v1.DeleteImageRequest
+	(*DeleteImageResponse)(nil),         // 22: nvmed.v1.DeleteImageResponse
+	(*DownloadFirmwareRequest)(nil),     // 23: nvmed.v1.DownloadFirmwareRequest
+	(*DownloadHeader)(nil),              // 24: nvmed.v1.DownloadHeader
+	(*DownloadFirmwareResponse)(nil),    // 25: nvmed.v1.DownloadFirmwareResponse
+	(*FirmwarePreconditions)(nil),       // 26: nvmed.v1.FirmwarePreconditions
+	(*StageFirmwareRequest)(nil),        // 27: nvmed.v1.StageFirmwareRequest
+	(*StageFirmwareResponse)(nil),       // 28: nvmed.v1.StageFirmwareResponse
+	(*ActivateFirmwareRequest)(nil),     // 29: nvmed.v1.ActivateFirmwareRequest
+	(*ActivateFirmwareResponse)(nil),    // 30: nvmed.v1.ActivateFirmwareResponse
+	(*VerifyFirmwareRequest)(nil),       // 31: nvmed.v1.VerifyFirmwareRequest
+	(*VerifyFirmwareResponse)(nil),      // 32: nvmed.v1.VerifyFirmwareResponse
+	(*RollbackFirmwareRequest)(nil),     // 33: nvmed.v1.RollbackFirmwareRequest
+	(*GetFirmwareSlotsRequest)(nil),     // 34: nvmed.v1.GetFirmwareSlotsRequest
+	(*FirmwareSlots)(nil),               // 35: nvmed.v1.FirmwareSlots
+	(*ListFirmwareHistoryRequest)(nil),  // 36: nvmed.v1.ListFirmwareHistoryRequest
+	(*ListFirmwareHistoryResponse)(nil), // 37: nvmed.v1.ListFirmwareHistoryResponse
+	(*FirmwareRecord)(nil),              // 38: nvmed.v1.FirmwareRecord
+	nil,                                 // 39: nvmed.v1.Image.LabelsEntry
+	nil,                                 // 40: nvmed.v1.UploadHeader.LabelsEntry
+	nil,                                 // 41: nvmed.v1.FetchImageRequest.LabelsEntry
+	(*StageFirmwareResponse_Drive)(nil), // 42: nvmed.v1.StageFirmwareResponse.Drive
+	(*FirmwareSlots_Slot)(nil),          // 43: nvmed.v1.FirmwareSlots.Slot
+	(*timestamppb.Timestamp)(nil),       // 44: google.protobuf.Timestamp
+	(*Chunk)(nil),                       // 45: nvmed.v1.Chunk
+	(Gate)(0),                           // 46: nvmed.v1.Gate
+	(*GateResult)(nil),                  // 47: nvmed.v1.GateResult
+	(OperationMetadata_State)(0),        // 48: nvmed.v1.OperationMetadata.State
+	(*longrunningpb.Operation)(nil),     // 49: google.longrunning.Operation
 }
 var file_nvmed_v1_firmware_proto_depIdxs = []int32{
-	42, // 0: nvmed.v1.Image.create_time:type_name -> google.protobuf.Timestamp
-	42, // 1: nvmed.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
-	37, // 2: nvmed.v1.Image.labels:type_name -> nvmed.v1.Image.LabelsEntry
-	42, // 3: nvmed.v1.Upload.create_time:type_name -> google.protobuf.Timestamp
-	42, // 4: nvmed.v1.Upload.expire_time:type_name -> google.protobuf.Timestamp
+	44, // 0: nvmed.v1.Image.create_time:type_name -> google.protobuf.Timestamp
+	44, // 1: nvmed.v1.Image.expire_time:type_name -> google.protobuf.Timestamp
+	39, // 2: nvmed.v1.Image.labels:type_name -> nvmed.v1.Image.LabelsEntry
+	44, // 3: nvmed.v1.Upload.create_time:type_name -> google.protobuf.Timestamp
+	44, // 4: nvmed.v1.Upload.expire_time:type_name -> google.protobuf.Timestamp
 	6,  // 5: nvmed.v1.UploadImageRequest.header:type_name -> nvmed.v1.UploadHeader
-	43, // 6: nvmed.v1.UploadImageRequest.chunk:type_name -> nvmed.v1.Chunk
+	45, // 6: nvmed.v1.UploadImageRequest.chunk:type_name -> nvmed.v1.Chunk
 	7,  // 7: nvmed.v1.UploadImageRequest.finish:type_name -> nvmed.v1.UploadFinish
-	38, // 8: nvmed.v1.UploadHeader.labels:type_name -> nvmed.v1.UploadHeader.LabelsEntry
+	40, // 8: nvmed.v1.UploadHeader.labels:type_name -> nvmed.v1.UploadHeader.LabelsEntry
 	9,  // 9: nvmed.v1.UploadImageResponse.ready:type_name -> nvmed.v1.UploadReady
 	10, // 10: nvmed.v1.UploadImageResponse.progress:type_name -> nvmed.v1.UploadProgress
 	3,  // 11: nvmed.v1.UploadImageResponse.image:type_name -> nvmed.v1.Image
-	39, // 12: nvmed.v1.FetchImageRequest.labels:type_name -> nvmed.v1.FetchImageRequest.LabelsEntry
-	3,  // 13: nvmed.v1.ListImagesResponse.images:type_name -> nvmed.v1.Image
-	22, // 14: nvmed.v1.DownloadFirmwareRequest.header:type_name -> nvmed.v1.DownloadHeader
-	43, // 15: nvmed.v1.DownloadFirmwareRequest.chunk:type_name -> nvmed.v1.Chunk
-	44, // 16: nvmed.v1.DownloadHeader.override_gates:type_name -> nvmed.v1.Gate
-	24, // 17: nvmed.v1.StageFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	44, // 18: nvmed.v1.StageFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	40, // 19: nvmed.v1.StageFirmwareResponse.drives:type_name -> nvmed.v1.StageFirmwareResponse.Drive
-	45, // 20: nvmed.v1.StageFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
-	0,  // 21: nvmed.v1.ActivateFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
-	24, // 22: nvmed.v1.ActivateFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	44, // 23: nvmed.v1.ActivateFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	2,  // 24: nvmed.v1.ActivateFirmwareResponse.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 25: nvmed.v1.ActivateFirmwareResponse.required_reset:type_name -> nvmed.v1.RequiredReset
-	45, // 26: nvmed.v1.ActivateFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
-	0,  // 27: nvmed.v1.RollbackFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
-	24, // 28: nvmed.v1.RollbackFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
-	44, // 29: nvmed.v1.RollbackFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
-	41, // 30: nvmed.v1.FirmwareSlots.slots:type_name -> nvmed.v1.FirmwareSlots.Slot
-	36, // 31: nvmed.v1.ListFirmwareHistoryResponse.records:type_name -> nvmed.v1.FirmwareRecord
-	46, // 32: nvmed.v1.FirmwareRecord.state:type_name -> nvmed.v1.OperationMetadata.State
-	42, // 33: nvmed.v1.FirmwareRecord.create_time:type_name -> google.protobuf.Timestamp
-	42, // 34: nvmed.v1.FirmwareRecord.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 35: nvmed.v1.FirmwareRecord.activation_mode:type_name -> nvmed.v1.ActivationMode
-	2,  // 36: nvmed.v1.FirmwareRecord.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 37: nvmed.v1.FirmwareRecord.required_reset:type_name -> nvmed.v1.RequiredReset
-	2,  // 38: nvmed.v1.StageFirmwareResponse.Drive.outcome:type_name -> nvmed.v1.FirmwareOutcome
-	1,  // 39: nvmed.v1.StageFirmwareResponse.Drive.required_reset:type_name -> nvmed.v1.RequiredReset
-	5,  // 40: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
-	11, // 41: nvmed.v1.FirmwareService.FetchImage:input_type -> nvmed.v1.FetchImageRequest
-	13, // 42: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
-	14, // 43: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
-	16, // 44: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
-	18, // 45: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
-	19, // 46: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
-	21, // 47: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
-	25, // 48: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
-	27, // 49: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
-	29, // 50: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
-	31, // 51: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
-	32, // 52: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
-	34, // 53: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
-	8,  // 54: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
-	47, // 55: nvmed.v1.FirmwareService.FetchImage:output_type -> google.longrunning.Operation
-	4,  // 56: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
-	15, // 57: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
-	17, // 58: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
-	3,  // 59: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
-	20, // 60: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
-	23, // 61: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
-	47, // 62: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
-	47, // 63: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
-	47, // 64: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
-	47, // 65: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
-	33, // 66: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
-	35, // 67: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
-	54, // [54:68] is the sub-list for method output_type
-	40, // [40:54] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	41, // 12: nvmed.v1.FetchImageRequest.labels:type_name -> nvmed.v1.FetchImageRequest.LabelsEntry
+	4,  // 13: nvmed.v1.ListUploadsResponse.uploads:type_name -> nvmed.v1.Upload
+	3,  // 14: nvmed.v1.ListImagesResponse.images:type_name -> nvmed.v1.Image
+	24, // 15: nvmed.v1.DownloadFirmwareRequest.header:type_name -> nvmed.v1.DownloadHeader
+	45, // 16: nvmed.v1.DownloadFirmwareRequest.chunk:type_name -> nvmed.v1.Chunk
+	46, // 17: nvmed.v1.DownloadHeader.override_gates:type_name -> nvmed.v1.Gate
+	26, // 18: nvmed.v1.StageFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	46, // 19: nvmed.v1.StageFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	42, // 20: nvmed.v1.StageFirmwareResponse.drives:type_name -> nvmed.v1.StageFirmwareResponse.Drive
+	47, // 21: nvmed.v1.StageFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
+	0,  // 22: nvmed.v1.ActivateFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
+	26, // 23: nvmed.v1.ActivateFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	46, // 24: nvmed.v1.ActivateFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	2,  // 25: nvmed.v1.ActivateFirmwareResponse.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 26: nvmed.v1.ActivateFirmwareResponse.required_reset:type_name -> nvmed.v1.RequiredReset
+	47, // 27: nvmed.v1.ActivateFirmwareResponse.gates:type_name -> nvmed.v1.GateResult
+	0,  // 28: nvmed.v1.RollbackFirmwareRequest.activation_mode:type_name -> nvmed.v1.ActivationMode
+	26, // 29: nvmed.v1.RollbackFirmwareRequest.preconditions:type_name -> nvmed.v1.FirmwarePreconditions
+	46, // 30: nvmed.v1.RollbackFirmwareRequest.override_gates:type_name -> nvmed.v1.Gate
+	43, // 31: nvmed.v1.FirmwareSlots.slots:type_name -> nvmed.v1.FirmwareSlots.Slot
+	38, // 32: nvmed.v1.ListFirmwareHistoryResponse.records:type_name -> nvmed.v1.FirmwareRecord
+	48, // 33: nvmed.v1.FirmwareRecord.state:type_name -> nvmed.v1.OperationMetadata.State
+	44, // 34: nvmed.v1.FirmwareRecord.create_time:type_name -> google.protobuf.Timestamp
+	44, // 35: nvmed.v1.FirmwareRecord.update_time:type_name -> google.protobuf.Timestamp
+	0,  // 36: nvmed.v1.FirmwareRecord.activation_mode:type_name -> nvmed.v1.ActivationMode
+	2,  // 37: nvmed.v1.FirmwareRecord.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 38: nvmed.v1.FirmwareRecord.required_reset:type_name -> nvmed.v1.RequiredReset
+	2,  // 39: nvmed.v1.StageFirmwareResponse.Drive.outcome:type_name -> nvmed.v1.FirmwareOutcome
+	1,  // 40: nvmed.v1.StageFirmwareResponse.Drive.required_reset:type_name -> nvmed.v1.RequiredReset
+	5,  // 41: nvmed.v1.FirmwareService.UploadImage:input_type -> nvmed.v1.UploadImageRequest
+	11, // 42: nvmed.v1.FirmwareService.FetchImage:input_type -> nvmed.v1.FetchImageRequest
+	13, // 43: nvmed.v1.FirmwareService.GetUpload:input_type -> nvmed.v1.GetUploadRequest
+	14, // 44: nvmed.v1.FirmwareService.ListUploads:input_type -> nvmed.v1.ListUploadsRequest
+	16, // 45: nvmed.v1.FirmwareService.AbortUpload:input_type -> nvmed.v1.AbortUploadRequest
+	18, // 46: nvmed.v1.FirmwareService.ListImages:input_type -> nvmed.v1.ListImagesRequest
+	20, // 47: nvmed.v1.FirmwareService.GetImage:input_type -> nvmed.v1.GetImageRequest
+	21, // 48: nvmed.v1.FirmwareService.DeleteImage:input_type -> nvmed.v1.DeleteImageRequest
+	23, // 49: nvmed.v1.FirmwareService.DownloadFirmware:input_type -> nvmed.v1.DownloadFirmwareRequest
+	27, // 50: nvmed.v1.FirmwareService.StageFirmware:input_type -> nvmed.v1.StageFirmwareRequest
+	29, // 51: nvmed.v1.FirmwareService.ActivateFirmware:input_type -> nvmed.v1.ActivateFirmwareRequest
+	31, // 52: nvmed.v1.FirmwareService.VerifyFirmware:input_type -> nvmed.v1.VerifyFirmwareRequest
+	33, // 53: nvmed.v1.FirmwareService.RollbackFirmware:input_type -> nvmed.v1.RollbackFirmwareRequest
+	34, // 54: nvmed.v1.FirmwareService.GetFirmwareSlots:input_type -> nvmed.v1.GetFirmwareSlotsRequest
+	36, // 55: nvmed.v1.FirmwareService.ListFirmwareHistory:input_type -> nvmed.v1.ListFirmwareHistoryRequest
+	8,  // 56: nvmed.v1.FirmwareService.UploadImage:output_type -> nvmed.v1.UploadImageResponse
+	49, // 57: nvmed.v1.FirmwareService.FetchImage:output_type -> google.longrunning.Operation
+	4,  // 58: nvmed.v1.FirmwareService.GetUpload:output_type -> nvmed.v1.Upload
+	15, // 59: nvmed.v1.FirmwareService.ListUploads:output_type -> nvmed.v1.ListUploadsResponse
+	17, // 60: nvmed.v1.FirmwareService.AbortUpload:output_type -> nvmed.v1.AbortUploadResponse
+	19, // 61: nvmed.v1.FirmwareService.ListImages:output_type -> nvmed.v1.ListImagesResponse
+	3,  // 62: nvmed.v1.FirmwareService.GetImage:output_type -> nvmed.v1.Image
+	22, // 63: nvmed.v1.FirmwareService.DeleteImage:output_type -> nvmed.v1.DeleteImageResponse
+	25, // 64: nvmed.v1.FirmwareService.DownloadFirmware:output_type -> nvmed.v1.DownloadFirmwareResponse
+	49, // 65: nvmed.v1.FirmwareService.StageFirmware:output_type -> google.longrunning.Operation
+	49, // 66: nvmed.v1.FirmwareService.ActivateFirmware:output_type -> google.longrunning.Operation
+	49, // 67: nvmed.v1.FirmwareService.VerifyFirmware:output_type -> google.longrunning.Operation
+	49, // 68: nvmed.v1.FirmwareService.RollbackFirmware:output_type -> google.longrunning.Operation
+	35, // 69: nvmed.v1.FirmwareService.GetFirmwareSlots:output_type -> nvmed.v1.FirmwareSlots
+	37, // 70: nvmed.v1.FirmwareService.ListFirmwareHistory:output_type -> nvmed.v1.ListFirmwareHistoryResponse
+	56, // [56:71] is the sub-list for method output_type
+	41, // [41:56] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_firmware_proto_init() }
@@ -3623,19 +3843,19 @@ func file_nvmed_v1_firmware_proto_init() {
 		(*UploadImageResponse_Progress)(nil),
 		(*UploadImageResponse_Image)(nil),
 	}
-	file_nvmed_v1_firmware_proto_msgTypes[18].OneofWrappers = []any{
+	file_nvmed_v1_firmware_proto_msgTypes[20].OneofWrappers = []any{
 		(*DownloadFirmwareRequest_Header)(nil),
 		(*DownloadFirmwareRequest_Chunk)(nil),
 	}
-	file_nvmed_v1_firmware_proto_msgTypes[22].OneofWrappers = []any{}
-	file_nvmed_v1_firmware_proto_msgTypes[28].OneofWrappers = []any{}
+	file_nvmed_v1_firmware_proto_msgTypes[24].OneofWrappers = []any{}
+	file_nvmed_v1_firmware_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_firmware_proto_rawDesc), len(file_nvmed_v1_firmware_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   39,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	FirmwareService_UploadImage_FullMethodName         = "/nvmed.v1.FirmwareService/UploadImage"
 	FirmwareService_FetchImage_FullMethodName          = "/nvmed.v1.FirmwareService/FetchImage"
 	FirmwareService_GetUpload_FullMethodName           = "/nvmed.v1.FirmwareService/GetUpload"
+	FirmwareService_ListUploads_FullMethodName         = "/nvmed.v1.FirmwareService/ListUploads"
 	FirmwareService_AbortUpload_FullMethodName         = "/nvmed.v1.FirmwareService/AbortUpload"
 	FirmwareService_ListImages_FullMethodName          = "/nvmed.v1.FirmwareService/ListImages"
 	FirmwareService_GetImage_FullMethodName            = "/nvmed.v1.FirmwareService/GetImage"
@@ -63,7 +64,10 @@ type FirmwareServiceClient interface {
 	FetchImage(ctx context.Context, in *FetchImageRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(ctx context.Context, in *GetUploadRequest, opts ...grpc.CallOption) (*Upload, error)
-	// Gives an upload up and frees its space.
+	// Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+	// `firmware.read` over.
+	ListUploads(ctx context.Context, in *ListUploadsRequest, opts ...grpc.CallOption) (*ListUploadsResponse, error)
+	// Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it.
 	AbortUpload(ctx context.Context, in *AbortUploadRequest, opts ...grpc.CallOption) (*AbortUploadResponse, error)
 	// Lists the images of the spool, ordered by name.
 	ListImages(ctx context.Context, in *ListImagesRequest, opts ...grpc.CallOption) (*ListImagesResponse, error)
@@ -135,6 +139,16 @@ func (c *firmwareServiceClient) GetUpload(ctx context.Context, in *GetUploadRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Upload)
 	err := c.cc.Invoke(ctx, FirmwareService_GetUpload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *firmwareServiceClient) ListUploads(ctx context.Context, in *ListUploadsRequest, opts ...grpc.CallOption) (*ListUploadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUploadsResponse)
+	err := c.cc.Invoke(ctx, FirmwareService_ListUploads_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +293,10 @@ type FirmwareServiceServer interface {
 	FetchImage(context.Context, *FetchImageRequest) (*longrunningpb.Operation, error)
 	// Says how far an upload is. UPLOAD_NOT_FOUND if it ended, was aborted or has expired.
 	GetUpload(context.Context, *GetUploadRequest) (*Upload, error)
-	// Gives an upload up and frees its space.
+	// Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+	// `firmware.read` over.
+	ListUploads(context.Context, *ListUploadsRequest) (*ListUploadsResponse, error)
+	// Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it.
 	AbortUpload(context.Context, *AbortUploadRequest) (*AbortUploadResponse, error)
 	// Lists the images of the spool, ordered by name.
 	ListImages(context.Context, *ListImagesRequest) (*ListImagesResponse, error)
@@ -332,6 +349,9 @@ func (UnimplementedFirmwareServiceServer) FetchImage(context.Context, *FetchImag
 }
 func (UnimplementedFirmwareServiceServer) GetUpload(context.Context, *GetUploadRequest) (*Upload, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetUpload not implemented")
+}
+func (UnimplementedFirmwareServiceServer) ListUploads(context.Context, *ListUploadsRequest) (*ListUploadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUploads not implemented")
 }
 func (UnimplementedFirmwareServiceServer) AbortUpload(context.Context, *AbortUploadRequest) (*AbortUploadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AbortUpload not implemented")
@@ -426,6 +446,24 @@ func _FirmwareService_GetUpload_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(FirmwareServiceServer).GetUpload(ctx, req.(*GetUploadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FirmwareService_ListUploads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUploadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FirmwareServiceServer).ListUploads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FirmwareService_ListUploads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FirmwareServiceServer).ListUploads(ctx, req.(*ListUploadsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -631,6 +669,10 @@ var FirmwareService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetUpload",
 			Handler:    _FirmwareService_GetUpload_Handler,
+		},
+		{
+			MethodName: "ListUploads",
+			Handler:    _FirmwareService_ListUploads_Handler,
 		},
 		{
 			MethodName: "AbortUpload",

@@ -10,8 +10,10 @@ package nvmedv1
 
 import (
 	longrunningpb "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -24,6 +26,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A light of a bay.
+type Indicator int32
+
+const (
+	// Not given.
+	Indicator_INDICATOR_UNSPECIFIED Indicator = 0
+	// Shows which drive is meant.
+	Indicator_INDICATOR_LOCATE Indicator = 1
+	// Shows that a drive has failed.
+	Indicator_INDICATOR_FAULT Indicator = 2
+)
+
+// Enum value maps for Indicator.
+var (
+	Indicator_name = map[int32]string{
+		0: "INDICATOR_UNSPECIFIED",
+		1: "INDICATOR_LOCATE",
+		2: "INDICATOR_FAULT",
+	}
+	Indicator_value = map[string]int32{
+		"INDICATOR_UNSPECIFIED": 0,
+		"INDICATOR_LOCATE":      1,
+		"INDICATOR_FAULT":       2,
+	}
+)
+
+func (x Indicator) Enum() *Indicator {
+	p := new(Indicator)
+	*p = x
+	return p
+}
+
+func (x Indicator) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Indicator) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_inventory_proto_enumTypes[0].Descriptor()
+}
+
+func (Indicator) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_inventory_proto_enumTypes[0]
+}
+
+func (x Indicator) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Indicator.Descriptor instead.
+func (Indicator) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{0}
+}
+
 // Request of ListControllers.
 type ListControllersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -35,7 +90,10 @@ type ListControllersRequest struct {
 	// NOT and parentheses, for example `transport = "tcp" AND (state = LIVE OR state = CONNECTING)`. OR binds more tightly
 	// than AND. `*` begins or ends a value that any text may begin or end with; `:*` asks whether there is a value. Of a
 	// repeated field, one element that fits is enough; `paths.ana_state` is a field of a field.
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of Controller to order by, apart by commas, each ascending unless ` desc` follows, for example
+	// `model_number, firmware_revision desc`. What is equal by all of them, or by none, is ordered by name.
+	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -87,6 +145,13 @@ func (x *ListControllersRequest) GetPageToken() string {
 func (x *ListControllersRequest) GetFilter() string {
 	if x != nil {
 		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListControllersRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
 	}
 	return ""
 }
@@ -347,7 +412,9 @@ type ListSubsystemsRequest struct {
 	// `next_page_token` of the answer before; the other fields must be the same as then.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over fields of Subsystem, as in ListControllersRequest.
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of Subsystem to order by, as in ListControllersRequest.
+	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,6 +466,13 @@ func (x *ListSubsystemsRequest) GetPageToken() string {
 func (x *ListSubsystemsRequest) GetFilter() string {
 	if x != nil {
 		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListSubsystemsRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
 	}
 	return ""
 }
@@ -514,7 +588,9 @@ type ListNamespacesRequest struct {
 	// `next_page_token` of the answer before; the other fields must be the same as then.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over fields of Namespace, as in ListControllersRequest.
-	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of Namespace to order by, as in ListControllersRequest.
+	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +649,13 @@ func (x *ListNamespacesRequest) GetPageToken() string {
 func (x *ListNamespacesRequest) GetFilter() string {
 	if x != nil {
 		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListNamespacesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
 	}
 	return ""
 }
@@ -687,7 +770,8 @@ type ResetControllerRequest struct {
 	AcknowledgeDisruption bool `protobuf:"varint,2,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
 	// Gates that need not hold: GATE_BOOT_DEVICE, GATE_IN_USE.
 	OverrideGates []Gate `protobuf:"varint,3,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
-	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -843,7 +927,8 @@ type ResetSubsystemRequest struct {
 	AcknowledgeDisruption bool `protobuf:"varint,2,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
 	// Gates that need not hold: GATE_BOOT_DEVICE, GATE_IN_USE.
 	OverrideGates []Gate `protobuf:"varint,3,rep,packed,name=override_gates,json=overrideGates,proto3,enum=nvmed.v1.Gate" json:"override_gates,omitempty"`
-	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -990,6 +1075,774 @@ func (x *ResetSubsystemResponse) GetGates() []*GateResult {
 	return nil
 }
 
+// Request of GetControllerSurroundings.
+type GetControllerSurroundingsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `controllers/{controller}`, or a device node now.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetControllerSurroundingsRequest) Reset() {
+	*x = GetControllerSurroundingsRequest{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetControllerSurroundingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetControllerSurroundingsRequest) ProtoMessage() {}
+
+func (x *GetControllerSurroundingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetControllerSurroundingsRequest.ProtoReflect.Descriptor instead.
+func (*GetControllerSurroundingsRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetControllerSurroundingsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// What a host knows around a controller. What it does not tell is not set; counters begin anew at a restart of the host,
+// and most of them when the device is enumerated again.
+type ControllerSurroundings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `controllers/{controller}`.
+	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
+	// Where it sits.
+	Location *ControllerLocation `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
+	// Its PCI Express link; not set for one that is reached over fabrics, and where the kernel shows none.
+	Link *PciLink `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	// Advanced Error Reporting of its PCI function; not set where the kernel shows none.
+	PciErrors *PciErrors `protobuf:"bytes,4,opt,name=pci_errors,json=pciErrors,proto3" json:"pci_errors,omitempty"`
+	// Queues that the kernel has to it, the admin queue included.
+	QueueCount *uint32 `protobuf:"varint,5,opt,name=queue_count,json=queueCount,proto3,oneof" json:"queue_count,omitempty"`
+	// Entries of each queue less one, as the kernel shows it (sqsize).
+	QueueDepth *uint32 `protobuf:"varint,6,opt,name=queue_depth,json=queueDepth,proto3,oneof" json:"queue_depth,omitempty"`
+	// The kernel's own counters about the controller, under its names (its `diag` directory); empty before Linux has them.
+	KernelCounters map[string]uint64 `protobuf:"bytes,7,rep,name=kernel_counters,json=kernelCounters,proto3" json:"kernel_counters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Its paths to namespaces.
+	Paths []*PathStatistics `protobuf:"bytes,8,rep,name=paths,proto3" json:"paths,omitempty"`
+	// The lights of its bay that can be switched.
+	Indicators    []*IndicatorState `protobuf:"bytes,9,rep,name=indicators,proto3" json:"indicators,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControllerSurroundings) Reset() {
+	*x = ControllerSurroundings{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControllerSurroundings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControllerSurroundings) ProtoMessage() {}
+
+func (x *ControllerSurroundings) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControllerSurroundings.ProtoReflect.Descriptor instead.
+func (*ControllerSurroundings) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ControllerSurroundings) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+func (x *ControllerSurroundings) GetLocation() *ControllerLocation {
+	if x != nil {
+		return x.Location
+	}
+	return nil
+}
+
+func (x *ControllerSurroundings) GetLink() *PciLink {
+	if x != nil {
+		return x.Link
+	}
+	return nil
+}
+
+func (x *ControllerSurroundings) GetPciErrors() *PciErrors {
+	if x != nil {
+		return x.PciErrors
+	}
+	return nil
+}
+
+func (x *ControllerSurroundings) GetQueueCount() uint32 {
+	if x != nil && x.QueueCount != nil {
+		return *x.QueueCount
+	}
+	return 0
+}
+
+func (x *ControllerSurroundings) GetQueueDepth() uint32 {
+	if x != nil && x.QueueDepth != nil {
+		return *x.QueueDepth
+	}
+	return 0
+}
+
+func (x *ControllerSurroundings) GetKernelCounters() map[string]uint64 {
+	if x != nil {
+		return x.KernelCounters
+	}
+	return nil
+}
+
+func (x *ControllerSurroundings) GetPaths() []*PathStatistics {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *ControllerSurroundings) GetIndicators() []*IndicatorState {
+	if x != nil {
+		return x.Indicators
+	}
+	return nil
+}
+
+// Where a controller sits, as far as the host tells; a field that it does not tell is empty.
+type ControllerLocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the PCI function, for example 0000:3b:00.0.
+	PciAddress string `protobuf:"bytes,1,opt,name=pci_address,json=pciAddress,proto3" json:"pci_address,omitempty"`
+	// Name of the slot it is plugged into, as the platform numbers slots.
+	Slot string `protobuf:"bytes,2,opt,name=slot,proto3" json:"slot,omitempty"`
+	// What the firmware calls the device (SMBIOS type 41 or _DSM), for example NVMe bay 3.
+	Label string `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	// Enclosure device that has it.
+	Enclosure string `protobuf:"bytes,4,opt,name=enclosure,proto3" json:"enclosure,omitempty"`
+	// Bay of that enclosure.
+	Bay string `protobuf:"bytes,5,opt,name=bay,proto3" json:"bay,omitempty"`
+	// NUMA node; not set where it has none.
+	NumaNode      *uint32 `protobuf:"varint,6,opt,name=numa_node,json=numaNode,proto3,oneof" json:"numa_node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControllerLocation) Reset() {
+	*x = ControllerLocation{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControllerLocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControllerLocation) ProtoMessage() {}
+
+func (x *ControllerLocation) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControllerLocation.ProtoReflect.Descriptor instead.
+func (*ControllerLocation) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ControllerLocation) GetPciAddress() string {
+	if x != nil {
+		return x.PciAddress
+	}
+	return ""
+}
+
+func (x *ControllerLocation) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *ControllerLocation) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *ControllerLocation) GetEnclosure() string {
+	if x != nil {
+		return x.Enclosure
+	}
+	return ""
+}
+
+func (x *ControllerLocation) GetBay() string {
+	if x != nil {
+		return x.Bay
+	}
+	return ""
+}
+
+func (x *ControllerLocation) GetNumaNode() uint32 {
+	if x != nil && x.NumaNode != nil {
+		return *x.NumaNode
+	}
+	return 0
+}
+
+// A PCI Express link, as it is and as both of its ends could.
+type PciLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Millions of transfers a second on each lane: 16000 is 16 GT/s, generation 4.
+	SpeedMts uint32 `protobuf:"varint,1,opt,name=speed_mts,json=speedMts,proto3" json:"speed_mts,omitempty"`
+	// Lanes.
+	Width uint32 `protobuf:"varint,2,opt,name=width,proto3" json:"width,omitempty"`
+	// Highest speed.
+	MaxSpeedMts uint32 `protobuf:"varint,3,opt,name=max_speed_mts,json=maxSpeedMts,proto3" json:"max_speed_mts,omitempty"`
+	// Most lanes.
+	MaxWidth uint32 `protobuf:"varint,4,opt,name=max_width,json=maxWidth,proto3" json:"max_width,omitempty"`
+	// Whether it is slower or narrower than it could be.
+	Degraded      bool `protobuf:"varint,5,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PciLink) Reset() {
+	*x = PciLink{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PciLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PciLink) ProtoMessage() {}
+
+func (x *PciLink) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PciLink.ProtoReflect.Descriptor instead.
+func (*PciLink) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PciLink) GetSpeedMts() uint32 {
+	if x != nil {
+		return x.SpeedMts
+	}
+	return 0
+}
+
+func (x *PciLink) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *PciLink) GetMaxSpeedMts() uint32 {
+	if x != nil {
+		return x.MaxSpeedMts
+	}
+	return 0
+}
+
+func (x *PciLink) GetMaxWidth() uint32 {
+	if x != nil {
+		return x.MaxWidth
+	}
+	return 0
+}
+
+func (x *PciLink) GetDegraded() bool {
+	if x != nil {
+		return x.Degraded
+	}
+	return false
+}
+
+// How often the kernel met errors on a link, by their names in its attributes (aer_dev_correctable and so on).
+type PciErrors struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Corrected by the hardware, for example RxErr, BadTLP, Timeout. Many of them are a bad contact.
+	Correctable map[string]uint64 `protobuf:"bytes,1,rep,name=correctable,proto3" json:"correctable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Uncorrectable, the link goes on.
+	Nonfatal map[string]uint64 `protobuf:"bytes,2,rep,name=nonfatal,proto3" json:"nonfatal,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Uncorrectable, the link was reset.
+	Fatal         map[string]uint64 `protobuf:"bytes,3,rep,name=fatal,proto3" json:"fatal,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PciErrors) Reset() {
+	*x = PciErrors{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PciErrors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PciErrors) ProtoMessage() {}
+
+func (x *PciErrors) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PciErrors.ProtoReflect.Descriptor instead.
+func (*PciErrors) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PciErrors) GetCorrectable() map[string]uint64 {
+	if x != nil {
+		return x.Correctable
+	}
+	return nil
+}
+
+func (x *PciErrors) GetNonfatal() map[string]uint64 {
+	if x != nil {
+		return x.Nonfatal
+	}
+	return nil
+}
+
+func (x *PciErrors) GetFatal() map[string]uint64 {
+	if x != nil {
+		return x.Fatal
+	}
+	return nil
+}
+
+// A path to a namespace, as the kernel counts what went over it.
+type PathStatistics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the kernel calls the path: the namespace's own node, or nvme0c1n1 below a multipath head.
+	DeviceNode string `protobuf:"bytes,1,opt,name=device_node,json=deviceNode,proto3" json:"device_node,omitempty"`
+	// Namespace identifier.
+	Nsid uint32 `protobuf:"varint,2,opt,name=nsid,proto3" json:"nsid,omitempty"`
+	// ANA state, as Namespace.Path has it; empty without ANA.
+	AnaState string `protobuf:"bytes,3,opt,name=ana_state,json=anaState,proto3" json:"ana_state,omitempty"`
+	// Completed reads.
+	ReadCount uint64 `protobuf:"varint,4,opt,name=read_count,json=readCount,proto3" json:"read_count,omitempty"`
+	// Completed writes.
+	WriteCount uint64 `protobuf:"varint,5,opt,name=write_count,json=writeCount,proto3" json:"write_count,omitempty"`
+	// Bytes read.
+	ReadBytes uint64 `protobuf:"varint,6,opt,name=read_bytes,json=readBytes,proto3" json:"read_bytes,omitempty"`
+	// Bytes written.
+	WrittenBytes uint64 `protobuf:"varint,7,opt,name=written_bytes,json=writtenBytes,proto3" json:"written_bytes,omitempty"`
+	// Commands that are on their way now.
+	InFlightCount uint64 `protobuf:"varint,8,opt,name=in_flight_count,json=inFlightCount,proto3" json:"in_flight_count,omitempty"`
+	// The kernel's own counters about the path, under its names.
+	KernelCounters map[string]uint64 `protobuf:"bytes,9,rep,name=kernel_counters,json=kernelCounters,proto3" json:"kernel_counters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Time that the reads took in all; reads that were on their way together count each by itself.
+	ReadMs uint64 `protobuf:"varint,10,opt,name=read_ms,json=readMs,proto3" json:"read_ms,omitempty"`
+	// Time that the writes took in all.
+	WriteMs       uint64 `protobuf:"varint,11,opt,name=write_ms,json=writeMs,proto3" json:"write_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathStatistics) Reset() {
+	*x = PathStatistics{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathStatistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathStatistics) ProtoMessage() {}
+
+func (x *PathStatistics) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathStatistics.ProtoReflect.Descriptor instead.
+func (*PathStatistics) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *PathStatistics) GetDeviceNode() string {
+	if x != nil {
+		return x.DeviceNode
+	}
+	return ""
+}
+
+func (x *PathStatistics) GetNsid() uint32 {
+	if x != nil {
+		return x.Nsid
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetAnaState() string {
+	if x != nil {
+		return x.AnaState
+	}
+	return ""
+}
+
+func (x *PathStatistics) GetReadCount() uint64 {
+	if x != nil {
+		return x.ReadCount
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetWriteCount() uint64 {
+	if x != nil {
+		return x.WriteCount
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetReadBytes() uint64 {
+	if x != nil {
+		return x.ReadBytes
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetWrittenBytes() uint64 {
+	if x != nil {
+		return x.WrittenBytes
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetInFlightCount() uint64 {
+	if x != nil {
+		return x.InFlightCount
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetKernelCounters() map[string]uint64 {
+	if x != nil {
+		return x.KernelCounters
+	}
+	return nil
+}
+
+func (x *PathStatistics) GetReadMs() uint64 {
+	if x != nil {
+		return x.ReadMs
+	}
+	return 0
+}
+
+func (x *PathStatistics) GetWriteMs() uint64 {
+	if x != nil {
+		return x.WriteMs
+	}
+	return 0
+}
+
+// A light of a bay, and whether it is on.
+type IndicatorState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which light.
+	Indicator Indicator `protobuf:"varint,1,opt,name=indicator,proto3,enum=nvmed.v1.Indicator" json:"indicator,omitempty"`
+	// Whether it is on, whoever switched it.
+	On bool `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+	// When nvmed switches it off; not set if nvmed did not switch it on.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndicatorState) Reset() {
+	*x = IndicatorState{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndicatorState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndicatorState) ProtoMessage() {}
+
+func (x *IndicatorState) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndicatorState.ProtoReflect.Descriptor instead.
+func (*IndicatorState) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *IndicatorState) GetIndicator() Indicator {
+	if x != nil {
+		return x.Indicator
+	}
+	return Indicator_INDICATOR_UNSPECIFIED
+}
+
+func (x *IndicatorState) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *IndicatorState) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+// Request of SetLocator.
+type SetLocatorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `controllers/{controller}`, or a device node now.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Which light: that to locate by if not given.
+	Indicator Indicator `protobuf:"varint,2,opt,name=indicator,proto3,enum=nvmed.v1.Indicator" json:"indicator,omitempty"`
+	// Whether it is to be on.
+	On bool `protobuf:"varint,3,opt,name=on,proto3" json:"on,omitempty"`
+	// After how many milliseconds it goes off by itself, an hour if 0, at most 30 days. It is remembered over restarts of
+	// nvmed and of the host.
+	TimeoutMs uint64 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Looks whether there is such a light and changes nothing.
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+	// once and answered the same. Another principal's is another request. May be empty.
+	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLocatorRequest) Reset() {
+	*x = SetLocatorRequest{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLocatorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLocatorRequest) ProtoMessage() {}
+
+func (x *SetLocatorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLocatorRequest.ProtoReflect.Descriptor instead.
+func (*SetLocatorRequest) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SetLocatorRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetLocatorRequest) GetIndicator() Indicator {
+	if x != nil {
+		return x.Indicator
+	}
+	return Indicator_INDICATOR_UNSPECIFIED
+}
+
+func (x *SetLocatorRequest) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *SetLocatorRequest) GetTimeoutMs() uint64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *SetLocatorRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *SetLocatorRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Answer of SetLocator.
+type SetLocatorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `controllers/{controller}`.
+	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
+	// Which light.
+	Indicator Indicator `protobuf:"varint,2,opt,name=indicator,proto3,enum=nvmed.v1.Indicator" json:"indicator,omitempty"`
+	// Whether it is on now.
+	On bool `protobuf:"varint,3,opt,name=on,proto3" json:"on,omitempty"`
+	// When it goes off by itself.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLocatorResponse) Reset() {
+	*x = SetLocatorResponse{}
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLocatorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLocatorResponse) ProtoMessage() {}
+
+func (x *SetLocatorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLocatorResponse.ProtoReflect.Descriptor instead.
+func (*SetLocatorResponse) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_inventory_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SetLocatorResponse) GetController() string {
+	if x != nil {
+		return x.Controller
+	}
+	return ""
+}
+
+func (x *SetLocatorResponse) GetIndicator() Indicator {
+	if x != nil {
+		return x.Indicator
+	}
+	return Indicator_INDICATOR_UNSPECIFIED
+}
+
+func (x *SetLocatorResponse) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *SetLocatorResponse) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 // One thing that controllers may or may not support.
 type ControllerCapabilities_Capability struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1007,7 +1860,7 @@ type ControllerCapabilities_Capability struct {
 
 func (x *ControllerCapabilities_Capability) Reset() {
 	*x = ControllerCapabilities_Capability{}
-	mi := &file_nvmed_v1_inventory_proto_msgTypes[15]
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1872,7 @@ func (x *ControllerCapabilities_Capability) String() string {
 func (*ControllerCapabilities_Capability) ProtoMessage() {}
 
 func (x *ControllerCapabilities_Capability) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_inventory_proto_msgTypes[15]
+	mi := &file_nvmed_v1_inventory_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,22 +1920,26 @@ var File_nvmed_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_inventory_proto_rawDesc = "" +
 	"\n" +
-	"\x18nvmed/v1/inventory.proto\x12\bnvmed.v1\x1a#google/longrunning/operations.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"l\n" +
+	"\x18nvmed/v1/inventory.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nvmed/v1/operations.proto\x1a\x18nvmed/v1/resources.proto\"\x87\x01\n" +
 	"\x16ListControllersRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\"y\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x04 \x01(\tR\aorderBy\"y\n" +
 	"\x17ListControllersResponse\x126\n" +
 	"\vcontrollers\x18\x01 \x03(\v2\x14.nvmed.v1.ControllerR\vcontrollers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"*\n" +
-	"\x14GetControllerRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"6\n" +
-	" GetControllerCapabilitiesRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x8c\x04\n" +
-	"\x16ControllerCapabilities\x12\x1e\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"I\n" +
+	"\x14GetControllerRequest\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x04name\"U\n" +
+	" GetControllerCapabilitiesRequest\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x04name\"\xa7\x04\n" +
+	"\x16ControllerCapabilities\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12O\n" +
 	"\fcapabilities\x18\x02 \x03(\v2+.nvmed.v1.ControllerCapabilities.CapabilityR\fcapabilities\x12!\n" +
 	"\fnvme_version\x18\x03 \x01(\tR\vnvmeVersion\x12,\n" +
@@ -1097,58 +1954,171 @@ const file_nvmed_v1_inventory_proto_rawDesc = "" +
 	"capability\x12\x1c\n" +
 	"\tsupported\x18\x02 \x01(\bR\tsupported\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\tR\x06source\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription\"k\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\"\x86\x01\n" +
 	"\x15ListSubsystemsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\tR\x06filter\"u\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x04 \x01(\tR\aorderBy\"u\n" +
 	"\x16ListSubsystemsResponse\x123\n" +
 	"\n" +
 	"subsystems\x18\x01 \x03(\v2\x13.nvmed.v1.SubsystemR\n" +
 	"subsystems\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
-	"\x13GetSubsystemRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x83\x01\n" +
-	"\x15ListNamespacesRequest\x12\x16\n" +
-	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"G\n" +
+	"\x13GetSubsystemRequest\x120\n" +
+	"\x04name\x18\x01 \x01(\tB\x1c\xe2A\x01\x02\xfaA\x15\n" +
+	"\x13nvmed.dev/SubsystemR\x04name\"\xb8\x01\n" +
+	"\x15ListNamespacesRequest\x120\n" +
+	"\x06parent\x18\x01 \x01(\tB\x18\xfaA\x15\n" +
+	"\x13nvmed.dev/SubsystemR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
-	"\x06filter\x18\x04 \x01(\tR\x06filter\"u\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\x05 \x01(\tR\aorderBy\"u\n" +
 	"\x16ListNamespacesResponse\x123\n" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\v2\x13.nvmed.v1.NamespaceR\n" +
 	"namespaces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
-	"\x13GetNamespaceRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xde\x01\n" +
-	"\x16ResetControllerRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"G\n" +
+	"\x13GetNamespaceRequest\x120\n" +
+	"\x04name\x18\x01 \x01(\tB\x1c\xe2A\x01\x02\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\x04name\"\x87\x02\n" +
+	"\x16ResetControllerRequest\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x04name\x125\n" +
 	"\x16acknowledge_disruption\x18\x02 \x01(\bR\x15acknowledgeDisruption\x125\n" +
 	"\x0eoverride_gates\x18\x03 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xbd\x01\n" +
-	"\x17ResetControllerResponse\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xd8\x01\n" +
+	"\x17ResetControllerResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12+\n" +
 	"\x11previous_revision\x18\x02 \x01(\tR\x10previousRevision\x12)\n" +
 	"\x10running_revision\x18\x03 \x01(\tR\x0frunningRevision\x12*\n" +
-	"\x05gates\x18\x04 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\"\xdd\x01\n" +
-	"\x15ResetSubsystemRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
+	"\x05gates\x18\x04 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\"\x85\x02\n" +
+	"\x15ResetSubsystemRequest\x120\n" +
+	"\x04name\x18\x01 \x01(\tB\x1c\xe2A\x01\x02\xfaA\x15\n" +
+	"\x13nvmed.dev/SubsystemR\x04name\x125\n" +
 	"\x16acknowledge_disruption\x18\x02 \x01(\bR\x15acknowledgeDisruption\x125\n" +
 	"\x0eoverride_gates\x18\x03 \x03(\x0e2\x0e.nvmed.v1.GateR\roverrideGates\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xba\x01\n" +
-	"\x16ResetSubsystemResponse\x12\x1c\n" +
-	"\tsubsystem\x18\x01 \x01(\tR\tsubsystem\x12+\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xd4\x01\n" +
+	"\x16ResetSubsystemResponse\x126\n" +
+	"\tsubsystem\x18\x01 \x01(\tB\x18\xfaA\x15\n" +
+	"\x13nvmed.dev/SubsystemR\tsubsystem\x12+\n" +
 	"\x11previous_revision\x18\x02 \x01(\tR\x10previousRevision\x12)\n" +
 	"\x10running_revision\x18\x03 \x01(\tR\x0frunningRevision\x12*\n" +
-	"\x05gates\x18\x04 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates2\xf4\x05\n" +
+	"\x05gates\x18\x04 \x03(\v2\x14.nvmed.v1.GateResultR\x05gates\"U\n" +
+	" GetControllerSurroundingsRequest\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x04name\"\xe0\x04\n" +
+	"\x16ControllerSurroundings\x129\n" +
+	"\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x128\n" +
+	"\blocation\x18\x02 \x01(\v2\x1c.nvmed.v1.ControllerLocationR\blocation\x12%\n" +
+	"\x04link\x18\x03 \x01(\v2\x11.nvmed.v1.PciLinkR\x04link\x122\n" +
+	"\n" +
+	"pci_errors\x18\x04 \x01(\v2\x13.nvmed.v1.PciErrorsR\tpciErrors\x12$\n" +
+	"\vqueue_count\x18\x05 \x01(\rH\x00R\n" +
+	"queueCount\x88\x01\x01\x12$\n" +
+	"\vqueue_depth\x18\x06 \x01(\rH\x01R\n" +
+	"queueDepth\x88\x01\x01\x12]\n" +
+	"\x0fkernel_counters\x18\a \x03(\v24.nvmed.v1.ControllerSurroundings.KernelCountersEntryR\x0ekernelCounters\x12.\n" +
+	"\x05paths\x18\b \x03(\v2\x18.nvmed.v1.PathStatisticsR\x05paths\x128\n" +
+	"\n" +
+	"indicators\x18\t \x03(\v2\x18.nvmed.v1.IndicatorStateR\n" +
+	"indicators\x1aA\n" +
+	"\x13KernelCountersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B\x0e\n" +
+	"\f_queue_countB\x0e\n" +
+	"\f_queue_depth\"\xbf\x01\n" +
+	"\x12ControllerLocation\x12\x1f\n" +
+	"\vpci_address\x18\x01 \x01(\tR\n" +
+	"pciAddress\x12\x12\n" +
+	"\x04slot\x18\x02 \x01(\tR\x04slot\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x1c\n" +
+	"\tenclosure\x18\x04 \x01(\tR\tenclosure\x12\x10\n" +
+	"\x03bay\x18\x05 \x01(\tR\x03bay\x12 \n" +
+	"\tnuma_node\x18\x06 \x01(\rH\x00R\bnumaNode\x88\x01\x01B\f\n" +
+	"\n" +
+	"_numa_node\"\x99\x01\n" +
+	"\aPciLink\x12\x1b\n" +
+	"\tspeed_mts\x18\x01 \x01(\rR\bspeedMts\x12\x14\n" +
+	"\x05width\x18\x02 \x01(\rR\x05width\x12\"\n" +
+	"\rmax_speed_mts\x18\x03 \x01(\rR\vmaxSpeedMts\x12\x1b\n" +
+	"\tmax_width\x18\x04 \x01(\rR\bmaxWidth\x12\x1a\n" +
+	"\bdegraded\x18\x05 \x01(\bR\bdegraded\"\xff\x02\n" +
+	"\tPciErrors\x12F\n" +
+	"\vcorrectable\x18\x01 \x03(\v2$.nvmed.v1.PciErrors.CorrectableEntryR\vcorrectable\x12=\n" +
+	"\bnonfatal\x18\x02 \x03(\v2!.nvmed.v1.PciErrors.NonfatalEntryR\bnonfatal\x124\n" +
+	"\x05fatal\x18\x03 \x03(\v2\x1e.nvmed.v1.PciErrors.FatalEntryR\x05fatal\x1a>\n" +
+	"\x10CorrectableEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a;\n" +
+	"\rNonfatalEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"FatalEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xdc\x03\n" +
+	"\x0ePathStatistics\x12\x1f\n" +
+	"\vdevice_node\x18\x01 \x01(\tR\n" +
+	"deviceNode\x12\x12\n" +
+	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1b\n" +
+	"\tana_state\x18\x03 \x01(\tR\banaState\x12\x1d\n" +
+	"\n" +
+	"read_count\x18\x04 \x01(\x04R\treadCount\x12\x1f\n" +
+	"\vwrite_count\x18\x05 \x01(\x04R\n" +
+	"writeCount\x12\x1d\n" +
+	"\n" +
+	"read_bytes\x18\x06 \x01(\x04R\treadBytes\x12#\n" +
+	"\rwritten_bytes\x18\a \x01(\x04R\fwrittenBytes\x12&\n" +
+	"\x0fin_flight_count\x18\b \x01(\x04R\rinFlightCount\x12U\n" +
+	"\x0fkernel_counters\x18\t \x03(\v2,.nvmed.v1.PathStatistics.KernelCountersEntryR\x0ekernelCounters\x12\x17\n" +
+	"\aread_ms\x18\n" +
+	" \x01(\x04R\x06readMs\x12\x19\n" +
+	"\bwrite_ms\x18\v \x01(\x04R\awriteMs\x1aA\n" +
+	"\x13KernelCountersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x90\x01\n" +
+	"\x0eIndicatorState\x121\n" +
+	"\tindicator\x18\x01 \x01(\x0e2\x13.nvmed.v1.IndicatorR\tindicator\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12;\n" +
+	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xf6\x01\n" +
+	"\x11SetLocatorRequest\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x04name\x121\n" +
+	"\tindicator\x18\x02 \x01(\x0e2\x13.nvmed.v1.IndicatorR\tindicator\x12\x0e\n" +
+	"\x02on\x18\x03 \x01(\bR\x02on\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\x04R\ttimeoutMs\x12#\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12'\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xcf\x01\n" +
+	"\x12SetLocatorResponse\x129\n" +
+	"\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x121\n" +
+	"\tindicator\x18\x02 \x01(\x0e2\x13.nvmed.v1.IndicatorR\tindicator\x12\x0e\n" +
+	"\x02on\x18\x03 \x01(\bR\x02on\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime*Q\n" +
+	"\tIndicator\x12\x19\n" +
+	"\x15INDICATOR_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10INDICATOR_LOCATE\x10\x01\x12\x13\n" +
+	"\x0fINDICATOR_FAULT\x10\x022\x8b\b\n" +
 	"\x10InventoryService\x12V\n" +
 	"\x0fListControllers\x12 .nvmed.v1.ListControllersRequest\x1a!.nvmed.v1.ListControllersResponse\x12E\n" +
 	"\rGetController\x12\x1e.nvmed.v1.GetControllerRequest\x1a\x14.nvmed.v1.Controller\x12i\n" +
@@ -1156,9 +2126,14 @@ const file_nvmed_v1_inventory_proto_rawDesc = "" +
 	"\x0eListSubsystems\x12\x1f.nvmed.v1.ListSubsystemsRequest\x1a .nvmed.v1.ListSubsystemsResponse\x12B\n" +
 	"\fGetSubsystem\x12\x1d.nvmed.v1.GetSubsystemRequest\x1a\x13.nvmed.v1.Subsystem\x12S\n" +
 	"\x0eListNamespaces\x12\x1f.nvmed.v1.ListNamespacesRequest\x1a .nvmed.v1.ListNamespacesResponse\x12B\n" +
-	"\fGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12R\n" +
-	"\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\x12P\n" +
-	"\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.OperationBD\n" +
+	"\fGetNamespace\x12\x1d.nvmed.v1.GetNamespaceRequest\x1a\x13.nvmed.v1.Namespace\x12i\n" +
+	"\x19GetControllerSurroundings\x12*.nvmed.v1.GetControllerSurroundingsRequest\x1a .nvmed.v1.ControllerSurroundings\x12G\n" +
+	"\n" +
+	"SetLocator\x12\x1b.nvmed.v1.SetLocatorRequest\x1a\x1c.nvmed.v1.SetLocatorResponse\x12\x83\x01\n" +
+	"\x0fResetController\x12 .nvmed.v1.ResetControllerRequest\x1a\x1d.google.longrunning.Operation\"/\xcaA,\n" +
+	"\x17ResetControllerResponse\x12\x11OperationMetadata\x12\x80\x01\n" +
+	"\x0eResetSubsystem\x12\x1f.nvmed.v1.ResetSubsystemRequest\x1a\x1d.google.longrunning.Operation\".\xcaA+\n" +
+	"\x16ResetSubsystemResponse\x12\x11OperationMetadataBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
@@ -1173,63 +2148,99 @@ func file_nvmed_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_inventory_proto_rawDescData
 }
 
-var file_nvmed_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_nvmed_v1_inventory_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_nvmed_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_nvmed_v1_inventory_proto_goTypes = []any{
-	(*ListControllersRequest)(nil),            // 0: nvmed.v1.ListControllersRequest
-	(*ListControllersResponse)(nil),           // 1: nvmed.v1.ListControllersResponse
-	(*GetControllerRequest)(nil),              // 2: nvmed.v1.GetControllerRequest
-	(*GetControllerCapabilitiesRequest)(nil),  // 3: nvmed.v1.GetControllerCapabilitiesRequest
-	(*ControllerCapabilities)(nil),            // 4: nvmed.v1.ControllerCapabilities
-	(*ListSubsystemsRequest)(nil),             // 5: nvmed.v1.ListSubsystemsRequest
-	(*ListSubsystemsResponse)(nil),            // 6: nvmed.v1.ListSubsystemsResponse
-	(*GetSubsystemRequest)(nil),               // 7: nvmed.v1.GetSubsystemRequest
-	(*ListNamespacesRequest)(nil),             // 8: nvmed.v1.ListNamespacesRequest
-	(*ListNamespacesResponse)(nil),            // 9: nvmed.v1.ListNamespacesResponse
-	(*GetNamespaceRequest)(nil),               // 10: nvmed.v1.GetNamespaceRequest
-	(*ResetControllerRequest)(nil),            // 11: nvmed.v1.ResetControllerRequest
-	(*ResetControllerResponse)(nil),           // 12: nvmed.v1.ResetControllerResponse
-	(*ResetSubsystemRequest)(nil),             // 13: nvmed.v1.ResetSubsystemRequest
-	(*ResetSubsystemResponse)(nil),            // 14: nvmed.v1.ResetSubsystemResponse
-	(*ControllerCapabilities_Capability)(nil), // 15: nvmed.v1.ControllerCapabilities.Capability
-	(*Controller)(nil),                        // 16: nvmed.v1.Controller
-	(*Subsystem)(nil),                         // 17: nvmed.v1.Subsystem
-	(*Namespace)(nil),                         // 18: nvmed.v1.Namespace
-	(Gate)(0),                                 // 19: nvmed.v1.Gate
-	(*GateResult)(nil),                        // 20: nvmed.v1.GateResult
-	(*longrunningpb.Operation)(nil),           // 21: google.longrunning.Operation
+	(Indicator)(0),                            // 0: nvmed.v1.Indicator
+	(*ListControllersRequest)(nil),            // 1: nvmed.v1.ListControllersRequest
+	(*ListControllersResponse)(nil),           // 2: nvmed.v1.ListControllersResponse
+	(*GetControllerRequest)(nil),              // 3: nvmed.v1.GetControllerRequest
+	(*GetControllerCapabilitiesRequest)(nil),  // 4: nvmed.v1.GetControllerCapabilitiesRequest
+	(*ControllerCapabilities)(nil),            // 5: nvmed.v1.ControllerCapabilities
+	(*ListSubsystemsRequest)(nil),             // 6: nvmed.v1.ListSubsystemsRequest
+	(*ListSubsystemsResponse)(nil),            // 7: nvmed.v1.ListSubsystemsResponse
+	(*GetSubsystemRequest)(nil),               // 8: nvmed.v1.GetSubsystemRequest
+	(*ListNamespacesRequest)(nil),             // 9: nvmed.v1.ListNamespacesRequest
+	(*ListNamespacesResponse)(nil),            // 10: nvmed.v1.ListNamespacesResponse
+	(*GetNamespaceRequest)(nil),               // 11: nvmed.v1.GetNamespaceRequest
+	(*ResetControllerRequest)(nil),            // 12: nvmed.v1.ResetControllerRequest
+	(*ResetControllerResponse)(nil),           // 13: nvmed.v1.ResetControllerResponse
+	(*ResetSubsystemRequest)(nil),             // 14: nvmed.v1.ResetSubsystemRequest
+	(*ResetSubsystemResponse)(nil),            // 15: nvmed.v1.ResetSubsystemResponse
+	(*GetControllerSurroundingsRequest)(nil),  // 16: nvmed.v1.GetControllerSurroundingsRequest
+	(*ControllerSurroundings)(nil),            // 17: nvmed.v1.ControllerSurroundings
+	(*ControllerLocation)(nil),                // 18: nvmed.v1.ControllerLocation
+	(*PciLink)(nil),                           // 19: nvmed.v1.PciLink
+	(*PciErrors)(nil),                         // 20: nvmed.v1.PciErrors
+	(*PathStatistics)(nil),                    // 21: nvmed.v1.PathStatistics
+	(*IndicatorState)(nil),                    // 22: nvmed.v1.IndicatorState
+	(*SetLocatorRequest)(nil),                 // 23: nvmed.v1.SetLocatorRequest
+	(*SetLocatorResponse)(nil),                // 24: nvmed.v1.SetLocatorResponse
+	(*ControllerCapabilities_Capability)(nil), // 25: nvmed.v1.ControllerCapabilities.Capability
+	nil,                             // 26: nvmed.v1.ControllerSurroundings.KernelCountersEntry
+	nil,                             // 27: nvmed.v1.PciErrors.CorrectableEntry
+	nil,                             // 28: nvmed.v1.PciErrors.NonfatalEntry
+	nil,                             // 29: nvmed.v1.PciErrors.FatalEntry
+	nil,                             // 30: nvmed.v1.PathStatistics.KernelCountersEntry
+	(*Controller)(nil),              // 31: nvmed.v1.Controller
+	(*Subsystem)(nil),               // 32: nvmed.v1.Subsystem
+	(*Namespace)(nil),               // 33: nvmed.v1.Namespace
+	(Gate)(0),                       // 34: nvmed.v1.Gate
+	(*GateResult)(nil),              // 35: nvmed.v1.GateResult
+	(*timestamppb.Timestamp)(nil),   // 36: google.protobuf.Timestamp
+	(*longrunningpb.Operation)(nil), // 37: google.longrunning.Operation
 }
 var file_nvmed_v1_inventory_proto_depIdxs = []int32{
-	16, // 0: nvmed.v1.ListControllersResponse.controllers:type_name -> nvmed.v1.Controller
-	15, // 1: nvmed.v1.ControllerCapabilities.capabilities:type_name -> nvmed.v1.ControllerCapabilities.Capability
-	17, // 2: nvmed.v1.ListSubsystemsResponse.subsystems:type_name -> nvmed.v1.Subsystem
-	18, // 3: nvmed.v1.ListNamespacesResponse.namespaces:type_name -> nvmed.v1.Namespace
-	19, // 4: nvmed.v1.ResetControllerRequest.override_gates:type_name -> nvmed.v1.Gate
-	20, // 5: nvmed.v1.ResetControllerResponse.gates:type_name -> nvmed.v1.GateResult
-	19, // 6: nvmed.v1.ResetSubsystemRequest.override_gates:type_name -> nvmed.v1.Gate
-	20, // 7: nvmed.v1.ResetSubsystemResponse.gates:type_name -> nvmed.v1.GateResult
-	0,  // 8: nvmed.v1.InventoryService.ListControllers:input_type -> nvmed.v1.ListControllersRequest
-	2,  // 9: nvmed.v1.InventoryService.GetController:input_type -> nvmed.v1.GetControllerRequest
-	3,  // 10: nvmed.v1.InventoryService.GetControllerCapabilities:input_type -> nvmed.v1.GetControllerCapabilitiesRequest
-	5,  // 11: nvmed.v1.InventoryService.ListSubsystems:input_type -> nvmed.v1.ListSubsystemsRequest
-	7,  // 12: nvmed.v1.InventoryService.GetSubsystem:input_type -> nvmed.v1.GetSubsystemRequest
-	8,  // 13: nvmed.v1.InventoryService.ListNamespaces:input_type -> nvmed.v1.ListNamespacesRequest
-	10, // 14: nvmed.v1.InventoryService.GetNamespace:input_type -> nvmed.v1.GetNamespaceRequest
-	11, // 15: nvmed.v1.InventoryService.ResetController:input_type -> nvmed.v1.ResetControllerRequest
-	13, // 16: nvmed.v1.InventoryService.ResetSubsystem:input_type -> nvmed.v1.ResetSubsystemRequest
-	1,  // 17: nvmed.v1.InventoryService.ListControllers:output_type -> nvmed.v1.ListControllersResponse
-	16, // 18: nvmed.v1.InventoryService.GetController:output_type -> nvmed.v1.Controller
-	4,  // 19: nvmed.v1.InventoryService.GetControllerCapabilities:output_type -> nvmed.v1.ControllerCapabilities
-	6,  // 20: nvmed.v1.InventoryService.ListSubsystems:output_type -> nvmed.v1.ListSubsystemsResponse
-	17, // 21: nvmed.v1.InventoryService.GetSubsystem:output_type -> nvmed.v1.Subsystem
-	9,  // 22: nvmed.v1.InventoryService.ListNamespaces:output_type -> nvmed.v1.ListNamespacesResponse
-	18, // 23: nvmed.v1.InventoryService.GetNamespace:output_type -> nvmed.v1.Namespace
-	21, // 24: nvmed.v1.InventoryService.ResetController:output_type -> google.longrunning.Operation
-	21, // 25: nvmed.v1.InventoryService.ResetSubsystem:output_type -> google.longrunning.Operation
-	17, // [17:26] is the sub-list for method output_type
-	8,  // [8:17] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	31, // 0: nvmed.v1.ListControllersResponse.controllers:type_name -> nvmed.v1.Controller
+	25, // 1: nvmed.v1.ControllerCapabilities.capabilities:type_name -> nvmed.v1.ControllerCapabilities.Capability
+	32, // 2: nvmed.v1.ListSubsystemsResponse.subsystems:type_name -> nvmed.v1.Subsystem
+	33, // 3: nvmed.v1.ListNamespacesResponse.namespaces:type_name -> nvmed.v1.Namespace
+	34, // 4: nvmed.v1.ResetControllerRequest.override_gates:type_name -> nvmed.v1.Gate
+	35, // 5: nvmed.v1.ResetControllerResponse.gates:type_name -> nvmed.v1.GateResult
+	34, // 6: nvmed.v1.ResetSubsystemRequest.override_gates:type_name -> nvmed.v1.Gate
+	35, // 7: nvmed.v1.ResetSubsystemResponse.gates:type_name -> nvmed.v1.GateResult
+	18, // 8: nvmed.v1.ControllerSurroundings.location:type_name -> nvmed.v1.ControllerLocation
+	19, // 9: nvmed.v1.ControllerSurroundings.link:type_name -> nvmed.v1.PciLink
+	20, // 10: nvmed.v1.ControllerSurroundings.pci_errors:type_name -> nvmed.v1.PciErrors
+	26, // 11: nvmed.v1.ControllerSurroundings.kernel_counters:type_name -> nvmed.v1.ControllerSurroundings.KernelCountersEntry
+	21, // 12: nvmed.v1.ControllerSurroundings.paths:type_name -> nvmed.v1.PathStatistics
+	22, // 13: nvmed.v1.ControllerSurroundings.indicators:type_name -> nvmed.v1.IndicatorState
+	27, // 14: nvmed.v1.PciErrors.correctable:type_name -> nvmed.v1.PciErrors.CorrectableEntry
+	28, // 15: nvmed.v1.PciErrors.nonfatal:type_name -> nvmed.v1.PciErrors.NonfatalEntry
+	29, // 16: nvmed.v1.PciErrors.fatal:type_name -> nvmed.v1.PciErrors.FatalEntry
+	30, // 17: nvmed.v1.PathStatistics.kernel_counters:type_name -> nvmed.v1.PathStatistics.KernelCountersEntry
+	0,  // 18: nvmed.v1.IndicatorState.indicator:type_name -> nvmed.v1.Indicator
+	36, // 19: nvmed.v1.IndicatorState.expire_time:type_name -> google.protobuf.Timestamp
+	0,  // 20: nvmed.v1.SetLocatorRequest.indicator:type_name -> nvmed.v1.Indicator
+	0,  // 21: nvmed.v1.SetLocatorResponse.indicator:type_name -> nvmed.v1.Indicator
+	36, // 22: nvmed.v1.SetLocatorResponse.expire_time:type_name -> google.protobuf.Timestamp
+	1,  // 23: nvmed.v1.InventoryService.ListControllers:input_type -> nvmed.v1.ListControllersRequest
+	3,  // 24: nvmed.v1.InventoryService.GetController:input_type -> nvmed.v1.GetControllerRequest
+	4,  // 25: nvmed.v1.InventoryService.GetControllerCapabilities:input_type -> nvmed.v1.GetControllerCapabilitiesRequest
+	6,  // 26: nvmed.v1.InventoryService.ListSubsystems:input_type -> nvmed.v1.ListSubsystemsRequest
+	8,  // 27: nvmed.v1.InventoryService.GetSubsystem:input_type -> nvmed.v1.GetSubsystemRequest
+	9,  // 28: nvmed.v1.InventoryService.ListNamespaces:input_type -> nvmed.v1.ListNamespacesRequest
+	11, // 29: nvmed.v1.InventoryService.GetNamespace:input_type -> nvmed.v1.GetNamespaceRequest
+	16, // 30: nvmed.v1.InventoryService.GetControllerSurroundings:input_type -> nvmed.v1.GetControllerSurroundingsRequest
+	23, // 31: nvmed.v1.InventoryService.SetLocator:input_type -> nvmed.v1.SetLocatorRequest
+	12, // 32: nvmed.v1.InventoryService.ResetController:input_type -> nvmed.v1.ResetControllerRequest
+	14, // 33: nvmed.v1.InventoryService.ResetSubsystem:input_type -> nvmed.v1.ResetSubsystemRequest
+	2,  // 34: nvmed.v1.InventoryService.ListControllers:output_type -> nvmed.v1.ListControllersResponse
+	31, // 35: nvmed.v1.InventoryService.GetController:output_type -> nvmed.v1.Controller
+	5,  // 36: nvmed.v1.InventoryService.GetControllerCapabilities:output_type -> nvmed.v1.ControllerCapabilities
+	7,  // 37: nvmed.v1.InventoryService.ListSubsystems:output_type -> nvmed.v1.ListSubsystemsResponse
+	32, // 38: nvmed.v1.InventoryService.GetSubsystem:output_type -> nvmed.v1.Subsystem
+	10, // 39: nvmed.v1.InventoryService.ListNamespaces:output_type -> nvmed.v1.ListNamespacesResponse
+	33, // 40: nvmed.v1.InventoryService.GetNamespace:output_type -> nvmed.v1.Namespace
+	17, // 41: nvmed.v1.InventoryService.GetControllerSurroundings:output_type -> nvmed.v1.ControllerSurroundings
+	24, // 42: nvmed.v1.InventoryService.SetLocator:output_type -> nvmed.v1.SetLocatorResponse
+	37, // 43: nvmed.v1.InventoryService.ResetController:output_type -> google.longrunning.Operation
+	37, // 44: nvmed.v1.InventoryService.ResetSubsystem:output_type -> google.longrunning.Operation
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_inventory_proto_init() }
@@ -1239,18 +2250,21 @@ func file_nvmed_v1_inventory_proto_init() {
 	}
 	file_nvmed_v1_operations_proto_init()
 	file_nvmed_v1_resources_proto_init()
+	file_nvmed_v1_inventory_proto_msgTypes[16].OneofWrappers = []any{}
+	file_nvmed_v1_inventory_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_inventory_proto_rawDesc), len(file_nvmed_v1_inventory_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   16,
+			NumEnums:      1,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_nvmed_v1_inventory_proto_goTypes,
 		DependencyIndexes: file_nvmed_v1_inventory_proto_depIdxs,
+		EnumInfos:         file_nvmed_v1_inventory_proto_enumTypes,
 		MessageInfos:      file_nvmed_v1_inventory_proto_msgTypes,
 	}.Build()
 	File_nvmed_v1_inventory_proto = out.File

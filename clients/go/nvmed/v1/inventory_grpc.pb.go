@@ -29,6 +29,8 @@ const (
 	InventoryService_GetSubsystem_FullMethodName              = "/nvmed.v1.InventoryService/GetSubsystem"
 	InventoryService_ListNamespaces_FullMethodName            = "/nvmed.v1.InventoryService/ListNamespaces"
 	InventoryService_GetNamespace_FullMethodName              = "/nvmed.v1.InventoryService/GetNamespace"
+	InventoryService_GetControllerSurroundings_FullMethodName = "/nvmed.v1.InventoryService/GetControllerSurroundings"
+	InventoryService_SetLocator_FullMethodName                = "/nvmed.v1.InventoryService/SetLocator"
 	InventoryService_ResetController_FullMethodName           = "/nvmed.v1.InventoryService/ResetController"
 	InventoryService_ResetSubsystem_FullMethodName            = "/nvmed.v1.InventoryService/ResetSubsystem"
 )
@@ -54,6 +56,12 @@ type InventoryServiceClient interface {
 	ListNamespaces(ctx context.Context, in *ListNamespacesRequest, opts ...grpc.CallOption) (*ListNamespacesResponse, error)
 	// Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name.
 	GetNamespace(ctx context.Context, in *GetNamespaceRequest, opts ...grpc.CallOption) (*Namespace, error)
+	// Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+	// lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+	GetControllerSurroundings(ctx context.Context, in *GetControllerSurroundingsRequest, opts ...grpc.CallOption) (*ControllerSurroundings, error)
+	// Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+	// is none: `indicators` of GetControllerSurroundings has those there are.
+	SetLocator(ctx context.Context, in *SetLocatorRequest, opts ...grpc.CallOption) (*SetLocatorResponse, error)
 	// Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
 	// a ResetControllerResponse.
 	ResetController(ctx context.Context, in *ResetControllerRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
@@ -139,6 +147,26 @@ func (c *inventoryServiceClient) GetNamespace(ctx context.Context, in *GetNamesp
 	return out, nil
 }
 
+func (c *inventoryServiceClient) GetControllerSurroundings(ctx context.Context, in *GetControllerSurroundingsRequest, opts ...grpc.CallOption) (*ControllerSurroundings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ControllerSurroundings)
+	err := c.cc.Invoke(ctx, InventoryService_GetControllerSurroundings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *inventoryServiceClient) SetLocator(ctx context.Context, in *SetLocatorRequest, opts ...grpc.CallOption) (*SetLocatorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetLocatorResponse)
+	err := c.cc.Invoke(ctx, InventoryService_SetLocator_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *inventoryServiceClient) ResetController(ctx context.Context, in *ResetControllerRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(longrunningpb.Operation)
@@ -180,6 +208,12 @@ type InventoryServiceServer interface {
 	ListNamespaces(context.Context, *ListNamespacesRequest) (*ListNamespacesResponse, error)
 	// Gets one namespace. NAMESPACE_NOT_FOUND if there is none of that name.
 	GetNamespace(context.Context, *GetNamespaceRequest) (*Namespace, error)
+	// Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+	// lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+	GetControllerSurroundings(context.Context, *GetControllerSurroundingsRequest) (*ControllerSurroundings, error)
+	// Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+	// is none: `indicators` of GetControllerSurroundings has those there are.
+	SetLocator(context.Context, *SetLocatorRequest) (*SetLocatorResponse, error)
 	// Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is
 	// a ResetControllerResponse.
 	ResetController(context.Context, *ResetControllerRequest) (*longrunningpb.Operation, error)
@@ -215,6 +249,12 @@ func (UnimplementedInventoryServiceServer) ListNamespaces(context.Context, *List
 }
 func (UnimplementedInventoryServiceServer) GetNamespace(context.Context, *GetNamespaceRequest) (*Namespace, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetNamespace not implemented")
+}
+func (UnimplementedInventoryServiceServer) GetControllerSurroundings(context.Context, *GetControllerSurroundingsRequest) (*ControllerSurroundings, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetControllerSurroundings not implemented")
+}
+func (UnimplementedInventoryServiceServer) SetLocator(context.Context, *SetLocatorRequest) (*SetLocatorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetLocator not implemented")
 }
 func (UnimplementedInventoryServiceServer) ResetController(context.Context, *ResetControllerRequest) (*longrunningpb.Operation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResetController not implemented")
@@ -369,6 +409,42 @@ func _InventoryService_GetNamespace_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InventoryService_GetControllerSurroundings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetControllerSurroundingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InventoryServiceServer).GetControllerSurroundings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InventoryService_GetControllerSurroundings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InventoryServiceServer).GetControllerSurroundings(ctx, req.(*GetControllerSurroundingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _InventoryService_SetLocator_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetLocatorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InventoryServiceServer).SetLocator(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InventoryService_SetLocator_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InventoryServiceServer).SetLocator(ctx, req.(*SetLocatorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _InventoryService_ResetController_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ResetControllerRequest)
 	if err := dec(in); err != nil {
@@ -439,6 +515,14 @@ var InventoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetNamespace",
 			Handler:    _InventoryService_GetNamespace_Handler,
+		},
+		{
+			MethodName: "GetControllerSurroundings",
+			Handler:    _InventoryService_GetControllerSurroundings_Handler,
+		},
+		{
+			MethodName: "SetLocator",
+			Handler:    _InventoryService_SetLocator_Handler,
 		},
 		{
 			MethodName: "ResetController",

@@ -2806,7 +2806,8 @@ type RotateTlsKeyRequest struct {
 	ConnectionOptions *ConnectionOptions `protobuf:"bytes,8,opt,name=connection_options,json=connectionOptions,proto3" json:"connection_options,omitempty"`
 	// Acknowledges that I/O waits while the only path to a namespace is reset. Without it such a rotation is refused.
 	AcknowledgeDisruption bool `protobuf:"varint,9,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
-	// Evaluates everything and changes nothing: the operation's response names what would be done.
+	// Evaluates everything and changes nothing: the operation's response names what would be done. A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -3001,7 +3002,8 @@ type RotateDhchapKeyRequest struct {
 	ControllerSecret string `protobuf:"bytes,4,opt,name=controller_secret,json=controllerSecret,proto3" json:"controller_secret,omitempty"`
 	// Acknowledges that I/O waits while the only path to a namespace is reset. Without it such a rotation is refused.
 	AcknowledgeDisruption bool `protobuf:"varint,5,opt,name=acknowledge_disruption,json=acknowledgeDisruption,proto3" json:"acknowledge_disruption,omitempty"`
-	// Evaluates everything and changes nothing.
+	// Evaluates everything and changes nothing. A gate that does not hold is the call's status then, and the operation's
+	// `error` without it.
 	ValidateOnly bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -3542,7 +3544,7 @@ var File_nvmed_v1_key_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvmed/v1/key.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a#google/longrunning/operations.proto\"G\n" +
+	"\x12nvmed/v1/key.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\"G\n" +
 	"\n" +
 	"KeyringRef\x12\x14\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x12\x18\n" +
@@ -3594,34 +3596,34 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\aoutcome\x18\x03 \x01(\x0e2\x1a.nvmed.v1.KeyUpdateOutcomeR\aoutcome\x124\n" +
 	"\bidentity\x18\x04 \x01(\v2\x18.nvmed.v1.TlsKeyIdentityR\bidentity\"*\n" +
 	"\x14LookupKeyringRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\",\n" +
-	"\x12DescribeKeyRequest\x12\x16\n" +
-	"\x06serial\x18\x01 \x01(\x05R\x06serial\"\x7f\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"2\n" +
+	"\x12DescribeKeyRequest\x12\x1c\n" +
+	"\x06serial\x18\x01 \x01(\x05B\x04\xe2A\x01\x02R\x06serial\"\x85\x01\n" +
 	"\x10LookupKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\"\x88\x01\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12&\n" +
+	"\vdescription\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\vdescription\"\x92\x01\n" +
 	"\x12LinkKeyringRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12#\n" +
-	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\"-\n" +
+	"request_id\x18\x03 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"-\n" +
 	"\x13LinkKeyringResponse\x12\x16\n" +
-	"\x06serial\x18\x01 \x01(\x05R\x06serial\"X\n" +
+	"\x06serial\x18\x01 \x01(\x05R\x06serial\"^\n" +
 	"\x0eReadKeyRequest\x12.\n" +
-	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x16\n" +
-	"\x06serial\x18\x02 \x01(\x05R\x06serial\"+\n" +
+	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x1c\n" +
+	"\x06serial\x18\x02 \x01(\x05B\x04\xe2A\x01\x02R\x06serial\"+\n" +
 	"\x0fReadKeyResponse\x12\x18\n" +
-	"\apayload\x18\x01 \x01(\fR\apayload\"\xf8\x01\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\"\x89\x02\n" +
 	"\x10UpdateKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1e\n" +
-	"\apayload\x18\x04 \x01(\fB\x04\xe2A\x01\x04R\apayload\x12\x13\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12&\n" +
+	"\vdescription\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\vdescription\x12\x1f\n" +
+	"\apayload\x18\x04 \x01(\fB\x05\xe2A\x02\x02\x04R\apayload\x12\x13\n" +
 	"\x05ttl_s\x18\x05 \x01(\rR\x04ttlS\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\"\x8a\x01\n" +
+	"request_id\x18\a \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\x8a\x01\n" +
 	"\x11UpdateKeyResponse\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\x05R\x06serial\x12'\n" +
 	"\x0fprevious_serial\x18\x02 \x01(\x05R\x0epreviousSerial\x124\n" +
@@ -3630,68 +3632,68 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
 	"\bkey_type\x18\x02 \x01(\tR\akeyType\"<\n" +
 	"\x13ScanTlsKeysResponse\x12%\n" +
-	"\x03key\x18\x01 \x01(\v2\x13.nvmed.v1.KernelKeyR\x03key\"\xa5\x03\n" +
+	"\x03key\x18\x01 \x01(\v2\x13.nvmed.v1.KernelKeyR\x03key\"\xc1\x03\n" +
 	"\x13InsertTlsKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x19\n" +
-	"\bhost_nqn\x18\x03 \x01(\tR\ahostNqn\x12#\n" +
-	"\rsubsystem_nqn\x18\x04 \x01(\tR\fsubsystemNqn\x12)\n" +
-	"\x03psk\x18\x05 \x01(\v2\x17.nvmed.v1.ConfiguredPskR\x03psk\x12.\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x1f\n" +
+	"\bhost_nqn\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\ahostNqn\x12)\n" +
+	"\rsubsystem_nqn\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\fsubsystemNqn\x12/\n" +
+	"\x03psk\x18\x05 \x01(\v2\x17.nvmed.v1.ConfiguredPskB\x04\xe2A\x01\x02R\x03psk\x12.\n" +
 	"\x10identity_version\x18\x06 \x01(\rH\x00R\x0fidentityVersion\x88\x01\x01\x12:\n" +
 	"\n" +
 	"derivation\x18\a \x01(\x0e2\x1a.nvmed.v1.TlsKeyDerivationR\n" +
 	"derivation\x12\x13\n" +
 	"\x05ttl_s\x18\b \x01(\rR\x04ttlS\x12#\n" +
-	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
 	"request_id\x18\n" +
-	" \x01(\tR\trequestIdB\x13\n" +
+	" \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x13\n" +
 	"\x11_identity_version\"B\n" +
 	"\x14InsertTlsKeyResponse\x12*\n" +
-	"\x03key\x18\x01 \x01(\v2\x18.nvmed.v1.InsertedTlsKeyR\x03key\"\x8b\x02\n" +
-	"\x1dGenerateTlsKeyIdentityRequest\x12\x19\n" +
-	"\bhost_nqn\x18\x01 \x01(\tR\ahostNqn\x12#\n" +
-	"\rsubsystem_nqn\x18\x02 \x01(\tR\fsubsystemNqn\x12)\n" +
-	"\x03psk\x18\x03 \x01(\v2\x17.nvmed.v1.ConfiguredPskR\x03psk\x12.\n" +
+	"\x03key\x18\x01 \x01(\v2\x18.nvmed.v1.InsertedTlsKeyR\x03key\"\x9d\x02\n" +
+	"\x1dGenerateTlsKeyIdentityRequest\x12\x1f\n" +
+	"\bhost_nqn\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\ahostNqn\x12)\n" +
+	"\rsubsystem_nqn\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\fsubsystemNqn\x12/\n" +
+	"\x03psk\x18\x03 \x01(\v2\x17.nvmed.v1.ConfiguredPskB\x04\xe2A\x01\x02R\x03psk\x12.\n" +
 	"\x10identity_version\x18\x04 \x01(\rH\x00R\x0fidentityVersion\x88\x01\x01\x12:\n" +
 	"\n" +
 	"derivation\x18\x05 \x01(\x0e2\x1a.nvmed.v1.TlsKeyDerivationR\n" +
 	"derivationB\x13\n" +
-	"\x11_identity_version\"\xc0\x01\n" +
+	"\x11_identity_version\"\xd0\x01\n" +
 	"\x13RevokeTlsKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x1a\n" +
-	"\bidentity\x18\x03 \x01(\tR\bidentity\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12 \n" +
+	"\bidentity\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\bidentity\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\".\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\".\n" +
 	"\x14RevokeTlsKeyResponse\x12\x16\n" +
-	"\x06serial\x18\x01 \x01(\x05R\x06serial\"\x89\x02\n" +
+	"\x06serial\x18\x01 \x01(\x05R\x06serial\"\x8f\x02\n" +
 	"\x13ExportTlsKeyRequest\x12+\n" +
 	"\x03psk\x18\x01 \x01(\v2\x17.nvmed.v1.ConfiguredPskH\x00R\x03psk\x12D\n" +
-	"\x06stored\x18\x02 \x01(\v2*.nvmed.v1.ExportTlsKeyRequest.StoredTlsKeyH\x00R\x06stored\x1au\n" +
+	"\x06stored\x18\x02 \x01(\v2*.nvmed.v1.ExportTlsKeyRequest.StoredTlsKeyH\x00R\x06stored\x1a{\n" +
 	"\fStoredTlsKey\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x1a\n" +
-	"\bidentity\x18\x03 \x01(\tR\bidentityB\b\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12 \n" +
+	"\bidentity\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\bidentityB\b\n" +
 	"\x06source\"\x93\x01\n" +
 	"\x14ExportTlsKeyResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\"\n" +
 	"\rkey_file_line\x18\x02 \x01(\tR\vkeyFileLine\x12\x16\n" +
 	"\x06serial\x18\x03 \x01(\x05R\x06serial\x12+\n" +
-	"\x04hash\x18\x04 \x01(\x0e2\x17.nvmed.v1.HmacAlgorithmR\x04hash\"\xee\x02\n" +
+	"\x04hash\x18\x04 \x01(\x0e2\x17.nvmed.v1.HmacAlgorithmR\x04hash\"\xff\x02\n" +
 	"\x13ImportTlsKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
 	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12?\n" +
 	"\x03key\x18\x03 \x01(\v2+.nvmed.v1.ImportTlsKeyRequest.DerivedTlsKeyH\x00R\x03key\x12!\n" +
 	"\bkey_file\x18\x04 \x01(\fB\x04\xe2A\x01\x04H\x00R\akeyFile\x12\x13\n" +
 	"\x05ttl_s\x18\x05 \x01(\rR\x04ttlS\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\x1aE\n" +
-	"\rDerivedTlsKey\x12\x1a\n" +
-	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x18\n" +
-	"\x04text\x18\x02 \x01(\tB\x04\xe2A\x01\x04R\x04textB\b\n" +
+	"request_id\x18\a \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x1aL\n" +
+	"\rDerivedTlsKey\x12 \n" +
+	"\bidentity\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\bidentity\x12\x19\n" +
+	"\x04text\x18\x02 \x01(\tB\x05\xe2A\x02\x02\x04R\x04textB\b\n" +
 	"\x06source\"D\n" +
 	"\x14ImportTlsKeyResponse\x12,\n" +
 	"\x04keys\x18\x01 \x03(\v2\x18.nvmed.v1.InsertedTlsKeyR\x04keys\"c\n" +
@@ -3715,13 +3717,13 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\vsecret_text\x18\x02 \x01(\tR\n" +
 	"secretText\x12)\n" +
 	"\x10transformed_text\x18\x03 \x01(\tR\x0ftransformedText\x12'\n" +
-	"\x0ftransformed_key\x18\x04 \x01(\fR\x0etransformedKey\"\xca\x01\n" +
+	"\x0ftransformed_key\x18\x04 \x01(\fR\x0etransformedKey\"\xdc\x01\n" +
 	"\x12CheckTlsKeyRequest\x12.\n" +
 	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x19\n" +
-	"\bhost_nqn\x18\x03 \x01(\tR\ahostNqn\x12#\n" +
-	"\rsubsystem_nqn\x18\x04 \x01(\tR\fsubsystemNqn\x12)\n" +
-	"\x03psk\x18\x05 \x01(\v2\x17.nvmed.v1.ConfiguredPskR\x03psk\"\xcd\x04\n" +
+	"\bkey_type\x18\x02 \x01(\tR\akeyType\x12\x1f\n" +
+	"\bhost_nqn\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\ahostNqn\x12)\n" +
+	"\rsubsystem_nqn\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\fsubsystemNqn\x12/\n" +
+	"\x03psk\x18\x05 \x01(\v2\x17.nvmed.v1.ConfiguredPskB\x04\xe2A\x01\x02R\x03psk\"\xcd\x04\n" +
 	"\x13CheckTlsKeyResponse\x12A\n" +
 	"\bvariants\x18\x01 \x03(\v2%.nvmed.v1.CheckTlsKeyResponse.VariantR\bvariants\x12F\n" +
 	"\aomitted\x18\x02 \x03(\v2,.nvmed.v1.CheckTlsKeyResponse.OmittedVariantR\aomitted\x1a\x95\x01\n" +
@@ -3750,12 +3752,12 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\vpoll_queues\x18\x04 \x01(\rR\n" +
 	"pollQueues\x12+\n" +
 	"\x0ftype_of_service\x18\x05 \x01(\rH\x00R\rtypeOfService\x88\x01\x01B\x12\n" +
-	"\x10_type_of_service\"\x8d\x04\n" +
+	"\x10_type_of_service\"\xa9\x04\n" +
 	"\x13RotateTlsKeyRequest\x12.\n" +
-	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x19\n" +
-	"\bhost_nqn\x18\x02 \x01(\tR\ahostNqn\x12#\n" +
-	"\rsubsystem_nqn\x18\x03 \x01(\tR\fsubsystemNqn\x12)\n" +
-	"\x03psk\x18\x04 \x01(\v2\x17.nvmed.v1.ConfiguredPskR\x03psk\x12.\n" +
+	"\akeyring\x18\x01 \x01(\v2\x14.nvmed.v1.KeyringRefR\akeyring\x12\x1f\n" +
+	"\bhost_nqn\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\ahostNqn\x12)\n" +
+	"\rsubsystem_nqn\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\fsubsystemNqn\x12/\n" +
+	"\x03psk\x18\x04 \x01(\v2\x17.nvmed.v1.ConfiguredPskB\x04\xe2A\x01\x02R\x03psk\x12.\n" +
 	"\x10identity_version\x18\x05 \x01(\rH\x00R\x0fidentityVersion\x88\x01\x01\x12:\n" +
 	"\n" +
 	"derivation\x18\x06 \x01(\x0e2\x1a.nvmed.v1.TlsKeyDerivationR\n" +
@@ -3764,41 +3766,45 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\x12connection_options\x18\b \x01(\v2\x1b.nvmed.v1.ConnectionOptionsR\x11connectionOptions\x125\n" +
 	"\x16acknowledge_disruption\x18\t \x01(\bR\x15acknowledgeDisruption\x12#\n" +
 	"\rvalidate_only\x18\n" +
-	" \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	" \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\v \x01(\tR\trequestIdB\x13\n" +
-	"\x11_identity_version\"\xb5\x04\n" +
+	"request_id\x18\v \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x13\n" +
+	"\x11_identity_version\"\x86\x05\n" +
 	"\x14RotateTlsKeyResponse\x12*\n" +
 	"\x03key\x18\x01 \x01(\v2\x18.nvmed.v1.InsertedTlsKeyR\x03key\x12K\n" +
 	"\vconnections\x18\x02 \x03(\v2).nvmed.v1.RotateTlsKeyResponse.ConnectionR\vconnections\x12L\n" +
-	"\fretired_keys\x18\x03 \x03(\v2).nvmed.v1.RotateTlsKeyResponse.RetiredKeyR\vretiredKeys\x1a\xd0\x01\n" +
+	"\fretired_keys\x18\x03 \x03(\v2).nvmed.v1.RotateTlsKeyResponse.RetiredKeyR\vretiredKeys\x1a\x86\x02\n" +
 	"\n" +
-	"Connection\x12\x1e\n" +
+	"Connection\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12/\n" +
-	"\x13previous_controller\x18\x02 \x01(\tR\x12previousController\x120\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12J\n" +
+	"\x13previous_controller\x18\x02 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x12previousController\x120\n" +
 	"\x06method\x18\x03 \x01(\x0e2\x18.nvmed.v1.RotationMethodR\x06method\x12'\n" +
 	"\x0fprevious_serial\x18\x04 \x01(\x05R\x0epreviousSerial\x12\x16\n" +
-	"\x06serial\x18\x05 \x01(\x05R\x06serial\x1a\x82\x01\n" +
+	"\x06serial\x18\x05 \x01(\x05R\x06serial\x1a\x9d\x01\n" +
 	"\n" +
 	"RetiredKey\x12\x16\n" +
 	"\x06serial\x18\x01 \x01(\x05R\x06serial\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x18\n" +
-	"\arevoked\x18\x03 \x01(\bR\arevoked\x12 \n" +
-	"\vcontrollers\x18\x04 \x03(\tR\vcontrollers\"\xad\x02\n" +
-	"\x16RotateDhchapKeyRequest\x12\x19\n" +
-	"\bhost_nqn\x18\x01 \x01(\tR\ahostNqn\x12#\n" +
-	"\rsubsystem_nqn\x18\x02 \x01(\tR\fsubsystemNqn\x12%\n" +
+	"\arevoked\x18\x03 \x01(\bR\arevoked\x12;\n" +
+	"\vcontrollers\x18\x04 \x03(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\vcontrollers\"\xc3\x02\n" +
+	"\x16RotateDhchapKeyRequest\x12\x1f\n" +
+	"\bhost_nqn\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\ahostNqn\x12)\n" +
+	"\rsubsystem_nqn\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\fsubsystemNqn\x12%\n" +
 	"\vhost_secret\x18\x03 \x01(\tB\x04\xe2A\x01\x04R\n" +
 	"hostSecret\x121\n" +
 	"\x11controller_secret\x18\x04 \x01(\tB\x04\xe2A\x01\x04R\x10controllerSecret\x125\n" +
 	"\x16acknowledge_disruption\x18\x05 \x01(\bR\x15acknowledgeDisruption\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\";\n" +
-	"\x17RotateDhchapKeyResponse\x12 \n" +
-	"\vcontrollers\x18\x01 \x03(\tR\vcontrollers*\x99\x01\n" +
+	"request_id\x18\a \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"V\n" +
+	"\x17RotateDhchapKeyResponse\x12;\n" +
+	"\vcontrollers\x18\x01 \x03(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\vcontrollers*\x99\x01\n" +
 	"\rHmacAlgorithm\x12\x1e\n" +
 	"\x1aHMAC_ALGORITHM_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13HMAC_ALGORITHM_NONE\x10\x01\x12\x19\n" +
@@ -3817,8 +3823,7 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\x0eRotationMethod\x12\x1f\n" +
 	"\x1bROTATION_METHOD_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ROTATION_METHOD_RECONNECT\x10\x01\x12\x19\n" +
-	"\x15ROTATION_METHOD_RESET\x10\x022\xac\n" +
-	"\n" +
+	"\x15ROTATION_METHOD_RESET\x10\x022\x8c\v\n" +
 	"\n" +
 	"KeyService\x12D\n" +
 	"\rLookupKeyring\x12\x1e.nvmed.v1.LookupKeyringRequest\x1a\x13.nvmed.v1.KernelKey\x12@\n" +
@@ -3835,9 +3840,11 @@ const file_nvmed_v1_key_proto_rawDesc = "" +
 	"\fImportTlsKey\x12\x1d.nvmed.v1.ImportTlsKeyRequest\x1a\x1e.nvmed.v1.ImportTlsKeyResponse\x12S\n" +
 	"\x0eGenerateTlsKey\x12\x1f.nvmed.v1.GenerateTlsKeyRequest\x1a .nvmed.v1.GenerateTlsKeyResponse\x12\\\n" +
 	"\x11GenerateDhchapKey\x12\".nvmed.v1.GenerateDhchapKeyRequest\x1a#.nvmed.v1.GenerateDhchapKeyResponse\x12J\n" +
-	"\vCheckTlsKey\x12\x1c.nvmed.v1.CheckTlsKeyRequest\x1a\x1d.nvmed.v1.CheckTlsKeyResponse\x12L\n" +
-	"\fRotateTlsKey\x12\x1d.nvmed.v1.RotateTlsKeyRequest\x1a\x1d.google.longrunning.Operation\x12R\n" +
-	"\x0fRotateDhchapKey\x12 .nvmed.v1.RotateDhchapKeyRequest\x1a\x1d.google.longrunning.OperationBD\n" +
+	"\vCheckTlsKey\x12\x1c.nvmed.v1.CheckTlsKeyRequest\x1a\x1d.nvmed.v1.CheckTlsKeyResponse\x12z\n" +
+	"\fRotateTlsKey\x12\x1d.nvmed.v1.RotateTlsKeyRequest\x1a\x1d.google.longrunning.Operation\",\xcaA)\n" +
+	"\x14RotateTlsKeyResponse\x12\x11OperationMetadata\x12\x83\x01\n" +
+	"\x0fRotateDhchapKey\x12 .nvmed.v1.RotateDhchapKeyRequest\x1a\x1d.google.longrunning.Operation\"/\xcaA,\n" +
+	"\x17RotateDhchapKeyResponse\x12\x11OperationMetadataBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (

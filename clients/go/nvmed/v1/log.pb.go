@@ -9,6 +9,7 @@
 package nvmedv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -499,6 +500,75 @@ func (SanitizeStatus_State) EnumDescriptor() ([]byte, []int) {
 	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{20, 0}
 }
 
+// Where an operation stands (SANS, and FAILS of the Sanitize State Information).
+type SanitizeStatus_Phase int32
+
+const (
+	// None is under way, or the drive does not say: those before NVMe 2.1 do not.
+	SanitizeStatus_PHASE_UNSPECIFIED SanitizeStatus_Phase = 0
+	// It erases, and what fails only another restricted operation leaves.
+	SanitizeStatus_PHASE_RESTRICTED_PROCESSING SanitizeStatus_Phase = 1
+	// It failed, and only another restricted operation leaves that.
+	SanitizeStatus_PHASE_RESTRICTED_FAILURE SanitizeStatus_Phase = 2
+	// It erases, and ExitSanitizeFailureMode may leave what fails.
+	SanitizeStatus_PHASE_UNRESTRICTED_PROCESSING SanitizeStatus_Phase = 3
+	// It failed, and ExitSanitizeFailureMode may leave that.
+	SanitizeStatus_PHASE_UNRESTRICTED_FAILURE SanitizeStatus_Phase = 4
+	// It has erased, and shows its media until it is told to go on.
+	SanitizeStatus_PHASE_MEDIA_VERIFICATION SanitizeStatus_Phase = 5
+	// It has shown its media, and deallocates them.
+	SanitizeStatus_PHASE_POST_VERIFICATION_DEALLOCATION SanitizeStatus_Phase = 6
+)
+
+// Enum value maps for SanitizeStatus_Phase.
+var (
+	SanitizeStatus_Phase_name = map[int32]string{
+		0: "PHASE_UNSPECIFIED",
+		1: "PHASE_RESTRICTED_PROCESSING",
+		2: "PHASE_RESTRICTED_FAILURE",
+		3: "PHASE_UNRESTRICTED_PROCESSING",
+		4: "PHASE_UNRESTRICTED_FAILURE",
+		5: "PHASE_MEDIA_VERIFICATION",
+		6: "PHASE_POST_VERIFICATION_DEALLOCATION",
+	}
+	SanitizeStatus_Phase_value = map[string]int32{
+		"PHASE_UNSPECIFIED":                    0,
+		"PHASE_RESTRICTED_PROCESSING":          1,
+		"PHASE_RESTRICTED_FAILURE":             2,
+		"PHASE_UNRESTRICTED_PROCESSING":        3,
+		"PHASE_UNRESTRICTED_FAILURE":           4,
+		"PHASE_MEDIA_VERIFICATION":             5,
+		"PHASE_POST_VERIFICATION_DEALLOCATION": 6,
+	}
+)
+
+func (x SanitizeStatus_Phase) Enum() *SanitizeStatus_Phase {
+	p := new(SanitizeStatus_Phase)
+	*p = x
+	return p
+}
+
+func (x SanitizeStatus_Phase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SanitizeStatus_Phase) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_log_proto_enumTypes[7].Descriptor()
+}
+
+func (SanitizeStatus_Phase) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_log_proto_enumTypes[7]
+}
+
+func (x SanitizeStatus_Phase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SanitizeStatus_Phase.Descriptor instead.
+func (SanitizeStatus_Phase) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{20, 1}
+}
+
 // Kind of event; other numbers are reserved.
 type PersistentEvent_Type int32
 
@@ -533,6 +603,8 @@ const (
 	PersistentEvent_TYPE_THERMAL_EXCURSION PersistentEvent_Type = 13
 	// Media were verified after a sanitize operation.
 	PersistentEvent_TYPE_SANITIZE_MEDIA_VERIFICATION PersistentEvent_Type = 14
+	// A configurable device personality was changed.
+	PersistentEvent_TYPE_PERSONALITY_CHANGE PersistentEvent_Type = 15
 	// The vendor's own.
 	PersistentEvent_TYPE_VENDOR_SPECIFIC PersistentEvent_Type = 222
 	// Defined by TCG.
@@ -557,6 +629,7 @@ var (
 		12:  "TYPE_TELEMETRY_LOG_CREATED",
 		13:  "TYPE_THERMAL_EXCURSION",
 		14:  "TYPE_SANITIZE_MEDIA_VERIFICATION",
+		15:  "TYPE_PERSONALITY_CHANGE",
 		222: "TYPE_VENDOR_SPECIFIC",
 		223: "TYPE_TCG_DEFINED",
 	}
@@ -576,6 +649,7 @@ var (
 		"TYPE_TELEMETRY_LOG_CREATED":        12,
 		"TYPE_THERMAL_EXCURSION":            13,
 		"TYPE_SANITIZE_MEDIA_VERIFICATION":  14,
+		"TYPE_PERSONALITY_CHANGE":           15,
 		"TYPE_VENDOR_SPECIFIC":              222,
 		"TYPE_TCG_DEFINED":                  223,
 	}
@@ -592,11 +666,11 @@ func (x PersistentEvent_Type) String() string {
 }
 
 func (PersistentEvent_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_nvmed_v1_log_proto_enumTypes[7].Descriptor()
+	return file_nvmed_v1_log_proto_enumTypes[8].Descriptor()
 }
 
 func (PersistentEvent_Type) Type() protoreflect.EnumType {
-	return &file_nvmed_v1_log_proto_enumTypes[7]
+	return &file_nvmed_v1_log_proto_enumTypes[8]
 }
 
 func (x PersistentEvent_Type) Number() protoreflect.EnumNumber {
@@ -606,6 +680,67 @@ func (x PersistentEvent_Type) Number() protoreflect.EnumNumber {
 // Deprecated: Use PersistentEvent_Type.Descriptor instead.
 func (PersistentEvent_Type) EnumDescriptor() ([]byte, []int) {
 	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 0}
+}
+
+// What is in a descriptor.
+type PersistentEvent_VendorEvent_DataType int32
+
+const (
+	// Not known.
+	PersistentEvent_VendorEvent_DATA_TYPE_UNSPECIFIED PersistentEvent_VendorEvent_DataType = 0
+	// The event's name.
+	PersistentEvent_VendorEvent_DATA_TYPE_EVENT_NAME PersistentEvent_VendorEvent_DataType = 1
+	// Text.
+	PersistentEvent_VendorEvent_DATA_TYPE_TEXT PersistentEvent_VendorEvent_DataType = 2
+	// Bytes.
+	PersistentEvent_VendorEvent_DATA_TYPE_BINARY PersistentEvent_VendorEvent_DataType = 3
+	// A number.
+	PersistentEvent_VendorEvent_DATA_TYPE_SIGNED_INTEGER PersistentEvent_VendorEvent_DataType = 4
+)
+
+// Enum value maps for PersistentEvent_VendorEvent_DataType.
+var (
+	PersistentEvent_VendorEvent_DataType_name = map[int32]string{
+		0: "DATA_TYPE_UNSPECIFIED",
+		1: "DATA_TYPE_EVENT_NAME",
+		2: "DATA_TYPE_TEXT",
+		3: "DATA_TYPE_BINARY",
+		4: "DATA_TYPE_SIGNED_INTEGER",
+	}
+	PersistentEvent_VendorEvent_DataType_value = map[string]int32{
+		"DATA_TYPE_UNSPECIFIED":    0,
+		"DATA_TYPE_EVENT_NAME":     1,
+		"DATA_TYPE_TEXT":           2,
+		"DATA_TYPE_BINARY":         3,
+		"DATA_TYPE_SIGNED_INTEGER": 4,
+	}
+)
+
+func (x PersistentEvent_VendorEvent_DataType) Enum() *PersistentEvent_VendorEvent_DataType {
+	p := new(PersistentEvent_VendorEvent_DataType)
+	*p = x
+	return p
+}
+
+func (x PersistentEvent_VendorEvent_DataType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PersistentEvent_VendorEvent_DataType) Descriptor() protoreflect.EnumDescriptor {
+	return file_nvmed_v1_log_proto_enumTypes[9].Descriptor()
+}
+
+func (PersistentEvent_VendorEvent_DataType) Type() protoreflect.EnumType {
+	return &file_nvmed_v1_log_proto_enumTypes[9]
+}
+
+func (x PersistentEvent_VendorEvent_DataType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PersistentEvent_VendorEvent_DataType.Descriptor instead.
+func (PersistentEvent_VendorEvent_DataType) EnumDescriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 12, 0}
 }
 
 // Request of GetAnaLogSize.
@@ -1546,7 +1681,16 @@ type ListErrorLogEntriesRequest struct {
 	IncludeRaw bool `protobuf:"varint,4,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
 	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
 	// is cleared once. Another principal's is another request.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// At most so many entries in one answer; all that there are if 0, which are 256 at most.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the answer before; the other fields must be the same as then.
+	// An event that is cleared is cleared by each page.
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over fields of ErrorLogEntry, as in ListControllersRequest.
+	Filter string `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132: fields of ErrorLogEntry to order by, as in ListControllersRequest; else they are ordered newest first.
+	OrderBy       string `protobuf:"bytes,9,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1616,6 +1760,34 @@ func (x *ListErrorLogEntriesRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *ListErrorLogEntriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListErrorLogEntriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListErrorLogEntriesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListErrorLogEntriesRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
 // Answer of ListErrorLogEntries.
 type ListErrorLogEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1631,7 +1803,9 @@ type ListErrorLogEntriesResponse struct {
 	Raw []byte `protobuf:"bytes,5,opt,name=raw,proto3" json:"raw,omitempty"`
 	// What is missing. `error_log_entries` where there may be more, which the controller cannot be asked for: it reads no log
 	// page in parts.
-	Omissions     []*Omission `protobuf:"bytes,6,rep,name=omissions,proto3" json:"omissions,omitempty"`
+	Omissions []*Omission `protobuf:"bytes,6,rep,name=omissions,proto3" json:"omissions,omitempty"`
+	// Token of the next page, empty on the last.
+	NextPageToken string `protobuf:"bytes,7,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1706,6 +1880,13 @@ func (x *ListErrorLogEntriesResponse) GetOmissions() []*Omission {
 		return x.Omissions
 	}
 	return nil
+}
+
+func (x *ListErrorLogEntriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // A command that failed, or another error.
@@ -2632,9 +2813,17 @@ type SanitizeStatus struct {
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,13,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
 	// The log's bytes, if asked for.
-	Raw           []byte `protobuf:"bytes,14,opt,name=raw,proto3" json:"raw,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Raw []byte `protobuf:"bytes,14,opt,name=raw,proto3" json:"raw,omitempty"`
+	// Where an operation stands.
+	Phase SanitizeStatus_Phase `protobuf:"varint,15,opt,name=phase,proto3,enum=nvmed.v1.SanitizeStatus_Phase" json:"phase,omitempty"`
+	// Where the last operation stood when it failed; not set if it did not, or the drive does not say.
+	FailedIn SanitizeStatus_Phase `protobuf:"varint,16,opt,name=failed_in,json=failedIn,proto3,enum=nvmed.v1.SanitizeStatus_Phase" json:"failed_in,omitempty"`
+	// Whether the showing of media was canceled (MVCNCLD): nobody had said that it may go on.
+	MediaVerificationCanceled bool `protobuf:"varint,17,opt,name=media_verification_canceled,json=mediaVerificationCanceled,proto3" json:"media_verification_canceled,omitempty"`
+	// Estimate for the deallocation after media were shown; not set if the controller reports none.
+	PostVerificationDeallocationSeconds *uint32 `protobuf:"varint,18,opt,name=post_verification_deallocation_seconds,json=postVerificationDeallocationSeconds,proto3,oneof" json:"post_verification_deallocation_seconds,omitempty"`
+	unknownFields                       protoimpl.UnknownFields
+	sizeCache                           protoimpl.SizeCache
 }
 
 func (x *SanitizeStatus) Reset() {
@@ -2765,6 +2954,34 @@ func (x *SanitizeStatus) GetRaw() []byte {
 	return nil
 }
 
+func (x *SanitizeStatus) GetPhase() SanitizeStatus_Phase {
+	if x != nil {
+		return x.Phase
+	}
+	return SanitizeStatus_PHASE_UNSPECIFIED
+}
+
+func (x *SanitizeStatus) GetFailedIn() SanitizeStatus_Phase {
+	if x != nil {
+		return x.FailedIn
+	}
+	return SanitizeStatus_PHASE_UNSPECIFIED
+}
+
+func (x *SanitizeStatus) GetMediaVerificationCanceled() bool {
+	if x != nil {
+		return x.MediaVerificationCanceled
+	}
+	return false
+}
+
+func (x *SanitizeStatus) GetPostVerificationDeallocationSeconds() uint32 {
+	if x != nil && x.PostVerificationDeallocationSeconds != nil {
+		return *x.PostVerificationDeallocationSeconds
+	}
+	return 0
+}
+
 // Request of GetPersistentEventLog.
 type GetPersistentEventLogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2878,6 +3095,8 @@ type PersistentEvent struct {
 	//	*PersistentEvent_FeatureChange_
 	//	*PersistentEvent_TelemetryCapture_
 	//	*PersistentEvent_ThermalExcursion_
+	//	*PersistentEvent_PersonalityChange_
+	//	*PersistentEvent_VendorEvent_
 	Details       isPersistentEvent_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3100,6 +3319,24 @@ func (x *PersistentEvent) GetThermalExcursion() *PersistentEvent_ThermalExcursio
 	return nil
 }
 
+func (x *PersistentEvent) GetPersonalityChange() *PersistentEvent_PersonalityChange {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_PersonalityChange_); ok {
+			return x.PersonalityChange
+		}
+	}
+	return nil
+}
+
+func (x *PersistentEvent) GetVendorEvent() *PersistentEvent_VendorEvent {
+	if x != nil {
+		if x, ok := x.Details.(*PersistentEvent_VendorEvent_); ok {
+			return x.VendorEvent
+		}
+	}
+	return nil
+}
+
 type isPersistentEvent_Details interface {
 	isPersistentEvent_Details()
 }
@@ -3169,6 +3406,16 @@ type PersistentEvent_ThermalExcursion_ struct {
 	ThermalExcursion *PersistentEvent_ThermalExcursion `protobuf:"bytes,22,opt,name=thermal_excursion,json=thermalExcursion,proto3,oneof"`
 }
 
+type PersistentEvent_PersonalityChange_ struct {
+	// TYPE_PERSONALITY_CHANGE.
+	PersonalityChange *PersistentEvent_PersonalityChange `protobuf:"bytes,23,opt,name=personality_change,json=personalityChange,proto3,oneof"`
+}
+
+type PersistentEvent_VendorEvent_ struct {
+	// TYPE_VENDOR_SPECIFIC.
+	VendorEvent *PersistentEvent_VendorEvent `protobuf:"bytes,24,opt,name=vendor_event,json=vendorEvent,proto3,oneof"`
+}
+
 func (*PersistentEvent_Smart) isPersistentEvent_Details() {}
 
 func (*PersistentEvent_FirmwareCommit_) isPersistentEvent_Details() {}
@@ -3194,6 +3441,10 @@ func (*PersistentEvent_FeatureChange_) isPersistentEvent_Details() {}
 func (*PersistentEvent_TelemetryCapture_) isPersistentEvent_Details() {}
 
 func (*PersistentEvent_ThermalExcursion_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_PersonalityChange_) isPersistentEvent_Details() {}
+
+func (*PersistentEvent_VendorEvent_) isPersistentEvent_Details() {}
 
 // Persistent Event log.
 type PersistentEventLog struct {
@@ -3637,7 +3888,62 @@ type OcpSmartLog struct {
 	// Version of the log page.
 	LogPageVersion uint32 `protobuf:"varint,32,opt,name=log_page_version,json=logPageVersion,proto3" json:"log_page_version,omitempty"`
 	// The log's bytes, if asked for.
-	Raw           []byte `protobuf:"bytes,33,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,33,opt,name=raw,proto3" json:"raw,omitempty"`
+	// Errata letter of the NVM Command Set specification it was made to (page version 4). As what follows, it is not set of a
+	// page that is older and has zeros there.
+	CommandSetErrataVersion *string `protobuf:"bytes,34,opt,name=command_set_errata_version,json=commandSetErrataVersion,proto3,oneof" json:"command_set_errata_version,omitempty"`
+	// Firmware of a lower security version cannot be activated (page version 4).
+	LowestPermittedFirmwareRevision *uint64 `protobuf:"varint,35,opt,name=lowest_permitted_firmware_revision,json=lowestPermittedFirmwareRevision,proto3,oneof" json:"lowest_permitted_firmware_revision,omitempty"`
+	// Errata letter of the NVMe over PCIe specification (page version 5).
+	PcieTransportErrataVersion *string `protobuf:"bytes,36,opt,name=pcie_transport_errata_version,json=pcieTransportErrataVersion,proto3,oneof" json:"pcie_transport_errata_version,omitempty"`
+	// Errata letter of the NVMe Management Interface specification (page version 5).
+	ManagementInterfaceErrataVersion *string `protobuf:"bytes,37,opt,name=management_interface_errata_version,json=managementInterfaceErrataVersion,proto3,oneof" json:"management_interface_errata_version,omitempty"`
+	// Dies of the media (page version 5).
+	TotalMediaDies *uint32 `protobuf:"varint,38,opt,name=total_media_dies,json=totalMediaDies,proto3,oneof" json:"total_media_dies,omitempty"`
+	// Dies that may fail without loss (page version 5).
+	DieFailureTolerance *uint32 `protobuf:"varint,39,opt,name=die_failure_tolerance,json=dieFailureTolerance,proto3,oneof" json:"die_failure_tolerance,omitempty"`
+	// Dies that have failed (page version 5).
+	MediaDiesOffline *uint32 `protobuf:"varint,40,opt,name=media_dies_offline,json=mediaDiesOffline,proto3,oneof" json:"media_dies_offline,omitempty"`
+	// The highest temperature in its life (page version 5).
+	MaximumTemperatureCelsius *uint32 `protobuf:"varint,41,opt,name=maximum_temperature_celsius,json=maximumTemperatureCelsius,proto3,oneof" json:"maximum_temperature_celsius,omitempty"`
+	// Average erases of user blocks (page version 5).
+	AverageUserDataErases *uint64 `protobuf:"varint,42,opt,name=average_user_data_erases,json=averageUserDataErases,proto3,oneof" json:"average_user_data_erases,omitempty"`
+	// Commands that timed out within the drive (page version 5).
+	CommandTimeouts *uint32 `protobuf:"varint,43,opt,name=command_timeouts,json=commandTimeouts,proto3,oneof" json:"command_timeouts,omitempty"`
+	// Failed programs of the system area (page version 5).
+	SystemProgramFailures *uint32 `protobuf:"varint,44,opt,name=system_program_failures,json=systemProgramFailures,proto3,oneof" json:"system_program_failures,omitempty"`
+	// The same, 100 when new (page version 5).
+	SystemProgramFailuresNormalized *uint32 `protobuf:"varint,45,opt,name=system_program_failures_normalized,json=systemProgramFailuresNormalized,proto3,oneof" json:"system_program_failures_normalized,omitempty"`
+	// Uncorrectable reads of the system area (page version 5).
+	SystemUncorrectableReads *uint32 `protobuf:"varint,46,opt,name=system_uncorrectable_reads,json=systemUncorrectableReads,proto3,oneof" json:"system_uncorrectable_reads,omitempty"`
+	// The same, 100 when new (page version 5).
+	SystemUncorrectableReadsNormalized *uint32 `protobuf:"varint,47,opt,name=system_uncorrectable_reads_normalized,json=systemUncorrectableReadsNormalized,proto3,oneof" json:"system_uncorrectable_reads_normalized,omitempty"`
+	// Failed erases of the system area (page version 5).
+	SystemEraseFailures *uint32 `protobuf:"varint,48,opt,name=system_erase_failures,json=systemEraseFailures,proto3,oneof" json:"system_erase_failures,omitempty"`
+	// The same, 100 when new (page version 5).
+	SystemEraseFailuresNormalized *uint32 `protobuf:"varint,49,opt,name=system_erase_failures_normalized,json=systemEraseFailuresNormalized,proto3,oneof" json:"system_erase_failures_normalized,omitempty"`
+	// The most that it can draw at its peak, as the drive has it: the specification's number (page version 5).
+	MaximumPeakPower *uint32 `protobuf:"varint,50,opt,name=maximum_peak_power,json=maximumPeakPower,proto3,oneof" json:"maximum_peak_power,omitempty"`
+	// The most that it may draw on average now, likewise (page version 5).
+	MaximumAveragePower *uint32 `protobuf:"varint,51,opt,name=maximum_average_power,json=maximumAveragePower,proto3,oneof" json:"maximum_average_power,omitempty"`
+	// What it drew in its life, likewise (page version 5).
+	LifetimeEnergy *uint64 `protobuf:"varint,52,opt,name=lifetime_energy,json=lifetimeEnergy,proto3,oneof" json:"lifetime_energy,omitempty"`
+	// Revision of the firmware, as OCP writes it (page version 5).
+	DssdFirmwareRevision *string `protobuf:"bytes,53,opt,name=dssd_firmware_revision,json=dssdFirmwareRevision,proto3,oneof" json:"dssd_firmware_revision,omitempty"`
+	// UUID of the firmware's build (page version 5).
+	FirmwareBuildUuid *string `protobuf:"bytes,54,opt,name=firmware_build_uuid,json=firmwareBuildUuid,proto3,oneof" json:"firmware_build_uuid,omitempty"`
+	// Label of the firmware's build (page version 5).
+	FirmwareBuildLabel *string `protobuf:"bytes,55,opt,name=firmware_build_label,json=firmwareBuildLabel,proto3,oneof" json:"firmware_build_label,omitempty"`
+	// Form factor, the specification's number (page version 6).
+	FormFactor *uint32 `protobuf:"varint,56,opt,name=form_factor,json=formFactor,proto3,oneof" json:"form_factor,omitempty"`
+	// Bad blocks of the dies that are in use (page version 6).
+	BadBlocksOfDiesInUse *uint64 `protobuf:"varint,57,opt,name=bad_blocks_of_dies_in_use,json=badBlocksOfDiesInUse,proto3,oneof" json:"bad_blocks_of_dies_in_use,omitempty"`
+	// The same, 100 when new (page version 6).
+	BadBlocksOfDiesInUseNormalized *uint32 `protobuf:"varint,58,opt,name=bad_blocks_of_dies_in_use_normalized,json=badBlocksOfDiesInUseNormalized,proto3,oneof" json:"bad_blocks_of_dies_in_use_normalized,omitempty"`
+	// What follows from these counters and the SMART log's, which is read too.
+	Derived *OcpDerivedHealth `protobuf:"bytes,59,opt,name=derived,proto3" json:"derived,omitempty"`
+	// What is missing. `derived.write_amplification` and what else is of the SMART log, where that could not be read.
+	Omissions     []*Omission `protobuf:"bytes,60,rep,name=omissions,proto3" json:"omissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3903,6 +4209,195 @@ func (x *OcpSmartLog) GetRaw() []byte {
 	return nil
 }
 
+func (x *OcpSmartLog) GetCommandSetErrataVersion() string {
+	if x != nil && x.CommandSetErrataVersion != nil {
+		return *x.CommandSetErrataVersion
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetLowestPermittedFirmwareRevision() uint64 {
+	if x != nil && x.LowestPermittedFirmwareRevision != nil {
+		return *x.LowestPermittedFirmwareRevision
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetPcieTransportErrataVersion() string {
+	if x != nil && x.PcieTransportErrataVersion != nil {
+		return *x.PcieTransportErrataVersion
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetManagementInterfaceErrataVersion() string {
+	if x != nil && x.ManagementInterfaceErrataVersion != nil {
+		return *x.ManagementInterfaceErrataVersion
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetTotalMediaDies() uint32 {
+	if x != nil && x.TotalMediaDies != nil {
+		return *x.TotalMediaDies
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetDieFailureTolerance() uint32 {
+	if x != nil && x.DieFailureTolerance != nil {
+		return *x.DieFailureTolerance
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetMediaDiesOffline() uint32 {
+	if x != nil && x.MediaDiesOffline != nil {
+		return *x.MediaDiesOffline
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetMaximumTemperatureCelsius() uint32 {
+	if x != nil && x.MaximumTemperatureCelsius != nil {
+		return *x.MaximumTemperatureCelsius
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetAverageUserDataErases() uint64 {
+	if x != nil && x.AverageUserDataErases != nil {
+		return *x.AverageUserDataErases
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetCommandTimeouts() uint32 {
+	if x != nil && x.CommandTimeouts != nil {
+		return *x.CommandTimeouts
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemProgramFailures() uint32 {
+	if x != nil && x.SystemProgramFailures != nil {
+		return *x.SystemProgramFailures
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemProgramFailuresNormalized() uint32 {
+	if x != nil && x.SystemProgramFailuresNormalized != nil {
+		return *x.SystemProgramFailuresNormalized
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemUncorrectableReads() uint32 {
+	if x != nil && x.SystemUncorrectableReads != nil {
+		return *x.SystemUncorrectableReads
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemUncorrectableReadsNormalized() uint32 {
+	if x != nil && x.SystemUncorrectableReadsNormalized != nil {
+		return *x.SystemUncorrectableReadsNormalized
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemEraseFailures() uint32 {
+	if x != nil && x.SystemEraseFailures != nil {
+		return *x.SystemEraseFailures
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetSystemEraseFailuresNormalized() uint32 {
+	if x != nil && x.SystemEraseFailuresNormalized != nil {
+		return *x.SystemEraseFailuresNormalized
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetMaximumPeakPower() uint32 {
+	if x != nil && x.MaximumPeakPower != nil {
+		return *x.MaximumPeakPower
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetMaximumAveragePower() uint32 {
+	if x != nil && x.MaximumAveragePower != nil {
+		return *x.MaximumAveragePower
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetLifetimeEnergy() uint64 {
+	if x != nil && x.LifetimeEnergy != nil {
+		return *x.LifetimeEnergy
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetDssdFirmwareRevision() string {
+	if x != nil && x.DssdFirmwareRevision != nil {
+		return *x.DssdFirmwareRevision
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetFirmwareBuildUuid() string {
+	if x != nil && x.FirmwareBuildUuid != nil {
+		return *x.FirmwareBuildUuid
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetFirmwareBuildLabel() string {
+	if x != nil && x.FirmwareBuildLabel != nil {
+		return *x.FirmwareBuildLabel
+	}
+	return ""
+}
+
+func (x *OcpSmartLog) GetFormFactor() uint32 {
+	if x != nil && x.FormFactor != nil {
+		return *x.FormFactor
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetBadBlocksOfDiesInUse() uint64 {
+	if x != nil && x.BadBlocksOfDiesInUse != nil {
+		return *x.BadBlocksOfDiesInUse
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetBadBlocksOfDiesInUseNormalized() uint32 {
+	if x != nil && x.BadBlocksOfDiesInUseNormalized != nil {
+		return *x.BadBlocksOfDiesInUseNormalized
+	}
+	return 0
+}
+
+func (x *OcpSmartLog) GetDerived() *OcpDerivedHealth {
+	if x != nil {
+		return x.Derived
+	}
+	return nil
+}
+
+func (x *OcpSmartLog) GetOmissions() []*Omission {
+	if x != nil {
+		return x.Omissions
+	}
+	return nil
+}
+
 // Request of ReadLogPage.
 type ReadLogPageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3937,7 +4432,9 @@ type ReadLogPageRequest struct {
 	MaxTransferBytes uint32 `protobuf:"varint,13,opt,name=max_transfer_bytes,json=maxTransferBytes,proto3" json:"max_transfer_bytes,omitempty"`
 	// UUID of this request (AIP-155), for one that clears the event: repeated by the same principal with the same one, it
 	// is cleared once. Another principal's is another request.
-	RequestId     string `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What the trailer has of the bytes.
+	Digest        StreamDigest `protobuf:"varint,15,opt,name=digest,proto3,enum=nvmed.v1.StreamDigest" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4068,6 +4565,13 @@ func (x *ReadLogPageRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *ReadLogPageRequest) GetDigest() StreamDigest {
+	if x != nil {
+		return x.Digest
+	}
+	return StreamDigest_STREAM_DIGEST_UNSPECIFIED
 }
 
 // A message of ReadLogPage's stream.
@@ -4261,12 +4765,14 @@ type LogPageTrailer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How much it was.
 	LengthBytes uint64 `protobuf:"varint,1,opt,name=length_bytes,json=lengthBytes,proto3" json:"length_bytes,omitempty"`
-	// SHA-256 of it.
+	// SHA-256 of it; empty where `digest` is STREAM_DIGEST_NONE.
 	Sha256 []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Whether the controller's event is still pending.
 	AsyncEventRetained bool `protobuf:"varint,3,opt,name=async_event_retained,json=asyncEventRetained,proto3" json:"async_event_retained,omitempty"`
 	// What is missing. Without a field, a context that the drive did not release.
-	Omissions     []*Omission `protobuf:"bytes,4,rep,name=omissions,proto3" json:"omissions,omitempty"`
+	Omissions []*Omission `protobuf:"bytes,4,rep,name=omissions,proto3" json:"omissions,omitempty"`
+	// The request's choice; STREAM_DIGEST_UNSPECIFIED, and `sha256` set, of a daemon that knows no choice.
+	Digest        StreamDigest `protobuf:"varint,5,opt,name=digest,proto3,enum=nvmed.v1.StreamDigest" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4327,6 +4833,13 @@ func (x *LogPageTrailer) GetOmissions() []*Omission {
 		return x.Omissions
 	}
 	return nil
+}
+
+func (x *LogPageTrailer) GetDigest() StreamDigest {
+	if x != nil {
+		return x.Digest
+	}
+	return StreamDigest_STREAM_DIGEST_UNSPECIFIED
 }
 
 // An ANA group.
@@ -5416,6 +5929,125 @@ func (x *PersistentEvent_ThermalExcursion) GetThreshold() uint32 {
 	return 0
 }
 
+// A configurable device personality was changed.
+type PersistentEvent_PersonalityChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Personality.
+	PersonalityId uint32 `protobuf:"varint,1,opt,name=personality_id,json=personalityId,proto3" json:"personality_id,omitempty"`
+	// Whether the change failed.
+	Failed bool `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Whether it was asked to be frozen.
+	FreezeRequested bool `protobuf:"varint,3,opt,name=freeze_requested,json=freezeRequested,proto3" json:"freeze_requested,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_PersonalityChange) Reset() {
+	*x = PersistentEvent_PersonalityChange{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_PersonalityChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_PersonalityChange) ProtoMessage() {}
+
+func (x *PersistentEvent_PersonalityChange) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_PersonalityChange.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_PersonalityChange) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 11}
+}
+
+func (x *PersistentEvent_PersonalityChange) GetPersonalityId() uint32 {
+	if x != nil {
+		return x.PersonalityId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_PersonalityChange) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *PersistentEvent_PersonalityChange) GetFreezeRequested() bool {
+	if x != nil {
+		return x.FreezeRequested
+	}
+	return false
+}
+
+// An event of the vendor's, or of a specification whose UUID the drive lists.
+type PersistentEvent_VendorEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its parts, as far as they are there whole.
+	Descriptors []*PersistentEvent_VendorEvent_Descriptor `protobuf:"bytes,1,rep,name=descriptors,proto3" json:"descriptors,omitempty"`
+	// Set where it has the form of OCP's TCG activity event.
+	TcgActivity   *PersistentEvent_VendorEvent_TcgActivity `protobuf:"bytes,2,opt,name=tcg_activity,json=tcgActivity,proto3" json:"tcg_activity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_VendorEvent) Reset() {
+	*x = PersistentEvent_VendorEvent{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_VendorEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_VendorEvent) ProtoMessage() {}
+
+func (x *PersistentEvent_VendorEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_VendorEvent.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_VendorEvent) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 12}
+}
+
+func (x *PersistentEvent_VendorEvent) GetDescriptors() []*PersistentEvent_VendorEvent_Descriptor {
+	if x != nil {
+		return x.Descriptors
+	}
+	return nil
+}
+
+func (x *PersistentEvent_VendorEvent) GetTcgActivity() *PersistentEvent_VendorEvent_TcgActivity {
+	if x != nil {
+		return x.TcgActivity
+	}
+	return nil
+}
+
 // A controller then.
 type PersistentEvent_PowerOnOrReset_ControllerReset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5437,7 +6069,7 @@ type PersistentEvent_PowerOnOrReset_ControllerReset struct {
 
 func (x *PersistentEvent_PowerOnOrReset_ControllerReset) Reset() {
 	*x = PersistentEvent_PowerOnOrReset_ControllerReset{}
-	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	mi := &file_nvmed_v1_log_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5449,7 +6081,7 @@ func (x *PersistentEvent_PowerOnOrReset_ControllerReset) String() string {
 func (*PersistentEvent_PowerOnOrReset_ControllerReset) ProtoMessage() {}
 
 func (x *PersistentEvent_PowerOnOrReset_ControllerReset) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_log_proto_msgTypes[48]
+	mi := &file_nvmed_v1_log_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5507,6 +6139,206 @@ func (x *PersistentEvent_PowerOnOrReset_ControllerReset) GetTimestampMs() uint64
 	return 0
 }
 
+// A part of it.
+type PersistentEvent_VendorEvent_Descriptor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The vendor's number of the event.
+	Code uint32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// What is in it.
+	DataType PersistentEvent_VendorEvent_DataType `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3,enum=nvmed.v1.PersistentEvent_VendorEvent_DataType" json:"data_type,omitempty"`
+	// UUID index of whose event it is; 0 for the drive's vendor.
+	UuidIndex uint32 `protobuf:"varint,3,opt,name=uuid_index,json=uuidIndex,proto3" json:"uuid_index,omitempty"`
+	// Its bytes.
+	Data []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	// The same as text, of names and text.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// The same as a number, of numbers.
+	Number        *int64 `protobuf:"zigzag64,6,opt,name=number,proto3,oneof" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) Reset() {
+	*x = PersistentEvent_VendorEvent_Descriptor{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_VendorEvent_Descriptor) ProtoMessage() {}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_VendorEvent_Descriptor.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_VendorEvent_Descriptor) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 12, 0}
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetDataType() PersistentEvent_VendorEvent_DataType {
+	if x != nil {
+		return x.DataType
+	}
+	return PersistentEvent_VendorEvent_DATA_TYPE_UNSPECIFIED
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetUuidIndex() uint32 {
+	if x != nil {
+		return x.UuidIndex
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *PersistentEvent_VendorEvent_Descriptor) GetNumber() int64 {
+	if x != nil && x.Number != nil {
+		return *x.Number
+	}
+	return 0
+}
+
+// A TCG command that was carried out, as OCP drives log it.
+type PersistentEvent_VendorEvent_TcgActivity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts TCG commands.
+	CommandCount uint32 `protobuf:"varint,1,opt,name=command_count,json=commandCount,proto3" json:"command_count,omitempty"`
+	// Invoking ID.
+	InvokingId uint64 `protobuf:"varint,2,opt,name=invoking_id,json=invokingId,proto3" json:"invoking_id,omitempty"`
+	// Method ID.
+	MethodId uint64 `protobuf:"varint,3,opt,name=method_id,json=methodId,proto3" json:"method_id,omitempty"`
+	// ComID.
+	ComId uint32 `protobuf:"varint,4,opt,name=com_id,json=comId,proto3" json:"com_id,omitempty"`
+	// Security protocol.
+	ProtocolId uint32 `protobuf:"varint,5,opt,name=protocol_id,json=protocolId,proto3" json:"protocol_id,omitempty"`
+	// Status, as TCG numbers them.
+	Status uint32 `protobuf:"varint,6,opt,name=status,proto3" json:"status,omitempty"`
+	// How long it took.
+	ProcessTimeMs uint32 `protobuf:"varint,7,opt,name=process_time_ms,json=processTimeMs,proto3" json:"process_time_ms,omitempty"`
+	// More about it, which depends on the method.
+	Context       []byte `protobuf:"bytes,8,opt,name=context,proto3" json:"context,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) Reset() {
+	*x = PersistentEvent_VendorEvent_TcgActivity{}
+	mi := &file_nvmed_v1_log_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersistentEvent_VendorEvent_TcgActivity) ProtoMessage() {}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_nvmed_v1_log_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersistentEvent_VendorEvent_TcgActivity.ProtoReflect.Descriptor instead.
+func (*PersistentEvent_VendorEvent_TcgActivity) Descriptor() ([]byte, []int) {
+	return file_nvmed_v1_log_proto_rawDescGZIP(), []int{22, 12, 1}
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetCommandCount() uint32 {
+	if x != nil {
+		return x.CommandCount
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetInvokingId() uint64 {
+	if x != nil {
+		return x.InvokingId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetMethodId() uint64 {
+	if x != nil {
+		return x.MethodId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetComId() uint32 {
+	if x != nil {
+		return x.ComId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetProtocolId() uint32 {
+	if x != nil {
+		return x.ProtocolId
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetProcessTimeMs() uint32 {
+	if x != nil {
+		return x.ProcessTimeMs
+	}
+	return 0
+}
+
+func (x *PersistentEvent_VendorEvent_TcgActivity) GetContext() []byte {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
 // A log page.
 type SupportedLogPages_Page struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -5524,7 +6356,7 @@ type SupportedLogPages_Page struct {
 
 func (x *SupportedLogPages_Page) Reset() {
 	*x = SupportedLogPages_Page{}
-	mi := &file_nvmed_v1_log_proto_msgTypes[49]
+	mi := &file_nvmed_v1_log_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5536,7 +6368,7 @@ func (x *SupportedLogPages_Page) String() string {
 func (*SupportedLogPages_Page) ProtoMessage() {}
 
 func (x *SupportedLogPages_Page) ProtoReflect() protoreflect.Message {
-	mi := &file_nvmed_v1_log_proto_msgTypes[49]
+	mi := &file_nvmed_v1_log_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5584,19 +6416,21 @@ var File_nvmed_v1_log_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x12nvmed/v1/log.proto\x12\bnvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15nvmed/v1/common.proto\"\x96\x01\n" +
-	"\x14GetAnaLogSizeRequest\x12 \n" +
+	"\x12nvmed/v1/log.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15nvmed/v1/common.proto\x1a\x18nvmed/v1/log_pages.proto\x1a\x12nvmed/v1/ocp.proto\"\xb1\x01\n" +
+	"\x14GetAnaLogSizeRequest\x12;\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tH\x00R\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerH\x00R\n" +
 	"controller\x121\n" +
 	"\x13identify_controller\x18\x02 \x01(\fH\x00R\x12identifyController\x12\x1f\n" +
 	"\vgroups_only\x18\x03 \x01(\bR\n" +
 	"groupsOnlyB\b\n" +
-	"\x06source\"\xd2\x01\n" +
+	"\x06source\"\xed\x01\n" +
 	"\n" +
-	"AnaLogSize\x12\x1e\n" +
+	"AnaLogSize\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12\x1f\n" +
@@ -5605,22 +6439,24 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x0enamespaces_max\x18\x04 \x01(\rR\rnamespacesMax\x12\x1f\n" +
 	"\vgroups_only\x18\x05 \x01(\bR\n" +
 	"groupsOnly\x12\x1c\n" +
-	"\tsupported\x18\x06 \x01(\bR\tsupported\"\xdd\x01\n" +
-	"\x10GetAnaLogRequest\x12\x1e\n" +
+	"\tsupported\x18\x06 \x01(\bR\tsupported\"\x86\x02\n" +
+	"\x10GetAnaLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1f\n" +
 	"\vgroups_only\x18\x02 \x01(\bR\n" +
 	"groupsOnly\x121\n" +
 	"\x12retain_async_event\x18\x03 \x01(\bH\x00R\x10retainAsyncEvent\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x04 \x01(\bR\n" +
-	"includeRaw\x12\x1d\n" +
+	"includeRaw\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xf9\x02\n" +
-	"\x06AnaLog\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x15\n" +
+	"\x13_retain_async_event\"\x94\x03\n" +
+	"\x06AnaLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12!\n" +
 	"\fchange_count\x18\x02 \x01(\x04R\vchangeCount\x12.\n" +
 	"\x06groups\x18\x03 \x03(\v2\x16.nvmed.v1.AnaLog.GroupR\x06groups\x120\n" +
@@ -5631,20 +6467,22 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\bgroup_id\x18\x01 \x01(\rR\agroupId\x12!\n" +
 	"\fchange_count\x18\x02 \x01(\x04R\vchangeCount\x12(\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x12.nvmed.v1.AnaStateR\x05state\x12\x14\n" +
-	"\x05nsids\x18\x04 \x03(\rR\x05nsids\"\xc2\x01\n" +
-	"\x16GetLbaStatusLogRequest\x12\x1e\n" +
+	"\x05nsids\x18\x04 \x03(\rR\x05nsids\"\xeb\x01\n" +
+	"\x16GetLbaStatusLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x121\n" +
 	"\x12retain_async_event\x18\x02 \x01(\bH\x00R\x10retainAsyncEvent\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
-	"includeRaw\x12\x1d\n" +
+	"includeRaw\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xda\x04\n" +
-	"\fLbaStatusLog\x12\x1e\n" +
+	"request_id\x18\x04 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x15\n" +
+	"\x13_retain_async_event\"\xf5\x04\n" +
+	"\fLbaStatusLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x02 \x01(\rR\tsizeBytes\x12\x1e\n" +
@@ -5664,22 +6502,24 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x04nsid\x18\x01 \x01(\rR\x04nsid\x12-\n" +
 	"\x12recommended_action\x18\x02 \x01(\rR\x11recommendedAction\x12'\n" +
 	"\x0fwhole_namespace\x18\x03 \x01(\bR\x0ewholeNamespace\x124\n" +
-	"\x06ranges\x18\x04 \x03(\v2\x1c.nvmed.v1.LbaStatusLog.RangeR\x06ranges\"\xe0\x01\n" +
-	"\x12GetSmartLogRequest\x12\x1e\n" +
+	"\x06ranges\x18\x04 \x03(\v2\x1c.nvmed.v1.LbaStatusLog.RangeR\x06ranges\"\x89\x02\n" +
+	"\x12GetSmartLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x17\n" +
 	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01\x121\n" +
 	"\x12retain_async_event\x18\x03 \x01(\bH\x01R\x10retainAsyncEvent\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x04 \x01(\bR\n" +
-	"includeRaw\x12\x1d\n" +
+	"includeRaw\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestIdB\a\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
 	"\x05_nsidB\x15\n" +
-	"\x13_retain_async_event\"\x81\x0f\n" +
-	"\bSmartLog\x12\x1e\n" +
+	"\x13_retain_async_event\"\x9c\x0f\n" +
+	"\bSmartLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12O\n" +
 	"\x11critical_warnings\x18\x03 \x03(\x0e2\".nvmed.v1.SmartLog.CriticalWarningR\x10criticalWarnings\x124\n" +
@@ -5722,28 +6562,36 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x1aCRITICAL_WARNING_READ_ONLY\x10\x04\x122\n" +
 	".CRITICAL_WARNING_VOLATILE_MEMORY_BACKUP_FAILED\x10\x05\x120\n" +
 	",CRITICAL_WARNING_PERSISTENT_MEMORY_READ_ONLY\x10\x06B\x16\n" +
-	"\x14_temperature_celsius\"\xe7\x01\n" +
-	"\x1aListErrorLogEntriesRequest\x12\x1e\n" +
+	"\x14_temperature_celsius\"\xff\x02\n" +
+	"\x1aListErrorLogEntriesRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1f\n" +
 	"\ventries_max\x18\x02 \x01(\rR\n" +
 	"entriesMax\x121\n" +
 	"\x12retain_async_event\x18\x03 \x01(\bH\x00R\x10retainAsyncEvent\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x04 \x01(\bR\n" +
-	"includeRaw\x12\x1d\n" +
+	"includeRaw\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\x94\x02\n" +
-	"\x1bListErrorLogEntriesResponse\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12\x1b\n" +
+	"\tpage_size\x18\x06 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\b \x01(\tR\x06filter\x12\x19\n" +
+	"\border_by\x18\t \x01(\tR\aorderByB\x15\n" +
+	"\x13_retain_async_event\"\xd7\x02\n" +
+	"\x1bListErrorLogEntriesResponse\x129\n" +
+	"\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12C\n" +
 	"\x11error_log_entries\x18\x02 \x03(\v2\x17.nvmed.v1.ErrorLogEntryR\x0ferrorLogEntries\x12\x1a\n" +
 	"\bcapacity\x18\x03 \x01(\rR\bcapacity\x120\n" +
 	"\x14async_event_retained\x18\x04 \x01(\bR\x12asyncEventRetained\x12\x10\n" +
 	"\x03raw\x18\x05 \x01(\fR\x03raw\x120\n" +
-	"\tomissions\x18\x06 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\xe4\x04\n" +
+	"\tomissions\x18\x06 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x12&\n" +
+	"\x0fnext_page_token\x18\a \x01(\tR\rnextPageToken\"\xe4\x04\n" +
 	"\rErrorLogEntry\x12\x1f\n" +
 	"\verror_count\x18\x01 \x01(\x04R\n" +
 	"errorCount\x12.\n" +
@@ -5767,10 +6615,11 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\rentry_version\x18\x0f \x01(\rR\fentryVersion\x1a0\n" +
 	"\bLocation\x12\x12\n" +
 	"\x04byte\x18\x01 \x01(\rR\x04byte\x12\x10\n" +
-	"\x03bit\x18\x02 \x01(\rR\x03bit\"x\n" +
-	"\x14GetEffectsLogRequest\x12\x1e\n" +
+	"\x03bit\x18\x02 \x01(\rR\x03bit\"\x97\x01\n" +
+	"\x14GetEffectsLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1f\n" +
 	"\vcommand_set\x18\x02 \x01(\rR\n" +
 	"commandSet\x12\x1f\n" +
@@ -5801,19 +6650,21 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\rSCOPE_NVM_SET\x10\x03\x12\x19\n" +
 	"\x15SCOPE_ENDURANCE_GROUP\x10\x04\x12\x10\n" +
 	"\fSCOPE_DOMAIN\x10\x05\x12\x13\n" +
-	"\x0fSCOPE_SUBSYSTEM\x10\x06\"\xba\x01\n" +
+	"\x0fSCOPE_SUBSYSTEM\x10\x06\"\xd5\x01\n" +
 	"\n" +
-	"EffectsLog\x12\x1e\n" +
+	"EffectsLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12?\n" +
 	"\x0eadmin_commands\x18\x02 \x03(\v2\x18.nvmed.v1.CommandEffectsR\radminCommands\x129\n" +
 	"\vio_commands\x18\x03 \x03(\v2\x18.nvmed.v1.CommandEffectsR\n" +
 	"ioCommands\x12\x10\n" +
-	"\x03raw\x18\x04 \x01(\fR\x03raw\"X\n" +
-	"\x15GetSelfTestLogRequest\x12\x1e\n" +
+	"\x03raw\x18\x04 \x01(\fR\x03raw\"w\n" +
+	"\x15GetSelfTestLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1f\n" +
 	"\vinclude_raw\x18\x02 \x01(\bR\n" +
 	"includeRaw\"\xbf\x05\n" +
@@ -5843,44 +6694,49 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"B\a\n" +
 	"\x05_nsidB\x0e\n" +
 	"\f_failing_lbaB\r\n" +
-	"\v_raw_status\"\xcc\x01\n" +
-	"\vSelfTestLog\x12\x1e\n" +
+	"\v_raw_status\"\xe7\x01\n" +
+	"\vSelfTestLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12,\n" +
 	"\arunning\x18\x02 \x01(\x0e2\x12.nvmed.v1.SelfTestR\arunning\x12)\n" +
 	"\x10percent_complete\x18\x03 \x01(\rR\x0fpercentComplete\x122\n" +
 	"\aresults\x18\x04 \x03(\v2\x18.nvmed.v1.SelfTestResultR\aresults\x12\x10\n" +
-	"\x03raw\x18\x05 \x01(\fR\x03raw\"\xc4\x01\n" +
-	"\x14StartSelfTestRequest\x12\x1e\n" +
+	"\x03raw\x18\x05 \x01(\fR\x03raw\"\xf3\x01\n" +
+	"\x14StartSelfTestRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12&\n" +
-	"\x04test\x18\x02 \x01(\x0e2\x12.nvmed.v1.SelfTestR\x04test\x12\x17\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12,\n" +
+	"\x04test\x18\x02 \x01(\x0e2\x12.nvmed.v1.SelfTestB\x04\xe2A\x01\x02R\x04test\x12\x17\n" +
 	"\x04nsid\x18\x03 \x01(\rH\x00R\x04nsid\x88\x01\x01\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestIdB\a\n" +
-	"\x05_nsid\"\x8a\x01\n" +
-	"\x15StartSelfTestResponse\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_nsid\"\xa5\x01\n" +
+	"\x15StartSelfTestResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12&\n" +
 	"\x04test\x18\x02 \x01(\x0e2\x12.nvmed.v1.SelfTestR\x04test\x12)\n" +
-	"\x10expected_minutes\x18\x03 \x01(\rR\x0fexpectedMinutes\"\xc4\x01\n" +
-	"\x18GetSanitizeStatusRequest\x12\x1e\n" +
+	"\x10expected_minutes\x18\x03 \x01(\rR\x0fexpectedMinutes\"\xed\x01\n" +
+	"\x18GetSanitizeStatusRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x121\n" +
 	"\x12retain_async_event\x18\x02 \x01(\bH\x00R\x10retainAsyncEvent\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
-	"includeRaw\x12\x1d\n" +
+	"includeRaw\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestIdB\x15\n" +
-	"\x13_retain_async_event\"\xc1\b\n" +
-	"\x0eSanitizeStatus\x12\x1e\n" +
+	"request_id\x18\x04 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x15\n" +
+	"\x13_retain_async_event\"\xff\f\n" +
+	"\x0eSanitizeStatus\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.nvmed.v1.SanitizeStatus.StateR\x05state\x12+\n" +
 	"\x11fraction_complete\x18\x03 \x01(\x01R\x10fractionComplete\x12)\n" +
@@ -5895,29 +6751,43 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"!block_erase_no_deallocate_seconds\x18\v \x01(\rH\x04R\x1dblockEraseNoDeallocateSeconds\x88\x01\x01\x12O\n" +
 	"\"crypto_erase_no_deallocate_seconds\x18\f \x01(\rH\x05R\x1ecryptoEraseNoDeallocateSeconds\x88\x01\x01\x120\n" +
 	"\x14async_event_retained\x18\r \x01(\bR\x12asyncEventRetained\x12\x10\n" +
-	"\x03raw\x18\x0e \x01(\fR\x03raw\"\xa2\x01\n" +
+	"\x03raw\x18\x0e \x01(\fR\x03raw\x124\n" +
+	"\x05phase\x18\x0f \x01(\x0e2\x1e.nvmed.v1.SanitizeStatus.PhaseR\x05phase\x12;\n" +
+	"\tfailed_in\x18\x10 \x01(\x0e2\x1e.nvmed.v1.SanitizeStatus.PhaseR\bfailedIn\x12>\n" +
+	"\x1bmedia_verification_canceled\x18\x11 \x01(\bR\x19mediaVerificationCanceled\x12X\n" +
+	"&post_verification_deallocation_seconds\x18\x12 \x01(\rH\x06R#postVerificationDeallocationSeconds\x88\x01\x01\"\xa2\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15STATE_NEVER_SANITIZED\x10\x01\x12\x13\n" +
 	"\x0fSTATE_COMPLETED\x10\x02\x12\x15\n" +
 	"\x11STATE_IN_PROGRESS\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12)\n" +
-	"%STATE_COMPLETED_UNEXPECTED_DEALLOCATE\x10\x05B\x14\n" +
+	"%STATE_COMPLETED_UNEXPECTED_DEALLOCATE\x10\x05\"\xe8\x01\n" +
+	"\x05Phase\x12\x15\n" +
+	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bPHASE_RESTRICTED_PROCESSING\x10\x01\x12\x1c\n" +
+	"\x18PHASE_RESTRICTED_FAILURE\x10\x02\x12!\n" +
+	"\x1dPHASE_UNRESTRICTED_PROCESSING\x10\x03\x12\x1e\n" +
+	"\x1aPHASE_UNRESTRICTED_FAILURE\x10\x04\x12\x1c\n" +
+	"\x18PHASE_MEDIA_VERIFICATION\x10\x05\x12(\n" +
+	"$PHASE_POST_VERIFICATION_DEALLOCATION\x10\x06B\x14\n" +
 	"\x12_overwrite_secondsB\x16\n" +
 	"\x14_block_erase_secondsB\x17\n" +
 	"\x15_crypto_erase_secondsB\"\n" +
 	" _overwrite_no_deallocate_secondsB$\n" +
 	"\"_block_erase_no_deallocate_secondsB%\n" +
-	"#_crypto_erase_no_deallocate_seconds\"\xa8\x01\n" +
-	"\x1cGetPersistentEventLogRequest\x12\x1e\n" +
+	"#_crypto_erase_no_deallocate_secondsB)\n" +
+	"'_post_verification_deallocation_seconds\"\xd1\x01\n" +
+	"\x1cGetPersistentEventLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1d\n" +
 	"\n" +
 	"events_max\x18\x02 \x01(\rR\teventsMax\x12*\n" +
-	"\x11take_over_context\x18\x03 \x01(\bR\x0ftakeOverContext\x12\x1d\n" +
+	"\x11take_over_context\x18\x03 \x01(\bR\x0ftakeOverContext\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"\xd6\x1f\n" +
+	"request_id\x18\x04 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xc4(\n" +
 	"\x0fPersistentEvent\x122\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1e.nvmed.v1.PersistentEvent.TypeR\x04type\x12\x19\n" +
 	"\braw_type\x18\x02 \x01(\rR\arawType\x12\x1a\n" +
@@ -5942,7 +6812,9 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x13sanitize_completion\x18\x13 \x01(\v2,.nvmed.v1.PersistentEvent.SanitizeCompletionH\x00R\x12sanitizeCompletion\x12P\n" +
 	"\x0efeature_change\x18\x14 \x01(\v2'.nvmed.v1.PersistentEvent.FeatureChangeH\x00R\rfeatureChange\x12Y\n" +
 	"\x11telemetry_capture\x18\x15 \x01(\v2*.nvmed.v1.PersistentEvent.TelemetryCaptureH\x00R\x10telemetryCapture\x12Y\n" +
-	"\x11thermal_excursion\x18\x16 \x01(\v2*.nvmed.v1.PersistentEvent.ThermalExcursionH\x00R\x10thermalExcursion\x1a\xff\x01\n" +
+	"\x11thermal_excursion\x18\x16 \x01(\v2*.nvmed.v1.PersistentEvent.ThermalExcursionH\x00R\x10thermalExcursion\x12\\\n" +
+	"\x12personality_change\x18\x17 \x01(\v2+.nvmed.v1.PersistentEvent.PersonalityChangeH\x00R\x11personalityChange\x12J\n" +
+	"\fvendor_event\x18\x18 \x01(\v2%.nvmed.v1.PersistentEvent.VendorEventH\x00R\vvendorEvent\x1a\xff\x01\n" +
 	"\x0eFirmwareCommit\x12+\n" +
 	"\x11previous_revision\x18\x01 \x01(\tR\x10previousRevision\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12#\n" +
@@ -6006,7 +6878,41 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x11reason_identifier\x18\x03 \x01(\fR\x10reasonIdentifier\x1aj\n" +
 	"\x10ThermalExcursion\x128\n" +
 	"\x18over_temperature_celsius\x18\x01 \x01(\rR\x16overTemperatureCelsius\x12\x1c\n" +
-	"\tthreshold\x18\x02 \x01(\rR\tthreshold\"\xeb\x03\n" +
+	"\tthreshold\x18\x02 \x01(\rR\tthreshold\x1a}\n" +
+	"\x11PersonalityChange\x12%\n" +
+	"\x0epersonality_id\x18\x01 \x01(\rR\rpersonalityId\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\bR\x06failed\x12)\n" +
+	"\x10freeze_requested\x18\x03 \x01(\bR\x0ffreezeRequested\x1a\xa5\x06\n" +
+	"\vVendorEvent\x12R\n" +
+	"\vdescriptors\x18\x01 \x03(\v20.nvmed.v1.PersistentEvent.VendorEvent.DescriptorR\vdescriptors\x12T\n" +
+	"\ftcg_activity\x18\x02 \x01(\v21.nvmed.v1.PersistentEvent.VendorEvent.TcgActivityR\vtcgActivity\x1a\xdc\x01\n" +
+	"\n" +
+	"Descriptor\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\rR\x04code\x12K\n" +
+	"\tdata_type\x18\x02 \x01(\x0e2..nvmed.v1.PersistentEvent.VendorEvent.DataTypeR\bdataType\x12\x1d\n" +
+	"\n" +
+	"uuid_index\x18\x03 \x01(\rR\tuuidIndex\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1b\n" +
+	"\x06number\x18\x06 \x01(\x12H\x00R\x06number\x88\x01\x01B\t\n" +
+	"\a_number\x1a\x82\x02\n" +
+	"\vTcgActivity\x12#\n" +
+	"\rcommand_count\x18\x01 \x01(\rR\fcommandCount\x12\x1f\n" +
+	"\vinvoking_id\x18\x02 \x01(\x04R\n" +
+	"invokingId\x12\x1b\n" +
+	"\tmethod_id\x18\x03 \x01(\x04R\bmethodId\x12\x15\n" +
+	"\x06com_id\x18\x04 \x01(\rR\x05comId\x12\x1f\n" +
+	"\vprotocol_id\x18\x05 \x01(\rR\n" +
+	"protocolId\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\rR\x06status\x12&\n" +
+	"\x0fprocess_time_ms\x18\a \x01(\rR\rprocessTimeMs\x12\x18\n" +
+	"\acontext\x18\b \x01(\fR\acontext\"\x87\x01\n" +
+	"\bDataType\x12\x19\n" +
+	"\x15DATA_TYPE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14DATA_TYPE_EVENT_NAME\x10\x01\x12\x12\n" +
+	"\x0eDATA_TYPE_TEXT\x10\x02\x12\x14\n" +
+	"\x10DATA_TYPE_BINARY\x10\x03\x12\x1c\n" +
+	"\x18DATA_TYPE_SIGNED_INTEGER\x10\x04\"\x88\x04\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTYPE_SMART_HEALTH_SNAPSHOT\x10\x01\x12\x18\n" +
@@ -6023,13 +6929,15 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x10TYPE_SET_FEATURE\x10\v\x12\x1e\n" +
 	"\x1aTYPE_TELEMETRY_LOG_CREATED\x10\f\x12\x1a\n" +
 	"\x16TYPE_THERMAL_EXCURSION\x10\r\x12$\n" +
-	" TYPE_SANITIZE_MEDIA_VERIFICATION\x10\x0e\x12\x19\n" +
+	" TYPE_SANITIZE_MEDIA_VERIFICATION\x10\x0e\x12\x1b\n" +
+	"\x17TYPE_PERSONALITY_CHANGE\x10\x0f\x12\x19\n" +
 	"\x14TYPE_VENDOR_SPECIFIC\x10\xde\x01\x12\x15\n" +
 	"\x10TYPE_TCG_DEFINED\x10\xdf\x01B\t\n" +
-	"\adetails\"\x84\x05\n" +
-	"\x12PersistentEventLog\x12\x1e\n" +
+	"\adetails\"\x9f\x05\n" +
+	"\x12PersistentEventLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12!\n" +
 	"\ftotal_events\x18\x02 \x01(\rR\vtotalEvents\x12\x1f\n" +
 	"\vtotal_bytes\x18\x03 \x01(\x04R\n" +
@@ -6050,16 +6958,18 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x0fsupported_types\x18\x0e \x03(\rR\x0esupportedTypes\x121\n" +
 	"\x06events\x18\x0f \x03(\v2\x19.nvmed.v1.PersistentEventR\x06events\x12\x1a\n" +
 	"\bcomplete\x18\x10 \x01(\bR\bcomplete\x120\n" +
-	"\tomissions\x18\x11 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"^\n" +
-	"\x1bGetSupportedLogPagesRequest\x12\x1e\n" +
+	"\tomissions\x18\x11 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"}\n" +
+	"\x1bGetSupportedLogPagesRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1f\n" +
 	"\vinclude_raw\x18\x02 \x01(\bR\n" +
-	"includeRaw\"\x92\x02\n" +
-	"\x11SupportedLogPages\x12\x1e\n" +
+	"includeRaw\"\xad\x02\n" +
+	"\x11SupportedLogPages\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x126\n" +
 	"\x05pages\x18\x02 \x03(\v2 .nvmed.v1.SupportedLogPages.PageR\x05pages\x12\x10\n" +
 	"\x03raw\x18\x03 \x01(\fR\x03raw\x1a\x92\x01\n" +
@@ -6067,19 +6977,21 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\blog_page\x18\x01 \x01(\rR\alogPage\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x124\n" +
 	"\x16index_offset_supported\x18\x03 \x01(\bR\x14indexOffsetSupported\x12#\n" +
-	"\rpage_specific\x18\x04 \x01(\rR\fpageSpecific\"\x8b\x01\n" +
-	"\x15GetOcpSmartLogRequest\x12\x1e\n" +
+	"\rpage_specific\x18\x04 \x01(\rR\fpageSpecific\"\xaa\x01\n" +
+	"\x15GetOcpSmartLogRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\"\n" +
 	"\n" +
 	"uuid_index\x18\x02 \x01(\rH\x00R\tuuidIndex\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
 	"includeRawB\r\n" +
-	"\v_uuid_index\"\xc8\r\n" +
-	"\vOcpSmartLog\x12\x1e\n" +
+	"\v_uuid_index\"\xcd \n" +
+	"\vOcpSmartLog\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12?\n" +
 	"\x1cphysical_media_bytes_written\x18\x02 \x01(\x04R\x19physicalMediaBytesWritten\x129\n" +
 	"\x19physical_media_bytes_read\x18\x03 \x01(\x04R\x16physicalMediaBytesRead\x12/\n" +
@@ -6113,13 +7025,68 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x15pcie_link_retrainings\x18\x1e \x01(\x04R\x13pcieLinkRetrainings\x12.\n" +
 	"\x13power_state_changes\x18\x1f \x01(\x04R\x11powerStateChanges\x12(\n" +
 	"\x10log_page_version\x18  \x01(\rR\x0elogPageVersion\x12\x10\n" +
-	"\x03raw\x18! \x01(\fR\x03raw\"\xb9\x04\n" +
-	"\x12ReadLogPageRequest\x12\x1e\n" +
+	"\x03raw\x18! \x01(\fR\x03raw\x12@\n" +
+	"\x1acommand_set_errata_version\x18\" \x01(\tH\x00R\x17commandSetErrataVersion\x88\x01\x01\x12P\n" +
+	"\"lowest_permitted_firmware_revision\x18# \x01(\x04H\x01R\x1flowestPermittedFirmwareRevision\x88\x01\x01\x12F\n" +
+	"\x1dpcie_transport_errata_version\x18$ \x01(\tH\x02R\x1apcieTransportErrataVersion\x88\x01\x01\x12R\n" +
+	"#management_interface_errata_version\x18% \x01(\tH\x03R managementInterfaceErrataVersion\x88\x01\x01\x12-\n" +
+	"\x10total_media_dies\x18& \x01(\rH\x04R\x0etotalMediaDies\x88\x01\x01\x127\n" +
+	"\x15die_failure_tolerance\x18' \x01(\rH\x05R\x13dieFailureTolerance\x88\x01\x01\x121\n" +
+	"\x12media_dies_offline\x18( \x01(\rH\x06R\x10mediaDiesOffline\x88\x01\x01\x12C\n" +
+	"\x1bmaximum_temperature_celsius\x18) \x01(\rH\aR\x19maximumTemperatureCelsius\x88\x01\x01\x12<\n" +
+	"\x18average_user_data_erases\x18* \x01(\x04H\bR\x15averageUserDataErases\x88\x01\x01\x12.\n" +
+	"\x10command_timeouts\x18+ \x01(\rH\tR\x0fcommandTimeouts\x88\x01\x01\x12;\n" +
+	"\x17system_program_failures\x18, \x01(\rH\n" +
+	"R\x15systemProgramFailures\x88\x01\x01\x12P\n" +
+	"\"system_program_failures_normalized\x18- \x01(\rH\vR\x1fsystemProgramFailuresNormalized\x88\x01\x01\x12A\n" +
+	"\x1asystem_uncorrectable_reads\x18. \x01(\rH\fR\x18systemUncorrectableReads\x88\x01\x01\x12V\n" +
+	"%system_uncorrectable_reads_normalized\x18/ \x01(\rH\rR\"systemUncorrectableReadsNormalized\x88\x01\x01\x127\n" +
+	"\x15system_erase_failures\x180 \x01(\rH\x0eR\x13systemEraseFailures\x88\x01\x01\x12L\n" +
+	" system_erase_failures_normalized\x181 \x01(\rH\x0fR\x1dsystemEraseFailuresNormalized\x88\x01\x01\x121\n" +
+	"\x12maximum_peak_power\x182 \x01(\rH\x10R\x10maximumPeakPower\x88\x01\x01\x127\n" +
+	"\x15maximum_average_power\x183 \x01(\rH\x11R\x13maximumAveragePower\x88\x01\x01\x12,\n" +
+	"\x0flifetime_energy\x184 \x01(\x04H\x12R\x0elifetimeEnergy\x88\x01\x01\x129\n" +
+	"\x16dssd_firmware_revision\x185 \x01(\tH\x13R\x14dssdFirmwareRevision\x88\x01\x01\x123\n" +
+	"\x13firmware_build_uuid\x186 \x01(\tH\x14R\x11firmwareBuildUuid\x88\x01\x01\x125\n" +
+	"\x14firmware_build_label\x187 \x01(\tH\x15R\x12firmwareBuildLabel\x88\x01\x01\x12$\n" +
+	"\vform_factor\x188 \x01(\rH\x16R\n" +
+	"formFactor\x88\x01\x01\x12<\n" +
+	"\x19bad_blocks_of_dies_in_use\x189 \x01(\x04H\x17R\x14badBlocksOfDiesInUse\x88\x01\x01\x12Q\n" +
+	"$bad_blocks_of_dies_in_use_normalized\x18: \x01(\rH\x18R\x1ebadBlocksOfDiesInUseNormalized\x88\x01\x01\x124\n" +
+	"\aderived\x18; \x01(\v2\x1a.nvmed.v1.OcpDerivedHealthR\aderived\x120\n" +
+	"\tomissions\x18< \x03(\v2\x12.nvmed.v1.OmissionR\tomissionsB\x1d\n" +
+	"\x1b_command_set_errata_versionB%\n" +
+	"#_lowest_permitted_firmware_revisionB \n" +
+	"\x1e_pcie_transport_errata_versionB&\n" +
+	"$_management_interface_errata_versionB\x13\n" +
+	"\x11_total_media_diesB\x18\n" +
+	"\x16_die_failure_toleranceB\x15\n" +
+	"\x13_media_dies_offlineB\x1e\n" +
+	"\x1c_maximum_temperature_celsiusB\x1b\n" +
+	"\x19_average_user_data_erasesB\x13\n" +
+	"\x11_command_timeoutsB\x1a\n" +
+	"\x18_system_program_failuresB%\n" +
+	"#_system_program_failures_normalizedB\x1d\n" +
+	"\x1b_system_uncorrectable_readsB(\n" +
+	"&_system_uncorrectable_reads_normalizedB\x18\n" +
+	"\x16_system_erase_failuresB#\n" +
+	"!_system_erase_failures_normalizedB\x15\n" +
+	"\x13_maximum_peak_powerB\x18\n" +
+	"\x16_maximum_average_powerB\x12\n" +
+	"\x10_lifetime_energyB\x19\n" +
+	"\x17_dssd_firmware_revisionB\x16\n" +
+	"\x14_firmware_build_uuidB\x17\n" +
+	"\x15_firmware_build_labelB\x0e\n" +
+	"\f_form_factorB\x1c\n" +
+	"\x1a_bad_blocks_of_dies_in_useB'\n" +
+	"%_bad_blocks_of_dies_in_use_normalized\"\x9e\x05\n" +
+	"\x12ReadLogPageRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x1e\n" +
-	"\blog_page\x18\x02 \x01(\rH\x00R\alogPage\x88\x01\x01\x12!\n" +
-	"\flength_bytes\x18\x03 \x01(\x04R\vlengthBytes\x12!\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12$\n" +
+	"\blog_page\x18\x02 \x01(\rB\x04\xe2A\x01\x02H\x00R\alogPage\x88\x01\x01\x12'\n" +
+	"\flength_bytes\x18\x03 \x01(\x04B\x04\xe2A\x01\x02R\vlengthBytes\x12!\n" +
 	"\foffset_bytes\x18\x04 \x01(\x04R\voffsetBytes\x124\n" +
 	"\x16log_specific_parameter\x18\x05 \x01(\rR\x14logSpecificParameter\x126\n" +
 	"\x17log_specific_identifier\x18\x06 \x01(\rR\x15logSpecificIdentifier\x12\x1d\n" +
@@ -6133,30 +7100,33 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\vchunk_bytes\x18\v \x01(\rR\n" +
 	"chunkBytes\x12\x16\n" +
 	"\x06window\x18\f \x01(\rR\x06window\x12,\n" +
-	"\x12max_transfer_bytes\x18\r \x01(\rR\x10maxTransferBytes\x12\x1d\n" +
+	"\x12max_transfer_bytes\x18\r \x01(\rR\x10maxTransferBytes\x12'\n" +
 	"\n" +
-	"request_id\x18\x0e \x01(\tR\trequestIdB\v\n" +
+	"request_id\x18\x0e \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x12.\n" +
+	"\x06digest\x18\x0f \x01(\x0e2\x16.nvmed.v1.StreamDigestR\x06digestB\v\n" +
 	"\t_log_pageB\x15\n" +
 	"\x13_retain_async_event\"\xaf\x01\n" +
 	"\x13ReadLogPageResponse\x121\n" +
 	"\x06header\x18\x01 \x01(\v2\x17.nvmed.v1.LogPageHeaderH\x00R\x06header\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x0f.nvmed.v1.ChunkH\x00R\x05chunk\x124\n" +
 	"\atrailer\x18\x03 \x01(\v2\x18.nvmed.v1.LogPageTrailerH\x00R\atrailerB\x06\n" +
-	"\x04part\"\xb1\x01\n" +
-	"\rLogPageHeader\x12\x1e\n" +
+	"\x04part\"\xcc\x01\n" +
+	"\rLogPageHeader\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x19\n" +
 	"\blog_page\x18\x02 \x01(\rR\alogPage\x12!\n" +
 	"\foffset_bytes\x18\x03 \x01(\x04R\voffsetBytes\x12!\n" +
 	"\flength_bytes\x18\x04 \x01(\x04R\vlengthBytes\x12\x1f\n" +
 	"\vchunk_bytes\x18\x05 \x01(\rR\n" +
-	"chunkBytes\"\xaf\x01\n" +
+	"chunkBytes\"\xdf\x01\n" +
 	"\x0eLogPageTrailer\x12!\n" +
 	"\flength_bytes\x18\x01 \x01(\x04R\vlengthBytes\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x120\n" +
 	"\x14async_event_retained\x18\x03 \x01(\bR\x12asyncEventRetained\x120\n" +
-	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions*\xac\x01\n" +
+	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x12.\n" +
+	"\x06digest\x18\x05 \x01(\x0e2\x16.nvmed.v1.StreamDigestR\x06digest*\xac\x01\n" +
 	"\bAnaState\x12\x19\n" +
 	"\x15ANA_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ANA_STATE_OPTIMIZED\x10\x01\x12\x1b\n" +
@@ -6170,7 +7140,7 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x12SELF_TEST_EXTENDED\x10\x02\x12$\n" +
 	" SELF_TEST_HOST_INITIATED_REFRESH\x10\x03\x12\x1d\n" +
 	"\x19SELF_TEST_VENDOR_SPECIFIC\x10\x0e\x12\x13\n" +
-	"\x0fSELF_TEST_ABORT\x10\x0f2\x89\b\n" +
+	"\x0fSELF_TEST_ABORT\x10\x0f2\xd1\x19\n" +
 	"\n" +
 	"LogService\x12E\n" +
 	"\rGetAnaLogSize\x12\x1e.nvmed.v1.GetAnaLogSizeRequest\x1a\x14.nvmed.v1.AnaLogSize\x129\n" +
@@ -6184,7 +7154,29 @@ const file_nvmed_v1_log_proto_rawDesc = "" +
 	"\x11GetSanitizeStatus\x12\".nvmed.v1.GetSanitizeStatusRequest\x1a\x18.nvmed.v1.SanitizeStatus\x12]\n" +
 	"\x15GetPersistentEventLog\x12&.nvmed.v1.GetPersistentEventLogRequest\x1a\x1c.nvmed.v1.PersistentEventLog\x12Z\n" +
 	"\x14GetSupportedLogPages\x12%.nvmed.v1.GetSupportedLogPagesRequest\x1a\x1b.nvmed.v1.SupportedLogPages\x12H\n" +
-	"\x0eGetOcpSmartLog\x12\x1f.nvmed.v1.GetOcpSmartLogRequest\x1a\x15.nvmed.v1.OcpSmartLog\x12L\n" +
+	"\x0eGetOcpSmartLog\x12\x1f.nvmed.v1.GetOcpSmartLogRequest\x1a\x15.nvmed.v1.OcpSmartLog\x12`\n" +
+	"\x16GetOcpErrorRecoveryLog\x12'.nvmed.v1.GetOcpErrorRecoveryLogRequest\x1a\x1d.nvmed.v1.OcpErrorRecoveryLog\x12{\n" +
+	"\x1fGetOcpFirmwareActivationHistory\x120.nvmed.v1.GetOcpFirmwareActivationHistoryRequest\x1a&.nvmed.v1.OcpFirmwareActivationHistory\x12\x8c\x01\n" +
+	"!ClearOcpFirmwareActivationHistory\x122.nvmed.v1.ClearOcpFirmwareActivationHistoryRequest\x1a3.nvmed.v1.ClearOcpFirmwareActivationHistoryResponse\x12Z\n" +
+	"\x14GetLatencyMonitorLog\x12%.nvmed.v1.GetLatencyMonitorLogRequest\x1a\x1b.nvmed.v1.LatencyMonitorLog\x12n\n" +
+	"\x17ConfigureLatencyMonitor\x12(.nvmed.v1.ConfigureLatencyMonitorRequest\x1a).nvmed.v1.ConfigureLatencyMonitorResponse\x12f\n" +
+	"\x18GetOcpDeviceCapabilities\x12).nvmed.v1.GetOcpDeviceCapabilitiesRequest\x1a\x1f.nvmed.v1.OcpDeviceCapabilities\x12u\n" +
+	"\x1dGetOcpUnsupportedRequirements\x12..nvmed.v1.GetOcpUnsupportedRequirementsRequest\x1a$.nvmed.v1.OcpUnsupportedRequirements\x12f\n" +
+	"\x18GetOcpHardwareComponents\x12).nvmed.v1.GetOcpHardwareComponentsRequest\x1a\x1f.nvmed.v1.OcpHardwareComponents\x12i\n" +
+	"\x19GetOcpTcgConfigurationLog\x12*.nvmed.v1.GetOcpTcgConfigurationLogRequest\x1a .nvmed.v1.OcpTcgConfigurationLog\x12`\n" +
+	"\x16GetOcpTelemetryStrings\x12'.nvmed.v1.GetOcpTelemetryStringsRequest\x1a\x1d.nvmed.v1.OcpTelemetryStrings\x12Z\n" +
+	"\x14GetEnduranceGroupLog\x12%.nvmed.v1.GetEnduranceGroupLogRequest\x1a\x1b.nvmed.v1.EnduranceGroupLog\x12Z\n" +
+	"\x14GetEventAggregateLog\x12%.nvmed.v1.GetEventAggregateLogRequest\x1a\x1b.nvmed.v1.EventAggregateLog\x12f\n" +
+	"\x18GetPredictableLatencyLog\x12).nvmed.v1.GetPredictableLatencyLogRequest\x1a\x1f.nvmed.v1.PredictableLatencyLog\x12]\n" +
+	"\x15GetMediaUnitStatusLog\x12&.nvmed.v1.GetMediaUnitStatusLogRequest\x1a\x1c.nvmed.v1.MediaUnitStatusLog\x12i\n" +
+	"\x19GetCapacityConfigurations\x12*.nvmed.v1.GetCapacityConfigurationsRequest\x1a .nvmed.v1.CapacityConfigurations\x12]\n" +
+	"\x15GetRotationalMediaLog\x12&.nvmed.v1.GetRotationalMediaLogRequest\x1a\x1c.nvmed.v1.RotationalMediaLog\x12Z\n" +
+	"\x14GetFeatureEffectsLog\x12%.nvmed.v1.GetFeatureEffectsLogRequest\x1a\x1b.nvmed.v1.FeatureEffectsLog\x12c\n" +
+	"\x17GetManagementEffectsLog\x12(.nvmed.v1.GetManagementEffectsLogRequest\x1a\x1e.nvmed.v1.ManagementEffectsLog\x12Z\n" +
+	"\x14GetChangedNamespaces\x12%.nvmed.v1.GetChangedNamespacesRequest\x1a\x1b.nvmed.v1.ChangedNamespaces\x12N\n" +
+	"\x10GetBootPartition\x12!.nvmed.v1.GetBootPartitionRequest\x1a\x17.nvmed.v1.BootPartition\x12`\n" +
+	"\x16GetPowerMeasurementLog\x12'.nvmed.v1.GetPowerMeasurementLogRequest\x1a\x1d.nvmed.v1.PowerMeasurementLog\x12`\n" +
+	"\x16GetSanitizedNamespaces\x12'.nvmed.v1.GetSanitizedNamespacesRequest\x1a\x1d.nvmed.v1.SanitizedNamespaces\x12L\n" +
 	"\vReadLogPage\x12\x1c.nvmed.v1.ReadLogPageRequest\x1a\x1d.nvmed.v1.ReadLogPageResponse0\x01BD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
@@ -6200,8 +7192,8 @@ func file_nvmed_v1_log_proto_rawDescGZIP() []byte {
 	return file_nvmed_v1_log_proto_rawDescData
 }
 
-var file_nvmed_v1_log_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_nvmed_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_nvmed_v1_log_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_nvmed_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_nvmed_v1_log_proto_goTypes = []any{
 	(AnaState)(0),                                          // 0: nvmed.v1.AnaState
 	(SelfTest)(0),                                          // 1: nvmed.v1.SelfTest
@@ -6210,138 +7202,245 @@ var file_nvmed_v1_log_proto_goTypes = []any{
 	(CommandEffects_Scope)(0),                              // 4: nvmed.v1.CommandEffects.Scope
 	(SelfTestResult_Outcome)(0),                            // 5: nvmed.v1.SelfTestResult.Outcome
 	(SanitizeStatus_State)(0),                              // 6: nvmed.v1.SanitizeStatus.State
-	(PersistentEvent_Type)(0),                              // 7: nvmed.v1.PersistentEvent.Type
-	(*GetAnaLogSizeRequest)(nil),                           // 8: nvmed.v1.GetAnaLogSizeRequest
-	(*AnaLogSize)(nil),                                     // 9: nvmed.v1.AnaLogSize
-	(*GetAnaLogRequest)(nil),                               // 10: nvmed.v1.GetAnaLogRequest
-	(*AnaLog)(nil),                                         // 11: nvmed.v1.AnaLog
-	(*GetLbaStatusLogRequest)(nil),                         // 12: nvmed.v1.GetLbaStatusLogRequest
-	(*LbaStatusLog)(nil),                                   // 13: nvmed.v1.LbaStatusLog
-	(*GetSmartLogRequest)(nil),                             // 14: nvmed.v1.GetSmartLogRequest
-	(*SmartLog)(nil),                                       // 15: nvmed.v1.SmartLog
-	(*ListErrorLogEntriesRequest)(nil),                     // 16: nvmed.v1.ListErrorLogEntriesRequest
-	(*ListErrorLogEntriesResponse)(nil),                    // 17: nvmed.v1.ListErrorLogEntriesResponse
-	(*ErrorLogEntry)(nil),                                  // 18: nvmed.v1.ErrorLogEntry
-	(*GetEffectsLogRequest)(nil),                           // 19: nvmed.v1.GetEffectsLogRequest
-	(*CommandEffects)(nil),                                 // 20: nvmed.v1.CommandEffects
-	(*EffectsLog)(nil),                                     // 21: nvmed.v1.EffectsLog
-	(*GetSelfTestLogRequest)(nil),                          // 22: nvmed.v1.GetSelfTestLogRequest
-	(*SelfTestResult)(nil),                                 // 23: nvmed.v1.SelfTestResult
-	(*SelfTestLog)(nil),                                    // 24: nvmed.v1.SelfTestLog
-	(*StartSelfTestRequest)(nil),                           // 25: nvmed.v1.StartSelfTestRequest
-	(*StartSelfTestResponse)(nil),                          // 26: nvmed.v1.StartSelfTestResponse
-	(*GetSanitizeStatusRequest)(nil),                       // 27: nvmed.v1.GetSanitizeStatusRequest
-	(*SanitizeStatus)(nil),                                 // 28: nvmed.v1.SanitizeStatus
-	(*GetPersistentEventLogRequest)(nil),                   // 29: nvmed.v1.GetPersistentEventLogRequest
-	(*PersistentEvent)(nil),                                // 30: nvmed.v1.PersistentEvent
-	(*PersistentEventLog)(nil),                             // 31: nvmed.v1.PersistentEventLog
-	(*GetSupportedLogPagesRequest)(nil),                    // 32: nvmed.v1.GetSupportedLogPagesRequest
-	(*SupportedLogPages)(nil),                              // 33: nvmed.v1.SupportedLogPages
-	(*GetOcpSmartLogRequest)(nil),                          // 34: nvmed.v1.GetOcpSmartLogRequest
-	(*OcpSmartLog)(nil),                                    // 35: nvmed.v1.OcpSmartLog
-	(*ReadLogPageRequest)(nil),                             // 36: nvmed.v1.ReadLogPageRequest
-	(*ReadLogPageResponse)(nil),                            // 37: nvmed.v1.ReadLogPageResponse
-	(*LogPageHeader)(nil),                                  // 38: nvmed.v1.LogPageHeader
-	(*LogPageTrailer)(nil),                                 // 39: nvmed.v1.LogPageTrailer
-	(*AnaLog_Group)(nil),                                   // 40: nvmed.v1.AnaLog.Group
-	(*LbaStatusLog_Range)(nil),                             // 41: nvmed.v1.LbaStatusLog.Range
-	(*LbaStatusLog_Element)(nil),                           // 42: nvmed.v1.LbaStatusLog.Element
-	(*SmartLog_TemperatureSensor)(nil),                     // 43: nvmed.v1.SmartLog.TemperatureSensor
-	(*ErrorLogEntry_Location)(nil),                         // 44: nvmed.v1.ErrorLogEntry.Location
-	(*PersistentEvent_FirmwareCommit)(nil),                 // 45: nvmed.v1.PersistentEvent.FirmwareCommit
-	(*PersistentEvent_TimestampChange)(nil),                // 46: nvmed.v1.PersistentEvent.TimestampChange
-	(*PersistentEvent_PowerOnOrReset)(nil),                 // 47: nvmed.v1.PersistentEvent.PowerOnOrReset
-	(*PersistentEvent_NamespaceChange)(nil),                // 48: nvmed.v1.PersistentEvent.NamespaceChange
-	(*PersistentEvent_FormatStart)(nil),                    // 49: nvmed.v1.PersistentEvent.FormatStart
-	(*PersistentEvent_FormatCompletion)(nil),               // 50: nvmed.v1.PersistentEvent.FormatCompletion
-	(*PersistentEvent_SanitizeStart)(nil),                  // 51: nvmed.v1.PersistentEvent.SanitizeStart
-	(*PersistentEvent_SanitizeCompletion)(nil),             // 52: nvmed.v1.PersistentEvent.SanitizeCompletion
-	(*PersistentEvent_FeatureChange)(nil),                  // 53: nvmed.v1.PersistentEvent.FeatureChange
-	(*PersistentEvent_TelemetryCapture)(nil),               // 54: nvmed.v1.PersistentEvent.TelemetryCapture
-	(*PersistentEvent_ThermalExcursion)(nil),               // 55: nvmed.v1.PersistentEvent.ThermalExcursion
-	(*PersistentEvent_PowerOnOrReset_ControllerReset)(nil), // 56: nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
-	(*SupportedLogPages_Page)(nil),                         // 57: nvmed.v1.SupportedLogPages.Page
-	(*Omission)(nil),                                       // 58: nvmed.v1.Omission
-	(*timestamppb.Timestamp)(nil),                          // 59: google.protobuf.Timestamp
-	(*Chunk)(nil),                                          // 60: nvmed.v1.Chunk
+	(SanitizeStatus_Phase)(0),                              // 7: nvmed.v1.SanitizeStatus.Phase
+	(PersistentEvent_Type)(0),                              // 8: nvmed.v1.PersistentEvent.Type
+	(PersistentEvent_VendorEvent_DataType)(0),              // 9: nvmed.v1.PersistentEvent.VendorEvent.DataType
+	(*GetAnaLogSizeRequest)(nil),                           // 10: nvmed.v1.GetAnaLogSizeRequest
+	(*AnaLogSize)(nil),                                     // 11: nvmed.v1.AnaLogSize
+	(*GetAnaLogRequest)(nil),                               // 12: nvmed.v1.GetAnaLogRequest
+	(*AnaLog)(nil),                                         // 13: nvmed.v1.AnaLog
+	(*GetLbaStatusLogRequest)(nil),                         // 14: nvmed.v1.GetLbaStatusLogRequest
+	(*LbaStatusLog)(nil),                                   // 15: nvmed.v1.LbaStatusLog
+	(*GetSmartLogRequest)(nil),                             // 16: nvmed.v1.GetSmartLogRequest
+	(*SmartLog)(nil),                                       // 17: nvmed.v1.SmartLog
+	(*ListErrorLogEntriesRequest)(nil),                     // 18: nvmed.v1.ListErrorLogEntriesRequest
+	(*ListErrorLogEntriesResponse)(nil),                    // 19: nvmed.v1.ListErrorLogEntriesResponse
+	(*ErrorLogEntry)(nil),                                  // 20: nvmed.v1.ErrorLogEntry
+	(*GetEffectsLogRequest)(nil),                           // 21: nvmed.v1.GetEffectsLogRequest
+	(*CommandEffects)(nil),                                 // 22: nvmed.v1.CommandEffects
+	(*EffectsLog)(nil),                                     // 23: nvmed.v1.EffectsLog
+	(*GetSelfTestLogRequest)(nil),                          // 24: nvmed.v1.GetSelfTestLogRequest
+	(*SelfTestResult)(nil),                                 // 25: nvmed.v1.SelfTestResult
+	(*SelfTestLog)(nil),                                    // 26: nvmed.v1.SelfTestLog
+	(*StartSelfTestRequest)(nil),                           // 27: nvmed.v1.StartSelfTestRequest
+	(*StartSelfTestResponse)(nil),                          // 28: nvmed.v1.StartSelfTestResponse
+	(*GetSanitizeStatusRequest)(nil),                       // 29: nvmed.v1.GetSanitizeStatusRequest
+	(*SanitizeStatus)(nil),                                 // 30: nvmed.v1.SanitizeStatus
+	(*GetPersistentEventLogRequest)(nil),                   // 31: nvmed.v1.GetPersistentEventLogRequest
+	(*PersistentEvent)(nil),                                // 32: nvmed.v1.PersistentEvent
+	(*PersistentEventLog)(nil),                             // 33: nvmed.v1.PersistentEventLog
+	(*GetSupportedLogPagesRequest)(nil),                    // 34: nvmed.v1.GetSupportedLogPagesRequest
+	(*SupportedLogPages)(nil),                              // 35: nvmed.v1.SupportedLogPages
+	(*GetOcpSmartLogRequest)(nil),                          // 36: nvmed.v1.GetOcpSmartLogRequest
+	(*OcpSmartLog)(nil),                                    // 37: nvmed.v1.OcpSmartLog
+	(*ReadLogPageRequest)(nil),                             // 38: nvmed.v1.ReadLogPageRequest
+	(*ReadLogPageResponse)(nil),                            // 39: nvmed.v1.ReadLogPageResponse
+	(*LogPageHeader)(nil),                                  // 40: nvmed.v1.LogPageHeader
+	(*LogPageTrailer)(nil),                                 // 41: nvmed.v1.LogPageTrailer
+	(*AnaLog_Group)(nil),                                   // 42: nvmed.v1.AnaLog.Group
+	(*LbaStatusLog_Range)(nil),                             // 43: nvmed.v1.LbaStatusLog.Range
+	(*LbaStatusLog_Element)(nil),                           // 44: nvmed.v1.LbaStatusLog.Element
+	(*SmartLog_TemperatureSensor)(nil),                     // 45: nvmed.v1.SmartLog.TemperatureSensor
+	(*ErrorLogEntry_Location)(nil),                         // 46: nvmed.v1.ErrorLogEntry.Location
+	(*PersistentEvent_FirmwareCommit)(nil),                 // 47: nvmed.v1.PersistentEvent.FirmwareCommit
+	(*PersistentEvent_TimestampChange)(nil),                // 48: nvmed.v1.PersistentEvent.TimestampChange
+	(*PersistentEvent_PowerOnOrReset)(nil),                 // 49: nvmed.v1.PersistentEvent.PowerOnOrReset
+	(*PersistentEvent_NamespaceChange)(nil),                // 50: nvmed.v1.PersistentEvent.NamespaceChange
+	(*PersistentEvent_FormatStart)(nil),                    // 51: nvmed.v1.PersistentEvent.FormatStart
+	(*PersistentEvent_FormatCompletion)(nil),               // 52: nvmed.v1.PersistentEvent.FormatCompletion
+	(*PersistentEvent_SanitizeStart)(nil),                  // 53: nvmed.v1.PersistentEvent.SanitizeStart
+	(*PersistentEvent_SanitizeCompletion)(nil),             // 54: nvmed.v1.PersistentEvent.SanitizeCompletion
+	(*PersistentEvent_FeatureChange)(nil),                  // 55: nvmed.v1.PersistentEvent.FeatureChange
+	(*PersistentEvent_TelemetryCapture)(nil),               // 56: nvmed.v1.PersistentEvent.TelemetryCapture
+	(*PersistentEvent_ThermalExcursion)(nil),               // 57: nvmed.v1.PersistentEvent.ThermalExcursion
+	(*PersistentEvent_PersonalityChange)(nil),              // 58: nvmed.v1.PersistentEvent.PersonalityChange
+	(*PersistentEvent_VendorEvent)(nil),                    // 59: nvmed.v1.PersistentEvent.VendorEvent
+	(*PersistentEvent_PowerOnOrReset_ControllerReset)(nil), // 60: nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
+	(*PersistentEvent_VendorEvent_Descriptor)(nil),         // 61: nvmed.v1.PersistentEvent.VendorEvent.Descriptor
+	(*PersistentEvent_VendorEvent_TcgActivity)(nil),        // 62: nvmed.v1.PersistentEvent.VendorEvent.TcgActivity
+	(*SupportedLogPages_Page)(nil),                         // 63: nvmed.v1.SupportedLogPages.Page
+	(*Omission)(nil),                                       // 64: nvmed.v1.Omission
+	(*timestamppb.Timestamp)(nil),                          // 65: google.protobuf.Timestamp
+	(*OcpDerivedHealth)(nil),                               // 66: nvmed.v1.OcpDerivedHealth
+	(StreamDigest)(0),                                      // 67: nvmed.v1.StreamDigest
+	(*Chunk)(nil),                                          // 68: nvmed.v1.Chunk
+	(*GetOcpErrorRecoveryLogRequest)(nil),                  // 69: nvmed.v1.GetOcpErrorRecoveryLogRequest
+	(*GetOcpFirmwareActivationHistoryRequest)(nil),         // 70: nvmed.v1.GetOcpFirmwareActivationHistoryRequest
+	(*ClearOcpFirmwareActivationHistoryRequest)(nil),       // 71: nvmed.v1.ClearOcpFirmwareActivationHistoryRequest
+	(*GetLatencyMonitorLogRequest)(nil),                    // 72: nvmed.v1.GetLatencyMonitorLogRequest
+	(*ConfigureLatencyMonitorRequest)(nil),                 // 73: nvmed.v1.ConfigureLatencyMonitorRequest
+	(*GetOcpDeviceCapabilitiesRequest)(nil),                // 74: nvmed.v1.GetOcpDeviceCapabilitiesRequest
+	(*GetOcpUnsupportedRequirementsRequest)(nil),           // 75: nvmed.v1.GetOcpUnsupportedRequirementsRequest
+	(*GetOcpHardwareComponentsRequest)(nil),                // 76: nvmed.v1.GetOcpHardwareComponentsRequest
+	(*GetOcpTcgConfigurationLogRequest)(nil),               // 77: nvmed.v1.GetOcpTcgConfigurationLogRequest
+	(*GetOcpTelemetryStringsRequest)(nil),                  // 78: nvmed.v1.GetOcpTelemetryStringsRequest
+	(*GetEnduranceGroupLogRequest)(nil),                    // 79: nvmed.v1.GetEnduranceGroupLogRequest
+	(*GetEventAggregateLogRequest)(nil),                    // 80: nvmed.v1.GetEventAggregateLogRequest
+	(*GetPredictableLatencyLogRequest)(nil),                // 81: nvmed.v1.GetPredictableLatencyLogRequest
+	(*GetMediaUnitStatusLogRequest)(nil),                   // 82: nvmed.v1.GetMediaUnitStatusLogRequest
+	(*GetCapacityConfigurationsRequest)(nil),               // 83: nvmed.v1.GetCapacityConfigurationsRequest
+	(*GetRotationalMediaLogRequest)(nil),                   // 84: nvmed.v1.GetRotationalMediaLogRequest
+	(*GetFeatureEffectsLogRequest)(nil),                    // 85: nvmed.v1.GetFeatureEffectsLogRequest
+	(*GetManagementEffectsLogRequest)(nil),                 // 86: nvmed.v1.GetManagementEffectsLogRequest
+	(*GetChangedNamespacesRequest)(nil),                    // 87: nvmed.v1.GetChangedNamespacesRequest
+	(*GetBootPartitionRequest)(nil),                        // 88: nvmed.v1.GetBootPartitionRequest
+	(*GetPowerMeasurementLogRequest)(nil),                  // 89: nvmed.v1.GetPowerMeasurementLogRequest
+	(*GetSanitizedNamespacesRequest)(nil),                  // 90: nvmed.v1.GetSanitizedNamespacesRequest
+	(*OcpErrorRecoveryLog)(nil),                            // 91: nvmed.v1.OcpErrorRecoveryLog
+	(*OcpFirmwareActivationHistory)(nil),                   // 92: nvmed.v1.OcpFirmwareActivationHistory
+	(*ClearOcpFirmwareActivationHistoryResponse)(nil),      // 93: nvmed.v1.ClearOcpFirmwareActivationHistoryResponse
+	(*LatencyMonitorLog)(nil),                              // 94: nvmed.v1.LatencyMonitorLog
+	(*ConfigureLatencyMonitorResponse)(nil),                // 95: nvmed.v1.ConfigureLatencyMonitorResponse
+	(*OcpDeviceCapabilities)(nil),                          // 96: nvmed.v1.OcpDeviceCapabilities
+	(*OcpUnsupportedRequirements)(nil),                     // 97: nvmed.v1.OcpUnsupportedRequirements
+	(*OcpHardwareComponents)(nil),                          // 98: nvmed.v1.OcpHardwareComponents
+	(*OcpTcgConfigurationLog)(nil),                         // 99: nvmed.v1.OcpTcgConfigurationLog
+	(*OcpTelemetryStrings)(nil),                            // 100: nvmed.v1.OcpTelemetryStrings
+	(*EnduranceGroupLog)(nil),                              // 101: nvmed.v1.EnduranceGroupLog
+	(*EventAggregateLog)(nil),                              // 102: nvmed.v1.EventAggregateLog
+	(*PredictableLatencyLog)(nil),                          // 103: nvmed.v1.PredictableLatencyLog
+	(*MediaUnitStatusLog)(nil),                             // 104: nvmed.v1.MediaUnitStatusLog
+	(*CapacityConfigurations)(nil),                         // 105: nvmed.v1.CapacityConfigurations
+	(*RotationalMediaLog)(nil),                             // 106: nvmed.v1.RotationalMediaLog
+	(*FeatureEffectsLog)(nil),                              // 107: nvmed.v1.FeatureEffectsLog
+	(*ManagementEffectsLog)(nil),                           // 108: nvmed.v1.ManagementEffectsLog
+	(*ChangedNamespaces)(nil),                              // 109: nvmed.v1.ChangedNamespaces
+	(*BootPartition)(nil),                                  // 110: nvmed.v1.BootPartition
+	(*PowerMeasurementLog)(nil),                            // 111: nvmed.v1.PowerMeasurementLog
+	(*SanitizedNamespaces)(nil),                            // 112: nvmed.v1.SanitizedNamespaces
 }
 var file_nvmed_v1_log_proto_depIdxs = []int32{
-	40, // 0: nvmed.v1.AnaLog.groups:type_name -> nvmed.v1.AnaLog.Group
-	58, // 1: nvmed.v1.AnaLog.omissions:type_name -> nvmed.v1.Omission
-	42, // 2: nvmed.v1.LbaStatusLog.elements:type_name -> nvmed.v1.LbaStatusLog.Element
-	58, // 3: nvmed.v1.LbaStatusLog.omissions:type_name -> nvmed.v1.Omission
-	2,  // 4: nvmed.v1.SmartLog.critical_warnings:type_name -> nvmed.v1.SmartLog.CriticalWarning
-	43, // 5: nvmed.v1.SmartLog.temperature_sensors:type_name -> nvmed.v1.SmartLog.TemperatureSensor
-	18, // 6: nvmed.v1.ListErrorLogEntriesResponse.error_log_entries:type_name -> nvmed.v1.ErrorLogEntry
-	58, // 7: nvmed.v1.ListErrorLogEntriesResponse.omissions:type_name -> nvmed.v1.Omission
-	44, // 8: nvmed.v1.ErrorLogEntry.location:type_name -> nvmed.v1.ErrorLogEntry.Location
-	3,  // 9: nvmed.v1.CommandEffects.submission:type_name -> nvmed.v1.CommandEffects.Submission
-	4,  // 10: nvmed.v1.CommandEffects.scopes:type_name -> nvmed.v1.CommandEffects.Scope
-	20, // 11: nvmed.v1.EffectsLog.admin_commands:type_name -> nvmed.v1.CommandEffects
-	20, // 12: nvmed.v1.EffectsLog.io_commands:type_name -> nvmed.v1.CommandEffects
-	1,  // 13: nvmed.v1.SelfTestResult.test:type_name -> nvmed.v1.SelfTest
-	5,  // 14: nvmed.v1.SelfTestResult.outcome:type_name -> nvmed.v1.SelfTestResult.Outcome
-	1,  // 15: nvmed.v1.SelfTestLog.running:type_name -> nvmed.v1.SelfTest
-	23, // 16: nvmed.v1.SelfTestLog.results:type_name -> nvmed.v1.SelfTestResult
-	1,  // 17: nvmed.v1.StartSelfTestRequest.test:type_name -> nvmed.v1.SelfTest
-	1,  // 18: nvmed.v1.StartSelfTestResponse.test:type_name -> nvmed.v1.SelfTest
-	6,  // 19: nvmed.v1.SanitizeStatus.state:type_name -> nvmed.v1.SanitizeStatus.State
-	7,  // 20: nvmed.v1.PersistentEvent.type:type_name -> nvmed.v1.PersistentEvent.Type
-	59, // 21: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
-	15, // 22: nvmed.v1.PersistentEvent.smart:type_name -> nvmed.v1.SmartLog
-	45, // 23: nvmed.v1.PersistentEvent.firmware_commit:type_name -> nvmed.v1.PersistentEvent.FirmwareCommit
-	46, // 24: nvmed.v1.PersistentEvent.timestamp_change:type_name -> nvmed.v1.PersistentEvent.TimestampChange
-	47, // 25: nvmed.v1.PersistentEvent.power_on_or_reset:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset
-	48, // 26: nvmed.v1.PersistentEvent.namespace_change:type_name -> nvmed.v1.PersistentEvent.NamespaceChange
-	49, // 27: nvmed.v1.PersistentEvent.format_start:type_name -> nvmed.v1.PersistentEvent.FormatStart
-	50, // 28: nvmed.v1.PersistentEvent.format_completion:type_name -> nvmed.v1.PersistentEvent.FormatCompletion
-	51, // 29: nvmed.v1.PersistentEvent.sanitize_start:type_name -> nvmed.v1.PersistentEvent.SanitizeStart
-	52, // 30: nvmed.v1.PersistentEvent.sanitize_completion:type_name -> nvmed.v1.PersistentEvent.SanitizeCompletion
-	53, // 31: nvmed.v1.PersistentEvent.feature_change:type_name -> nvmed.v1.PersistentEvent.FeatureChange
-	54, // 32: nvmed.v1.PersistentEvent.telemetry_capture:type_name -> nvmed.v1.PersistentEvent.TelemetryCapture
-	55, // 33: nvmed.v1.PersistentEvent.thermal_excursion:type_name -> nvmed.v1.PersistentEvent.ThermalExcursion
-	30, // 34: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
-	58, // 35: nvmed.v1.PersistentEventLog.omissions:type_name -> nvmed.v1.Omission
-	57, // 36: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
-	38, // 37: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
-	60, // 38: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
-	39, // 39: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
-	58, // 40: nvmed.v1.LogPageTrailer.omissions:type_name -> nvmed.v1.Omission
-	0,  // 41: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
-	41, // 42: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
-	56, // 43: nvmed.v1.PersistentEvent.PowerOnOrReset.controllers:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
-	6,  // 44: nvmed.v1.PersistentEvent.SanitizeCompletion.state:type_name -> nvmed.v1.SanitizeStatus.State
-	8,  // 45: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
-	10, // 46: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
-	12, // 47: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
-	14, // 48: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
-	16, // 49: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
-	19, // 50: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
-	22, // 51: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
-	25, // 52: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
-	27, // 53: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
-	29, // 54: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
-	32, // 55: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
-	34, // 56: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
-	36, // 57: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
-	9,  // 58: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
-	11, // 59: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
-	13, // 60: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
-	15, // 61: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
-	17, // 62: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
-	21, // 63: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
-	24, // 64: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
-	26, // 65: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
-	28, // 66: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
-	31, // 67: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
-	33, // 68: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
-	35, // 69: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
-	37, // 70: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
-	58, // [58:71] is the sub-list for method output_type
-	45, // [45:58] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	42,  // 0: nvmed.v1.AnaLog.groups:type_name -> nvmed.v1.AnaLog.Group
+	64,  // 1: nvmed.v1.AnaLog.omissions:type_name -> nvmed.v1.Omission
+	44,  // 2: nvmed.v1.LbaStatusLog.elements:type_name -> nvmed.v1.LbaStatusLog.Element
+	64,  // 3: nvmed.v1.LbaStatusLog.omissions:type_name -> nvmed.v1.Omission
+	2,   // 4: nvmed.v1.SmartLog.critical_warnings:type_name -> nvmed.v1.SmartLog.CriticalWarning
+	45,  // 5: nvmed.v1.SmartLog.temperature_sensors:type_name -> nvmed.v1.SmartLog.TemperatureSensor
+	20,  // 6: nvmed.v1.ListErrorLogEntriesResponse.error_log_entries:type_name -> nvmed.v1.ErrorLogEntry
+	64,  // 7: nvmed.v1.ListErrorLogEntriesResponse.omissions:type_name -> nvmed.v1.Omission
+	46,  // 8: nvmed.v1.ErrorLogEntry.location:type_name -> nvmed.v1.ErrorLogEntry.Location
+	3,   // 9: nvmed.v1.CommandEffects.submission:type_name -> nvmed.v1.CommandEffects.Submission
+	4,   // 10: nvmed.v1.CommandEffects.scopes:type_name -> nvmed.v1.CommandEffects.Scope
+	22,  // 11: nvmed.v1.EffectsLog.admin_commands:type_name -> nvmed.v1.CommandEffects
+	22,  // 12: nvmed.v1.EffectsLog.io_commands:type_name -> nvmed.v1.CommandEffects
+	1,   // 13: nvmed.v1.SelfTestResult.test:type_name -> nvmed.v1.SelfTest
+	5,   // 14: nvmed.v1.SelfTestResult.outcome:type_name -> nvmed.v1.SelfTestResult.Outcome
+	1,   // 15: nvmed.v1.SelfTestLog.running:type_name -> nvmed.v1.SelfTest
+	25,  // 16: nvmed.v1.SelfTestLog.results:type_name -> nvmed.v1.SelfTestResult
+	1,   // 17: nvmed.v1.StartSelfTestRequest.test:type_name -> nvmed.v1.SelfTest
+	1,   // 18: nvmed.v1.StartSelfTestResponse.test:type_name -> nvmed.v1.SelfTest
+	6,   // 19: nvmed.v1.SanitizeStatus.state:type_name -> nvmed.v1.SanitizeStatus.State
+	7,   // 20: nvmed.v1.SanitizeStatus.phase:type_name -> nvmed.v1.SanitizeStatus.Phase
+	7,   // 21: nvmed.v1.SanitizeStatus.failed_in:type_name -> nvmed.v1.SanitizeStatus.Phase
+	8,   // 22: nvmed.v1.PersistentEvent.type:type_name -> nvmed.v1.PersistentEvent.Type
+	65,  // 23: nvmed.v1.PersistentEvent.event_time:type_name -> google.protobuf.Timestamp
+	17,  // 24: nvmed.v1.PersistentEvent.smart:type_name -> nvmed.v1.SmartLog
+	47,  // 25: nvmed.v1.PersistentEvent.firmware_commit:type_name -> nvmed.v1.PersistentEvent.FirmwareCommit
+	48,  // 26: nvmed.v1.PersistentEvent.timestamp_change:type_name -> nvmed.v1.PersistentEvent.TimestampChange
+	49,  // 27: nvmed.v1.PersistentEvent.power_on_or_reset:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset
+	50,  // 28: nvmed.v1.PersistentEvent.namespace_change:type_name -> nvmed.v1.PersistentEvent.NamespaceChange
+	51,  // 29: nvmed.v1.PersistentEvent.format_start:type_name -> nvmed.v1.PersistentEvent.FormatStart
+	52,  // 30: nvmed.v1.PersistentEvent.format_completion:type_name -> nvmed.v1.PersistentEvent.FormatCompletion
+	53,  // 31: nvmed.v1.PersistentEvent.sanitize_start:type_name -> nvmed.v1.PersistentEvent.SanitizeStart
+	54,  // 32: nvmed.v1.PersistentEvent.sanitize_completion:type_name -> nvmed.v1.PersistentEvent.SanitizeCompletion
+	55,  // 33: nvmed.v1.PersistentEvent.feature_change:type_name -> nvmed.v1.PersistentEvent.FeatureChange
+	56,  // 34: nvmed.v1.PersistentEvent.telemetry_capture:type_name -> nvmed.v1.PersistentEvent.TelemetryCapture
+	57,  // 35: nvmed.v1.PersistentEvent.thermal_excursion:type_name -> nvmed.v1.PersistentEvent.ThermalExcursion
+	58,  // 36: nvmed.v1.PersistentEvent.personality_change:type_name -> nvmed.v1.PersistentEvent.PersonalityChange
+	59,  // 37: nvmed.v1.PersistentEvent.vendor_event:type_name -> nvmed.v1.PersistentEvent.VendorEvent
+	32,  // 38: nvmed.v1.PersistentEventLog.events:type_name -> nvmed.v1.PersistentEvent
+	64,  // 39: nvmed.v1.PersistentEventLog.omissions:type_name -> nvmed.v1.Omission
+	63,  // 40: nvmed.v1.SupportedLogPages.pages:type_name -> nvmed.v1.SupportedLogPages.Page
+	66,  // 41: nvmed.v1.OcpSmartLog.derived:type_name -> nvmed.v1.OcpDerivedHealth
+	64,  // 42: nvmed.v1.OcpSmartLog.omissions:type_name -> nvmed.v1.Omission
+	67,  // 43: nvmed.v1.ReadLogPageRequest.digest:type_name -> nvmed.v1.StreamDigest
+	40,  // 44: nvmed.v1.ReadLogPageResponse.header:type_name -> nvmed.v1.LogPageHeader
+	68,  // 45: nvmed.v1.ReadLogPageResponse.chunk:type_name -> nvmed.v1.Chunk
+	41,  // 46: nvmed.v1.ReadLogPageResponse.trailer:type_name -> nvmed.v1.LogPageTrailer
+	64,  // 47: nvmed.v1.LogPageTrailer.omissions:type_name -> nvmed.v1.Omission
+	67,  // 48: nvmed.v1.LogPageTrailer.digest:type_name -> nvmed.v1.StreamDigest
+	0,   // 49: nvmed.v1.AnaLog.Group.state:type_name -> nvmed.v1.AnaState
+	43,  // 50: nvmed.v1.LbaStatusLog.Element.ranges:type_name -> nvmed.v1.LbaStatusLog.Range
+	60,  // 51: nvmed.v1.PersistentEvent.PowerOnOrReset.controllers:type_name -> nvmed.v1.PersistentEvent.PowerOnOrReset.ControllerReset
+	6,   // 52: nvmed.v1.PersistentEvent.SanitizeCompletion.state:type_name -> nvmed.v1.SanitizeStatus.State
+	61,  // 53: nvmed.v1.PersistentEvent.VendorEvent.descriptors:type_name -> nvmed.v1.PersistentEvent.VendorEvent.Descriptor
+	62,  // 54: nvmed.v1.PersistentEvent.VendorEvent.tcg_activity:type_name -> nvmed.v1.PersistentEvent.VendorEvent.TcgActivity
+	9,   // 55: nvmed.v1.PersistentEvent.VendorEvent.Descriptor.data_type:type_name -> nvmed.v1.PersistentEvent.VendorEvent.DataType
+	10,  // 56: nvmed.v1.LogService.GetAnaLogSize:input_type -> nvmed.v1.GetAnaLogSizeRequest
+	12,  // 57: nvmed.v1.LogService.GetAnaLog:input_type -> nvmed.v1.GetAnaLogRequest
+	14,  // 58: nvmed.v1.LogService.GetLbaStatusLog:input_type -> nvmed.v1.GetLbaStatusLogRequest
+	16,  // 59: nvmed.v1.LogService.GetSmartLog:input_type -> nvmed.v1.GetSmartLogRequest
+	18,  // 60: nvmed.v1.LogService.ListErrorLogEntries:input_type -> nvmed.v1.ListErrorLogEntriesRequest
+	21,  // 61: nvmed.v1.LogService.GetEffectsLog:input_type -> nvmed.v1.GetEffectsLogRequest
+	24,  // 62: nvmed.v1.LogService.GetSelfTestLog:input_type -> nvmed.v1.GetSelfTestLogRequest
+	27,  // 63: nvmed.v1.LogService.StartSelfTest:input_type -> nvmed.v1.StartSelfTestRequest
+	29,  // 64: nvmed.v1.LogService.GetSanitizeStatus:input_type -> nvmed.v1.GetSanitizeStatusRequest
+	31,  // 65: nvmed.v1.LogService.GetPersistentEventLog:input_type -> nvmed.v1.GetPersistentEventLogRequest
+	34,  // 66: nvmed.v1.LogService.GetSupportedLogPages:input_type -> nvmed.v1.GetSupportedLogPagesRequest
+	36,  // 67: nvmed.v1.LogService.GetOcpSmartLog:input_type -> nvmed.v1.GetOcpSmartLogRequest
+	69,  // 68: nvmed.v1.LogService.GetOcpErrorRecoveryLog:input_type -> nvmed.v1.GetOcpErrorRecoveryLogRequest
+	70,  // 69: nvmed.v1.LogService.GetOcpFirmwareActivationHistory:input_type -> nvmed.v1.GetOcpFirmwareActivationHistoryRequest
+	71,  // 70: nvmed.v1.LogService.ClearOcpFirmwareActivationHistory:input_type -> nvmed.v1.ClearOcpFirmwareActivationHistoryRequest
+	72,  // 71: nvmed.v1.LogService.GetLatencyMonitorLog:input_type -> nvmed.v1.GetLatencyMonitorLogRequest
+	73,  // 72: nvmed.v1.LogService.ConfigureLatencyMonitor:input_type -> nvmed.v1.ConfigureLatencyMonitorRequest
+	74,  // 73: nvmed.v1.LogService.GetOcpDeviceCapabilities:input_type -> nvmed.v1.GetOcpDeviceCapabilitiesRequest
+	75,  // 74: nvmed.v1.LogService.GetOcpUnsupportedRequirements:input_type -> nvmed.v1.GetOcpUnsupportedRequirementsRequest
+	76,  // 75: nvmed.v1.LogService.GetOcpHardwareComponents:input_type -> nvmed.v1.GetOcpHardwareComponentsRequest
+	77,  // 76: nvmed.v1.LogService.GetOcpTcgConfigurationLog:input_type -> nvmed.v1.GetOcpTcgConfigurationLogRequest
+	78,  // 77: nvmed.v1.LogService.GetOcpTelemetryStrings:input_type -> nvmed.v1.GetOcpTelemetryStringsRequest
+	79,  // 78: nvmed.v1.LogService.GetEnduranceGroupLog:input_type -> nvmed.v1.GetEnduranceGroupLogRequest
+	80,  // 79: nvmed.v1.LogService.GetEventAggregateLog:input_type -> nvmed.v1.GetEventAggregateLogRequest
+	81,  // 80: nvmed.v1.LogService.GetPredictableLatencyLog:input_type -> nvmed.v1.GetPredictableLatencyLogRequest
+	82,  // 81: nvmed.v1.LogService.GetMediaUnitStatusLog:input_type -> nvmed.v1.GetMediaUnitStatusLogRequest
+	83,  // 82: nvmed.v1.LogService.GetCapacityConfigurations:input_type -> nvmed.v1.GetCapacityConfigurationsRequest
+	84,  // 83: nvmed.v1.LogService.GetRotationalMediaLog:input_type -> nvmed.v1.GetRotationalMediaLogRequest
+	85,  // 84: nvmed.v1.LogService.GetFeatureEffectsLog:input_type -> nvmed.v1.GetFeatureEffectsLogRequest
+	86,  // 85: nvmed.v1.LogService.GetManagementEffectsLog:input_type -> nvmed.v1.GetManagementEffectsLogRequest
+	87,  // 86: nvmed.v1.LogService.GetChangedNamespaces:input_type -> nvmed.v1.GetChangedNamespacesRequest
+	88,  // 87: nvmed.v1.LogService.GetBootPartition:input_type -> nvmed.v1.GetBootPartitionRequest
+	89,  // 88: nvmed.v1.LogService.GetPowerMeasurementLog:input_type -> nvmed.v1.GetPowerMeasurementLogRequest
+	90,  // 89: nvmed.v1.LogService.GetSanitizedNamespaces:input_type -> nvmed.v1.GetSanitizedNamespacesRequest
+	38,  // 90: nvmed.v1.LogService.ReadLogPage:input_type -> nvmed.v1.ReadLogPageRequest
+	11,  // 91: nvmed.v1.LogService.GetAnaLogSize:output_type -> nvmed.v1.AnaLogSize
+	13,  // 92: nvmed.v1.LogService.GetAnaLog:output_type -> nvmed.v1.AnaLog
+	15,  // 93: nvmed.v1.LogService.GetLbaStatusLog:output_type -> nvmed.v1.LbaStatusLog
+	17,  // 94: nvmed.v1.LogService.GetSmartLog:output_type -> nvmed.v1.SmartLog
+	19,  // 95: nvmed.v1.LogService.ListErrorLogEntries:output_type -> nvmed.v1.ListErrorLogEntriesResponse
+	23,  // 96: nvmed.v1.LogService.GetEffectsLog:output_type -> nvmed.v1.EffectsLog
+	26,  // 97: nvmed.v1.LogService.GetSelfTestLog:output_type -> nvmed.v1.SelfTestLog
+	28,  // 98: nvmed.v1.LogService.StartSelfTest:output_type -> nvmed.v1.StartSelfTestResponse
+	30,  // 99: nvmed.v1.LogService.GetSanitizeStatus:output_type -> nvmed.v1.SanitizeStatus
+	33,  // 100: nvmed.v1.LogService.GetPersistentEventLog:output_type -> nvmed.v1.PersistentEventLog
+	35,  // 101: nvmed.v1.LogService.GetSupportedLogPages:output_type -> nvmed.v1.SupportedLogPages
+	37,  // 102: nvmed.v1.LogService.GetOcpSmartLog:output_type -> nvmed.v1.OcpSmartLog
+	91,  // 103: nvmed.v1.LogService.GetOcpErrorRecoveryLog:output_type -> nvmed.v1.OcpErrorRecoveryLog
+	92,  // 104: nvmed.v1.LogService.GetOcpFirmwareActivationHistory:output_type -> nvmed.v1.OcpFirmwareActivationHistory
+	93,  // 105: nvmed.v1.LogService.ClearOcpFirmwareActivationHistory:output_type -> nvmed.v1.ClearOcpFirmwareActivationHistoryResponse
+	94,  // 106: nvmed.v1.LogService.GetLatencyMonitorLog:output_type -> nvmed.v1.LatencyMonitorLog
+	95,  // 107: nvmed.v1.LogService.ConfigureLatencyMonitor:output_type -> nvmed.v1.ConfigureLatencyMonitorResponse
+	96,  // 108: nvmed.v1.LogService.GetOcpDeviceCapabilities:output_type -> nvmed.v1.OcpDeviceCapabilities
+	97,  // 109: nvmed.v1.LogService.GetOcpUnsupportedRequirements:output_type -> nvmed.v1.OcpUnsupportedRequirements
+	98,  // 110: nvmed.v1.LogService.GetOcpHardwareComponents:output_type -> nvmed.v1.OcpHardwareComponents
+	99,  // 111: nvmed.v1.LogService.GetOcpTcgConfigurationLog:output_type -> nvmed.v1.OcpTcgConfigurationLog
+	100, // 112: nvmed.v1.LogService.GetOcpTelemetryStrings:output_type -> nvmed.v1.OcpTelemetryStrings
+	101, // 113: nvmed.v1.LogService.GetEnduranceGroupLog:output_type -> nvmed.v1.EnduranceGroupLog
+	102, // 114: nvmed.v1.LogService.GetEventAggregateLog:output_type -> nvmed.v1.EventAggregateLog
+	103, // 115: nvmed.v1.LogService.GetPredictableLatencyLog:output_type -> nvmed.v1.PredictableLatencyLog
+	104, // 116: nvmed.v1.LogService.GetMediaUnitStatusLog:output_type -> nvmed.v1.MediaUnitStatusLog
+	105, // 117: nvmed.v1.LogService.GetCapacityConfigurations:output_type -> nvmed.v1.CapacityConfigurations
+	106, // 118: nvmed.v1.LogService.GetRotationalMediaLog:output_type -> nvmed.v1.RotationalMediaLog
+	107, // 119: nvmed.v1.LogService.GetFeatureEffectsLog:output_type -> nvmed.v1.FeatureEffectsLog
+	108, // 120: nvmed.v1.LogService.GetManagementEffectsLog:output_type -> nvmed.v1.ManagementEffectsLog
+	109, // 121: nvmed.v1.LogService.GetChangedNamespaces:output_type -> nvmed.v1.ChangedNamespaces
+	110, // 122: nvmed.v1.LogService.GetBootPartition:output_type -> nvmed.v1.BootPartition
+	111, // 123: nvmed.v1.LogService.GetPowerMeasurementLog:output_type -> nvmed.v1.PowerMeasurementLog
+	112, // 124: nvmed.v1.LogService.GetSanitizedNamespaces:output_type -> nvmed.v1.SanitizedNamespaces
+	39,  // 125: nvmed.v1.LogService.ReadLogPage:output_type -> nvmed.v1.ReadLogPageResponse
+	91,  // [91:126] is the sub-list for method output_type
+	56,  // [56:91] is the sub-list for method input_type
+	56,  // [56:56] is the sub-list for extension type_name
+	56,  // [56:56] is the sub-list for extension extendee
+	0,   // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_nvmed_v1_log_proto_init() }
@@ -6350,6 +7449,8 @@ func file_nvmed_v1_log_proto_init() {
 		return
 	}
 	file_nvmed_v1_common_proto_init()
+	file_nvmed_v1_log_pages_proto_init()
+	file_nvmed_v1_ocp_proto_init()
 	file_nvmed_v1_log_proto_msgTypes[0].OneofWrappers = []any{
 		(*GetAnaLogSizeRequest_Controller)(nil),
 		(*GetAnaLogSizeRequest_IdentifyController)(nil),
@@ -6377,21 +7478,25 @@ func file_nvmed_v1_log_proto_init() {
 		(*PersistentEvent_FeatureChange_)(nil),
 		(*PersistentEvent_TelemetryCapture_)(nil),
 		(*PersistentEvent_ThermalExcursion_)(nil),
+		(*PersistentEvent_PersonalityChange_)(nil),
+		(*PersistentEvent_VendorEvent_)(nil),
 	}
 	file_nvmed_v1_log_proto_msgTypes[26].OneofWrappers = []any{}
+	file_nvmed_v1_log_proto_msgTypes[27].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[28].OneofWrappers = []any{}
 	file_nvmed_v1_log_proto_msgTypes[29].OneofWrappers = []any{
 		(*ReadLogPageResponse_Header)(nil),
 		(*ReadLogPageResponse_Chunk)(nil),
 		(*ReadLogPageResponse_Trailer)(nil),
 	}
+	file_nvmed_v1_log_proto_msgTypes[51].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nvmed_v1_log_proto_rawDesc), len(file_nvmed_v1_log_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   50,
+			NumEnums:      10,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

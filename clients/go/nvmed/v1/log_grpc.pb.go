@@ -21,19 +21,41 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LogService_GetAnaLogSize_FullMethodName         = "/nvmed.v1.LogService/GetAnaLogSize"
-	LogService_GetAnaLog_FullMethodName             = "/nvmed.v1.LogService/GetAnaLog"
-	LogService_GetLbaStatusLog_FullMethodName       = "/nvmed.v1.LogService/GetLbaStatusLog"
-	LogService_GetSmartLog_FullMethodName           = "/nvmed.v1.LogService/GetSmartLog"
-	LogService_ListErrorLogEntries_FullMethodName   = "/nvmed.v1.LogService/ListErrorLogEntries"
-	LogService_GetEffectsLog_FullMethodName         = "/nvmed.v1.LogService/GetEffectsLog"
-	LogService_GetSelfTestLog_FullMethodName        = "/nvmed.v1.LogService/GetSelfTestLog"
-	LogService_StartSelfTest_FullMethodName         = "/nvmed.v1.LogService/StartSelfTest"
-	LogService_GetSanitizeStatus_FullMethodName     = "/nvmed.v1.LogService/GetSanitizeStatus"
-	LogService_GetPersistentEventLog_FullMethodName = "/nvmed.v1.LogService/GetPersistentEventLog"
-	LogService_GetSupportedLogPages_FullMethodName  = "/nvmed.v1.LogService/GetSupportedLogPages"
-	LogService_GetOcpSmartLog_FullMethodName        = "/nvmed.v1.LogService/GetOcpSmartLog"
-	LogService_ReadLogPage_FullMethodName           = "/nvmed.v1.LogService/ReadLogPage"
+	LogService_GetAnaLogSize_FullMethodName                     = "/nvmed.v1.LogService/GetAnaLogSize"
+	LogService_GetAnaLog_FullMethodName                         = "/nvmed.v1.LogService/GetAnaLog"
+	LogService_GetLbaStatusLog_FullMethodName                   = "/nvmed.v1.LogService/GetLbaStatusLog"
+	LogService_GetSmartLog_FullMethodName                       = "/nvmed.v1.LogService/GetSmartLog"
+	LogService_ListErrorLogEntries_FullMethodName               = "/nvmed.v1.LogService/ListErrorLogEntries"
+	LogService_GetEffectsLog_FullMethodName                     = "/nvmed.v1.LogService/GetEffectsLog"
+	LogService_GetSelfTestLog_FullMethodName                    = "/nvmed.v1.LogService/GetSelfTestLog"
+	LogService_StartSelfTest_FullMethodName                     = "/nvmed.v1.LogService/StartSelfTest"
+	LogService_GetSanitizeStatus_FullMethodName                 = "/nvmed.v1.LogService/GetSanitizeStatus"
+	LogService_GetPersistentEventLog_FullMethodName             = "/nvmed.v1.LogService/GetPersistentEventLog"
+	LogService_GetSupportedLogPages_FullMethodName              = "/nvmed.v1.LogService/GetSupportedLogPages"
+	LogService_GetOcpSmartLog_FullMethodName                    = "/nvmed.v1.LogService/GetOcpSmartLog"
+	LogService_GetOcpErrorRecoveryLog_FullMethodName            = "/nvmed.v1.LogService/GetOcpErrorRecoveryLog"
+	LogService_GetOcpFirmwareActivationHistory_FullMethodName   = "/nvmed.v1.LogService/GetOcpFirmwareActivationHistory"
+	LogService_ClearOcpFirmwareActivationHistory_FullMethodName = "/nvmed.v1.LogService/ClearOcpFirmwareActivationHistory"
+	LogService_GetLatencyMonitorLog_FullMethodName              = "/nvmed.v1.LogService/GetLatencyMonitorLog"
+	LogService_ConfigureLatencyMonitor_FullMethodName           = "/nvmed.v1.LogService/ConfigureLatencyMonitor"
+	LogService_GetOcpDeviceCapabilities_FullMethodName          = "/nvmed.v1.LogService/GetOcpDeviceCapabilities"
+	LogService_GetOcpUnsupportedRequirements_FullMethodName     = "/nvmed.v1.LogService/GetOcpUnsupportedRequirements"
+	LogService_GetOcpHardwareComponents_FullMethodName          = "/nvmed.v1.LogService/GetOcpHardwareComponents"
+	LogService_GetOcpTcgConfigurationLog_FullMethodName         = "/nvmed.v1.LogService/GetOcpTcgConfigurationLog"
+	LogService_GetOcpTelemetryStrings_FullMethodName            = "/nvmed.v1.LogService/GetOcpTelemetryStrings"
+	LogService_GetEnduranceGroupLog_FullMethodName              = "/nvmed.v1.LogService/GetEnduranceGroupLog"
+	LogService_GetEventAggregateLog_FullMethodName              = "/nvmed.v1.LogService/GetEventAggregateLog"
+	LogService_GetPredictableLatencyLog_FullMethodName          = "/nvmed.v1.LogService/GetPredictableLatencyLog"
+	LogService_GetMediaUnitStatusLog_FullMethodName             = "/nvmed.v1.LogService/GetMediaUnitStatusLog"
+	LogService_GetCapacityConfigurations_FullMethodName         = "/nvmed.v1.LogService/GetCapacityConfigurations"
+	LogService_GetRotationalMediaLog_FullMethodName             = "/nvmed.v1.LogService/GetRotationalMediaLog"
+	LogService_GetFeatureEffectsLog_FullMethodName              = "/nvmed.v1.LogService/GetFeatureEffectsLog"
+	LogService_GetManagementEffectsLog_FullMethodName           = "/nvmed.v1.LogService/GetManagementEffectsLog"
+	LogService_GetChangedNamespaces_FullMethodName              = "/nvmed.v1.LogService/GetChangedNamespaces"
+	LogService_GetBootPartition_FullMethodName                  = "/nvmed.v1.LogService/GetBootPartition"
+	LogService_GetPowerMeasurementLog_FullMethodName            = "/nvmed.v1.LogService/GetPowerMeasurementLog"
+	LogService_GetSanitizedNamespaces_FullMethodName            = "/nvmed.v1.LogService/GetSanitizedNamespaces"
+	LogService_ReadLogPage_FullMethodName                       = "/nvmed.v1.LogService/ReadLogPage"
 )
 
 // LogServiceClient is the client API for LogService service.
@@ -74,6 +96,53 @@ type LogServiceClient interface {
 	// Reads the OCP extension of SMART: log page C0h of drives that follow the OCP Datacenter NVMe SSD Specification.
 	// NVME_UNSUPPORTED if the page is another vendor's own.
 	GetOcpSmartLog(ctx context.Context, in *GetOcpSmartLogRequest, opts ...grpc.CallOption) (*OcpSmartLog, error)
+	// Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+	// with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+	// vendor's own, which its GUID tells.
+	GetOcpErrorRecoveryLog(ctx context.Context, in *GetOcpErrorRecoveryLogRequest, opts ...grpc.CallOption) (*OcpErrorRecoveryLog, error)
+	// Reads which firmware a drive activated: log page C2h of OCP drives.
+	GetOcpFirmwareActivationHistory(ctx context.Context, in *GetOcpFirmwareActivationHistoryRequest, opts ...grpc.CallOption) (*OcpFirmwareActivationHistory, error)
+	// Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal.
+	ClearOcpFirmwareActivationHistory(ctx context.Context, in *ClearOcpFirmwareActivationHistoryRequest, opts ...grpc.CallOption) (*ClearOcpFirmwareActivationHistoryResponse, error)
+	// Reads how many commands took long, by how long: log page C3h of OCP drives.
+	GetLatencyMonitorLog(ctx context.Context, in *GetLatencyMonitorLogRequest, opts ...grpc.CallOption) (*LatencyMonitorLog, error)
+	// Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+	// before. What was set before is in the journal.
+	ConfigureLatencyMonitor(ctx context.Context, in *ConfigureLatencyMonitorRequest, opts ...grpc.CallOption) (*ConfigureLatencyMonitorResponse, error)
+	// Reads what a drive says it can do of OCP's specification: log page C4h.
+	GetOcpDeviceCapabilities(ctx context.Context, in *GetOcpDeviceCapabilitiesRequest, opts ...grpc.CallOption) (*OcpDeviceCapabilities, error)
+	// Reads which requirements of OCP's specification a drive does not meet: log page C5h.
+	GetOcpUnsupportedRequirements(ctx context.Context, in *GetOcpUnsupportedRequirementsRequest, opts ...grpc.CallOption) (*OcpUnsupportedRequirements, error)
+	// Reads what a drive is made of: log page C6h of OCP drives.
+	GetOcpHardwareComponents(ctx context.Context, in *GetOcpHardwareComponentsRequest, opts ...grpc.CallOption) (*OcpHardwareComponents, error)
+	// Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives.
+	GetOcpTcgConfigurationLog(ctx context.Context, in *GetOcpTcgConfigurationLogRequest, opts ...grpc.CallOption) (*OcpTcgConfigurationLog, error)
+	// Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB.
+	GetOcpTelemetryStrings(ctx context.Context, in *GetOcpTelemetryStringsRequest, opts ...grpc.CallOption) (*OcpTelemetryStrings, error)
+	// Reads wear and health of an endurance group: log page 09h.
+	GetEnduranceGroupLog(ctx context.Context, in *GetEnduranceGroupLogRequest, opts ...grpc.CallOption) (*EnduranceGroupLog, error)
+	// Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh.
+	GetEventAggregateLog(ctx context.Context, in *GetEventAggregateLogRequest, opts ...grpc.CallOption) (*EventAggregateLog, error)
+	// Reads which latency window an NVM set is in, and what is left of it: log page 0Ah.
+	GetPredictableLatencyLog(ctx context.Context, in *GetPredictableLatencyLogRequest, opts ...grpc.CallOption) (*PredictableLatencyLog, error)
+	// Reads wear of each media unit: log page 10h.
+	GetMediaUnitStatusLog(ctx context.Context, in *GetMediaUnitStatusLogRequest, opts ...grpc.CallOption) (*MediaUnitStatusLog, error)
+	// Reads how a drive's capacity can be divided: log page 11h.
+	GetCapacityConfigurations(ctx context.Context, in *GetCapacityConfigurationsRequest, opts ...grpc.CallOption) (*CapacityConfigurations, error)
+	// Reads how rotational media are: log page 16h.
+	GetRotationalMediaLog(ctx context.Context, in *GetRotationalMediaLogRequest, opts ...grpc.CallOption) (*RotationalMediaLog, error)
+	// Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them.
+	GetFeatureEffectsLog(ctx context.Context, in *GetFeatureEffectsLogRequest, opts ...grpc.CallOption) (*FeatureEffectsLog, error)
+	// Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h.
+	GetManagementEffectsLog(ctx context.Context, in *GetManagementEffectsLogRequest, opts ...grpc.CallOption) (*ManagementEffectsLog, error)
+	// Reads which namespaces changed: log page 04h or 1Ch.
+	GetChangedNamespaces(ctx context.Context, in *GetChangedNamespacesRequest, opts ...grpc.CallOption) (*ChangedNamespaces, error)
+	// Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them.
+	GetBootPartition(ctx context.Context, in *GetBootPartitionRequest, opts ...grpc.CallOption) (*BootPartition, error)
+	// Reads what a drive draws: log page 25h.
+	GetPowerMeasurementLog(ctx context.Context, in *GetPowerMeasurementLogRequest, opts ...grpc.CallOption) (*PowerMeasurementLog, error)
+	// Reads which namespaces are being sanitized, or were: log page 7Fh.
+	GetSanitizedNamespaces(ctx context.Context, in *GetSanitizedNamespacesRequest, opts ...grpc.CallOption) (*SanitizedNamespaces, error)
 	// Streams any log page as bytes: one header, chunks in order, one trailer. Without a trailer it is not complete.
 	//
 	// nvmed cannot know whether a page of several commands changed meanwhile; the trailer's hash is of what was read.
@@ -208,6 +277,226 @@ func (c *logServiceClient) GetOcpSmartLog(ctx context.Context, in *GetOcpSmartLo
 	return out, nil
 }
 
+func (c *logServiceClient) GetOcpErrorRecoveryLog(ctx context.Context, in *GetOcpErrorRecoveryLogRequest, opts ...grpc.CallOption) (*OcpErrorRecoveryLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpErrorRecoveryLog)
+	err := c.cc.Invoke(ctx, LogService_GetOcpErrorRecoveryLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpFirmwareActivationHistory(ctx context.Context, in *GetOcpFirmwareActivationHistoryRequest, opts ...grpc.CallOption) (*OcpFirmwareActivationHistory, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpFirmwareActivationHistory)
+	err := c.cc.Invoke(ctx, LogService_GetOcpFirmwareActivationHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) ClearOcpFirmwareActivationHistory(ctx context.Context, in *ClearOcpFirmwareActivationHistoryRequest, opts ...grpc.CallOption) (*ClearOcpFirmwareActivationHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClearOcpFirmwareActivationHistoryResponse)
+	err := c.cc.Invoke(ctx, LogService_ClearOcpFirmwareActivationHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetLatencyMonitorLog(ctx context.Context, in *GetLatencyMonitorLogRequest, opts ...grpc.CallOption) (*LatencyMonitorLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LatencyMonitorLog)
+	err := c.cc.Invoke(ctx, LogService_GetLatencyMonitorLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) ConfigureLatencyMonitor(ctx context.Context, in *ConfigureLatencyMonitorRequest, opts ...grpc.CallOption) (*ConfigureLatencyMonitorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfigureLatencyMonitorResponse)
+	err := c.cc.Invoke(ctx, LogService_ConfigureLatencyMonitor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpDeviceCapabilities(ctx context.Context, in *GetOcpDeviceCapabilitiesRequest, opts ...grpc.CallOption) (*OcpDeviceCapabilities, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpDeviceCapabilities)
+	err := c.cc.Invoke(ctx, LogService_GetOcpDeviceCapabilities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpUnsupportedRequirements(ctx context.Context, in *GetOcpUnsupportedRequirementsRequest, opts ...grpc.CallOption) (*OcpUnsupportedRequirements, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpUnsupportedRequirements)
+	err := c.cc.Invoke(ctx, LogService_GetOcpUnsupportedRequirements_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpHardwareComponents(ctx context.Context, in *GetOcpHardwareComponentsRequest, opts ...grpc.CallOption) (*OcpHardwareComponents, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpHardwareComponents)
+	err := c.cc.Invoke(ctx, LogService_GetOcpHardwareComponents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpTcgConfigurationLog(ctx context.Context, in *GetOcpTcgConfigurationLogRequest, opts ...grpc.CallOption) (*OcpTcgConfigurationLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpTcgConfigurationLog)
+	err := c.cc.Invoke(ctx, LogService_GetOcpTcgConfigurationLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetOcpTelemetryStrings(ctx context.Context, in *GetOcpTelemetryStringsRequest, opts ...grpc.CallOption) (*OcpTelemetryStrings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OcpTelemetryStrings)
+	err := c.cc.Invoke(ctx, LogService_GetOcpTelemetryStrings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetEnduranceGroupLog(ctx context.Context, in *GetEnduranceGroupLogRequest, opts ...grpc.CallOption) (*EnduranceGroupLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnduranceGroupLog)
+	err := c.cc.Invoke(ctx, LogService_GetEnduranceGroupLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetEventAggregateLog(ctx context.Context, in *GetEventAggregateLogRequest, opts ...grpc.CallOption) (*EventAggregateLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EventAggregateLog)
+	err := c.cc.Invoke(ctx, LogService_GetEventAggregateLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetPredictableLatencyLog(ctx context.Context, in *GetPredictableLatencyLogRequest, opts ...grpc.CallOption) (*PredictableLatencyLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PredictableLatencyLog)
+	err := c.cc.Invoke(ctx, LogService_GetPredictableLatencyLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetMediaUnitStatusLog(ctx context.Context, in *GetMediaUnitStatusLogRequest, opts ...grpc.CallOption) (*MediaUnitStatusLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MediaUnitStatusLog)
+	err := c.cc.Invoke(ctx, LogService_GetMediaUnitStatusLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetCapacityConfigurations(ctx context.Context, in *GetCapacityConfigurationsRequest, opts ...grpc.CallOption) (*CapacityConfigurations, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CapacityConfigurations)
+	err := c.cc.Invoke(ctx, LogService_GetCapacityConfigurations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetRotationalMediaLog(ctx context.Context, in *GetRotationalMediaLogRequest, opts ...grpc.CallOption) (*RotationalMediaLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotationalMediaLog)
+	err := c.cc.Invoke(ctx, LogService_GetRotationalMediaLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetFeatureEffectsLog(ctx context.Context, in *GetFeatureEffectsLogRequest, opts ...grpc.CallOption) (*FeatureEffectsLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FeatureEffectsLog)
+	err := c.cc.Invoke(ctx, LogService_GetFeatureEffectsLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetManagementEffectsLog(ctx context.Context, in *GetManagementEffectsLogRequest, opts ...grpc.CallOption) (*ManagementEffectsLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ManagementEffectsLog)
+	err := c.cc.Invoke(ctx, LogService_GetManagementEffectsLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetChangedNamespaces(ctx context.Context, in *GetChangedNamespacesRequest, opts ...grpc.CallOption) (*ChangedNamespaces, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangedNamespaces)
+	err := c.cc.Invoke(ctx, LogService_GetChangedNamespaces_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetBootPartition(ctx context.Context, in *GetBootPartitionRequest, opts ...grpc.CallOption) (*BootPartition, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BootPartition)
+	err := c.cc.Invoke(ctx, LogService_GetBootPartition_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetPowerMeasurementLog(ctx context.Context, in *GetPowerMeasurementLogRequest, opts ...grpc.CallOption) (*PowerMeasurementLog, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PowerMeasurementLog)
+	err := c.cc.Invoke(ctx, LogService_GetPowerMeasurementLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *logServiceClient) GetSanitizedNamespaces(ctx context.Context, in *GetSanitizedNamespacesRequest, opts ...grpc.CallOption) (*SanitizedNamespaces, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SanitizedNamespaces)
+	err := c.cc.Invoke(ctx, LogService_GetSanitizedNamespaces_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *logServiceClient) ReadLogPage(ctx context.Context, in *ReadLogPageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadLogPageResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &LogService_ServiceDesc.Streams[0], LogService_ReadLogPage_FullMethodName, cOpts...)
@@ -265,6 +554,53 @@ type LogServiceServer interface {
 	// Reads the OCP extension of SMART: log page C0h of drives that follow the OCP Datacenter NVMe SSD Specification.
 	// NVME_UNSUPPORTED if the page is another vendor's own.
 	GetOcpSmartLog(context.Context, *GetOcpSmartLogRequest) (*OcpSmartLog, error)
+	// Reads what to do with a drive that panicked: log page C1h of OCP drives. As every method of OCP's pages, it is refused
+	// with NVME_UNSUPPORTED where the controller's Supported Log Pages log has no such page, and where the page is another
+	// vendor's own, which its GUID tells.
+	GetOcpErrorRecoveryLog(context.Context, *GetOcpErrorRecoveryLogRequest) (*OcpErrorRecoveryLog, error)
+	// Reads which firmware a drive activated: log page C2h of OCP drives.
+	GetOcpFirmwareActivationHistory(context.Context, *GetOcpFirmwareActivationHistoryRequest) (*OcpFirmwareActivationHistory, error)
+	// Empties the log of firmware activations (OCP's feature C1h). Nothing of it is kept but its size, in the journal.
+	ClearOcpFirmwareActivationHistory(context.Context, *ClearOcpFirmwareActivationHistoryRequest) (*ClearOcpFirmwareActivationHistoryResponse, error)
+	// Reads how many commands took long, by how long: log page C3h of OCP drives.
+	GetLatencyMonitorLog(context.Context, *GetLatencyMonitorLogRequest) (*LatencyMonitorLog, error)
+	// Sets what the latency monitor counts (OCP's feature C5h). All buckets are empty then, the static ones too: read them
+	// before. What was set before is in the journal.
+	ConfigureLatencyMonitor(context.Context, *ConfigureLatencyMonitorRequest) (*ConfigureLatencyMonitorResponse, error)
+	// Reads what a drive says it can do of OCP's specification: log page C4h.
+	GetOcpDeviceCapabilities(context.Context, *GetOcpDeviceCapabilitiesRequest) (*OcpDeviceCapabilities, error)
+	// Reads which requirements of OCP's specification a drive does not meet: log page C5h.
+	GetOcpUnsupportedRequirements(context.Context, *GetOcpUnsupportedRequirementsRequest) (*OcpUnsupportedRequirements, error)
+	// Reads what a drive is made of: log page C6h of OCP drives.
+	GetOcpHardwareComponents(context.Context, *GetOcpHardwareComponentsRequest) (*OcpHardwareComponents, error)
+	// Reads how a drive's locking is set up, in numbers: log page C7h of OCP drives.
+	GetOcpTcgConfigurationLog(context.Context, *GetOcpTcgConfigurationLogRequest) (*OcpTcgConfigurationLog, error)
+	// Reads the names of what is in a drive's telemetry: log page C9h of OCP drives, at most 1 MiB.
+	GetOcpTelemetryStrings(context.Context, *GetOcpTelemetryStringsRequest) (*OcpTelemetryStrings, error)
+	// Reads wear and health of an endurance group: log page 09h.
+	GetEnduranceGroupLog(context.Context, *GetEnduranceGroupLogRequest) (*EnduranceGroupLog, error)
+	// Reads which endurance groups, or NVM sets, have an event: log page 0Fh or 0Bh.
+	GetEventAggregateLog(context.Context, *GetEventAggregateLogRequest) (*EventAggregateLog, error)
+	// Reads which latency window an NVM set is in, and what is left of it: log page 0Ah.
+	GetPredictableLatencyLog(context.Context, *GetPredictableLatencyLogRequest) (*PredictableLatencyLog, error)
+	// Reads wear of each media unit: log page 10h.
+	GetMediaUnitStatusLog(context.Context, *GetMediaUnitStatusLogRequest) (*MediaUnitStatusLog, error)
+	// Reads how a drive's capacity can be divided: log page 11h.
+	GetCapacityConfigurations(context.Context, *GetCapacityConfigurationsRequest) (*CapacityConfigurations, error)
+	// Reads how rotational media are: log page 16h.
+	GetRotationalMediaLog(context.Context, *GetRotationalMediaLogRequest) (*RotationalMediaLog, error)
+	// Reads which features a controller has and what setting them affects: log page 12h. FeatureService reads and sets them.
+	GetFeatureEffectsLog(context.Context, *GetFeatureEffectsLogRequest) (*FeatureEffectsLog, error)
+	// Reads which commands of NVMe-MI a controller takes and what they affect: log page 13h.
+	GetManagementEffectsLog(context.Context, *GetManagementEffectsLogRequest) (*ManagementEffectsLog, error)
+	// Reads which namespaces changed: log page 04h or 1Ch.
+	GetChangedNamespaces(context.Context, *GetChangedNamespacesRequest) (*ChangedNamespaces, error)
+	// Reads the size of boot partitions, and which one is active: log page 15h. ReadLogPage streams what is in them.
+	GetBootPartition(context.Context, *GetBootPartitionRequest) (*BootPartition, error)
+	// Reads what a drive draws: log page 25h.
+	GetPowerMeasurementLog(context.Context, *GetPowerMeasurementLogRequest) (*PowerMeasurementLog, error)
+	// Reads which namespaces are being sanitized, or were: log page 7Fh.
+	GetSanitizedNamespaces(context.Context, *GetSanitizedNamespacesRequest) (*SanitizedNamespaces, error)
 	// Streams any log page as bytes: one header, chunks in order, one trailer. Without a trailer it is not complete.
 	//
 	// nvmed cannot know whether a page of several commands changed meanwhile; the trailer's hash is of what was read.
@@ -314,6 +650,72 @@ func (UnimplementedLogServiceServer) GetSupportedLogPages(context.Context, *GetS
 }
 func (UnimplementedLogServiceServer) GetOcpSmartLog(context.Context, *GetOcpSmartLogRequest) (*OcpSmartLog, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOcpSmartLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpErrorRecoveryLog(context.Context, *GetOcpErrorRecoveryLogRequest) (*OcpErrorRecoveryLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpErrorRecoveryLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpFirmwareActivationHistory(context.Context, *GetOcpFirmwareActivationHistoryRequest) (*OcpFirmwareActivationHistory, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpFirmwareActivationHistory not implemented")
+}
+func (UnimplementedLogServiceServer) ClearOcpFirmwareActivationHistory(context.Context, *ClearOcpFirmwareActivationHistoryRequest) (*ClearOcpFirmwareActivationHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClearOcpFirmwareActivationHistory not implemented")
+}
+func (UnimplementedLogServiceServer) GetLatencyMonitorLog(context.Context, *GetLatencyMonitorLogRequest) (*LatencyMonitorLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetLatencyMonitorLog not implemented")
+}
+func (UnimplementedLogServiceServer) ConfigureLatencyMonitor(context.Context, *ConfigureLatencyMonitorRequest) (*ConfigureLatencyMonitorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfigureLatencyMonitor not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpDeviceCapabilities(context.Context, *GetOcpDeviceCapabilitiesRequest) (*OcpDeviceCapabilities, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpDeviceCapabilities not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpUnsupportedRequirements(context.Context, *GetOcpUnsupportedRequirementsRequest) (*OcpUnsupportedRequirements, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpUnsupportedRequirements not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpHardwareComponents(context.Context, *GetOcpHardwareComponentsRequest) (*OcpHardwareComponents, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpHardwareComponents not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpTcgConfigurationLog(context.Context, *GetOcpTcgConfigurationLogRequest) (*OcpTcgConfigurationLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpTcgConfigurationLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetOcpTelemetryStrings(context.Context, *GetOcpTelemetryStringsRequest) (*OcpTelemetryStrings, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOcpTelemetryStrings not implemented")
+}
+func (UnimplementedLogServiceServer) GetEnduranceGroupLog(context.Context, *GetEnduranceGroupLogRequest) (*EnduranceGroupLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEnduranceGroupLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetEventAggregateLog(context.Context, *GetEventAggregateLogRequest) (*EventAggregateLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEventAggregateLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetPredictableLatencyLog(context.Context, *GetPredictableLatencyLogRequest) (*PredictableLatencyLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPredictableLatencyLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetMediaUnitStatusLog(context.Context, *GetMediaUnitStatusLogRequest) (*MediaUnitStatusLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetMediaUnitStatusLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetCapacityConfigurations(context.Context, *GetCapacityConfigurationsRequest) (*CapacityConfigurations, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCapacityConfigurations not implemented")
+}
+func (UnimplementedLogServiceServer) GetRotationalMediaLog(context.Context, *GetRotationalMediaLogRequest) (*RotationalMediaLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRotationalMediaLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetFeatureEffectsLog(context.Context, *GetFeatureEffectsLogRequest) (*FeatureEffectsLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetFeatureEffectsLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetManagementEffectsLog(context.Context, *GetManagementEffectsLogRequest) (*ManagementEffectsLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetManagementEffectsLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetChangedNamespaces(context.Context, *GetChangedNamespacesRequest) (*ChangedNamespaces, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChangedNamespaces not implemented")
+}
+func (UnimplementedLogServiceServer) GetBootPartition(context.Context, *GetBootPartitionRequest) (*BootPartition, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBootPartition not implemented")
+}
+func (UnimplementedLogServiceServer) GetPowerMeasurementLog(context.Context, *GetPowerMeasurementLogRequest) (*PowerMeasurementLog, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPowerMeasurementLog not implemented")
+}
+func (UnimplementedLogServiceServer) GetSanitizedNamespaces(context.Context, *GetSanitizedNamespacesRequest) (*SanitizedNamespaces, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSanitizedNamespaces not implemented")
 }
 func (UnimplementedLogServiceServer) ReadLogPage(*ReadLogPageRequest, grpc.ServerStreamingServer[ReadLogPageResponse]) error {
 	return status.Error(codes.Unimplemented, "method ReadLogPage not implemented")
@@ -555,6 +957,402 @@ func _LogService_GetOcpSmartLog_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LogService_GetOcpErrorRecoveryLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpErrorRecoveryLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpErrorRecoveryLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpErrorRecoveryLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpErrorRecoveryLog(ctx, req.(*GetOcpErrorRecoveryLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpFirmwareActivationHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpFirmwareActivationHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpFirmwareActivationHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpFirmwareActivationHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpFirmwareActivationHistory(ctx, req.(*GetOcpFirmwareActivationHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_ClearOcpFirmwareActivationHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClearOcpFirmwareActivationHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).ClearOcpFirmwareActivationHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_ClearOcpFirmwareActivationHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).ClearOcpFirmwareActivationHistory(ctx, req.(*ClearOcpFirmwareActivationHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetLatencyMonitorLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetLatencyMonitorLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetLatencyMonitorLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetLatencyMonitorLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetLatencyMonitorLog(ctx, req.(*GetLatencyMonitorLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_ConfigureLatencyMonitor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfigureLatencyMonitorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).ConfigureLatencyMonitor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_ConfigureLatencyMonitor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).ConfigureLatencyMonitor(ctx, req.(*ConfigureLatencyMonitorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpDeviceCapabilities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpDeviceCapabilitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpDeviceCapabilities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpDeviceCapabilities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpDeviceCapabilities(ctx, req.(*GetOcpDeviceCapabilitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpUnsupportedRequirements_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpUnsupportedRequirementsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpUnsupportedRequirements(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpUnsupportedRequirements_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpUnsupportedRequirements(ctx, req.(*GetOcpUnsupportedRequirementsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpHardwareComponents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpHardwareComponentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpHardwareComponents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpHardwareComponents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpHardwareComponents(ctx, req.(*GetOcpHardwareComponentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpTcgConfigurationLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpTcgConfigurationLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpTcgConfigurationLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpTcgConfigurationLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpTcgConfigurationLog(ctx, req.(*GetOcpTcgConfigurationLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetOcpTelemetryStrings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOcpTelemetryStringsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetOcpTelemetryStrings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetOcpTelemetryStrings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetOcpTelemetryStrings(ctx, req.(*GetOcpTelemetryStringsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetEnduranceGroupLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEnduranceGroupLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetEnduranceGroupLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetEnduranceGroupLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetEnduranceGroupLog(ctx, req.(*GetEnduranceGroupLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetEventAggregateLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEventAggregateLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetEventAggregateLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetEventAggregateLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetEventAggregateLog(ctx, req.(*GetEventAggregateLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetPredictableLatencyLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPredictableLatencyLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetPredictableLatencyLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetPredictableLatencyLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetPredictableLatencyLog(ctx, req.(*GetPredictableLatencyLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetMediaUnitStatusLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMediaUnitStatusLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetMediaUnitStatusLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetMediaUnitStatusLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetMediaUnitStatusLog(ctx, req.(*GetMediaUnitStatusLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetCapacityConfigurations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCapacityConfigurationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetCapacityConfigurations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetCapacityConfigurations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetCapacityConfigurations(ctx, req.(*GetCapacityConfigurationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetRotationalMediaLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRotationalMediaLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetRotationalMediaLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetRotationalMediaLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetRotationalMediaLog(ctx, req.(*GetRotationalMediaLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetFeatureEffectsLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetFeatureEffectsLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetFeatureEffectsLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetFeatureEffectsLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetFeatureEffectsLog(ctx, req.(*GetFeatureEffectsLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetManagementEffectsLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetManagementEffectsLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetManagementEffectsLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetManagementEffectsLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetManagementEffectsLog(ctx, req.(*GetManagementEffectsLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetChangedNamespaces_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChangedNamespacesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetChangedNamespaces(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetChangedNamespaces_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetChangedNamespaces(ctx, req.(*GetChangedNamespacesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetBootPartition_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBootPartitionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetBootPartition(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetBootPartition_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetBootPartition(ctx, req.(*GetBootPartitionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetPowerMeasurementLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPowerMeasurementLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetPowerMeasurementLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetPowerMeasurementLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetPowerMeasurementLog(ctx, req.(*GetPowerMeasurementLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LogService_GetSanitizedNamespaces_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSanitizedNamespacesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LogServiceServer).GetSanitizedNamespaces(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LogService_GetSanitizedNamespaces_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LogServiceServer).GetSanitizedNamespaces(ctx, req.(*GetSanitizedNamespacesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LogService_ReadLogPage_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(ReadLogPageRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -620,6 +1418,94 @@ var LogService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetOcpSmartLog",
 			Handler:    _LogService_GetOcpSmartLog_Handler,
+		},
+		{
+			MethodName: "GetOcpErrorRecoveryLog",
+			Handler:    _LogService_GetOcpErrorRecoveryLog_Handler,
+		},
+		{
+			MethodName: "GetOcpFirmwareActivationHistory",
+			Handler:    _LogService_GetOcpFirmwareActivationHistory_Handler,
+		},
+		{
+			MethodName: "ClearOcpFirmwareActivationHistory",
+			Handler:    _LogService_ClearOcpFirmwareActivationHistory_Handler,
+		},
+		{
+			MethodName: "GetLatencyMonitorLog",
+			Handler:    _LogService_GetLatencyMonitorLog_Handler,
+		},
+		{
+			MethodName: "ConfigureLatencyMonitor",
+			Handler:    _LogService_ConfigureLatencyMonitor_Handler,
+		},
+		{
+			MethodName: "GetOcpDeviceCapabilities",
+			Handler:    _LogService_GetOcpDeviceCapabilities_Handler,
+		},
+		{
+			MethodName: "GetOcpUnsupportedRequirements",
+			Handler:    _LogService_GetOcpUnsupportedRequirements_Handler,
+		},
+		{
+			MethodName: "GetOcpHardwareComponents",
+			Handler:    _LogService_GetOcpHardwareComponents_Handler,
+		},
+		{
+			MethodName: "GetOcpTcgConfigurationLog",
+			Handler:    _LogService_GetOcpTcgConfigurationLog_Handler,
+		},
+		{
+			MethodName: "GetOcpTelemetryStrings",
+			Handler:    _LogService_GetOcpTelemetryStrings_Handler,
+		},
+		{
+			MethodName: "GetEnduranceGroupLog",
+			Handler:    _LogService_GetEnduranceGroupLog_Handler,
+		},
+		{
+			MethodName: "GetEventAggregateLog",
+			Handler:    _LogService_GetEventAggregateLog_Handler,
+		},
+		{
+			MethodName: "GetPredictableLatencyLog",
+			Handler:    _LogService_GetPredictableLatencyLog_Handler,
+		},
+		{
+			MethodName: "GetMediaUnitStatusLog",
+			Handler:    _LogService_GetMediaUnitStatusLog_Handler,
+		},
+		{
+			MethodName: "GetCapacityConfigurations",
+			Handler:    _LogService_GetCapacityConfigurations_Handler,
+		},
+		{
+			MethodName: "GetRotationalMediaLog",
+			Handler:    _LogService_GetRotationalMediaLog_Handler,
+		},
+		{
+			MethodName: "GetFeatureEffectsLog",
+			Handler:    _LogService_GetFeatureEffectsLog_Handler,
+		},
+		{
+			MethodName: "GetManagementEffectsLog",
+			Handler:    _LogService_GetManagementEffectsLog_Handler,
+		},
+		{
+			MethodName: "GetChangedNamespaces",
+			Handler:    _LogService_GetChangedNamespaces_Handler,
+		},
+		{
+			MethodName: "GetBootPartition",
+			Handler:    _LogService_GetBootPartition_Handler,
+		},
+		{
+			MethodName: "GetPowerMeasurementLog",
+			Handler:    _LogService_GetPowerMeasurementLog_Handler,
+		},
+		{
+			MethodName: "GetSanitizedNamespaces",
+			Handler:    _LogService_GetSanitizedNamespaces_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

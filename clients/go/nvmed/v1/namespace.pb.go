@@ -10,6 +10,7 @@ package nvmedv1
 
 import (
 	longrunningpb "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -279,7 +280,10 @@ type ListAllocatedNamespacesRequest struct {
 	// At most so many namespaces in one answer: 50 if 0, never more than 500.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the answer before; the other fields must be the same as then.
-	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over fields of AllocatedNamespace, as in ListControllersRequest. A page has those that fit of so many
+	// that were looked at: fewer than asked for, also none, and a token to go on with.
+	Filter        string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,6 +342,13 @@ func (x *ListAllocatedNamespacesRequest) GetPageSize() int32 {
 func (x *ListAllocatedNamespacesRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAllocatedNamespacesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
 	}
 	return ""
 }
@@ -1361,7 +1372,8 @@ type CreateNamespaceRequest struct {
 	NvmSetId uint32 `protobuf:"varint,11,opt,name=nvm_set_id,json=nvmSetId,proto3" json:"nvm_set_id,omitempty"`
 	// Endurance group, 0 for none.
 	EnduranceGroupId uint32 `protobuf:"varint,12,opt,name=endurance_group_id,json=enduranceGroupId,proto3" json:"endurance_group_id,omitempty"`
-	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,13,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -1649,7 +1661,8 @@ type DeleteNamespaceRequest struct {
 	AcknowledgeDataLoss bool `protobuf:"varint,3,opt,name=acknowledge_data_loss,json=acknowledgeDataLoss,proto3" json:"acknowledge_data_loss,omitempty"`
 	// How long to wait until the kernel drops its nodes: 10 s if 0, at most 10 min.
 	WaitTimeoutMs uint32 `protobuf:"varint,4,opt,name=wait_timeout_ms,json=waitTimeoutMs,proto3" json:"wait_timeout_ms,omitempty"`
-	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -1824,7 +1837,8 @@ type FormatNamespaceRequest struct {
 	AcknowledgeDataLoss bool `protobuf:"varint,10,opt,name=acknowledge_data_loss,json=acknowledgeDataLoss,proto3" json:"acknowledge_data_loss,omitempty"`
 	// How long the drive may take: 10 min if 0, at most 24 h.
 	TimeoutMs uint32 `protobuf:"varint,11,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
-	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151).
+	// Evaluates everything and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+	// hold is the call's status then, and the operation's `error` without it.
 	ValidateOnly bool `protobuf:"varint,12,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
 	// once and answered the same. Another principal's is another request. May be empty.
@@ -1995,7 +2009,10 @@ type FormatNamespaceResponse struct {
 	// Size of a logical block now.
 	LogicalBlockBytes uint32 `protobuf:"varint,4,opt,name=logical_block_bytes,json=logicalBlockBytes,proto3" json:"logical_block_bytes,omitempty"`
 	// Whether the kernel shows it; not set by validate_only.
-	HostView      HostView `protobuf:"varint,5,opt,name=host_view,json=hostView,proto3,enum=nvmed.v1.HostView" json:"host_view,omitempty"`
+	HostView HostView `protobuf:"varint,5,opt,name=host_view,json=hostView,proto3,enum=nvmed.v1.HostView" json:"host_view,omitempty"`
+	// `erasureRecords/{record}`: the signed record of a format that erased, of user data or by its key. Empty for one
+	// without secure erase, and by validate_only.
+	ErasureRecord string `protobuf:"bytes,6,opt,name=erasure_record,json=erasureRecord,proto3" json:"erasure_record,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2063,6 +2080,13 @@ func (x *FormatNamespaceResponse) GetHostView() HostView {
 		return x.HostView
 	}
 	return HostView_HOST_VIEW_UNSPECIFIED
+}
+
+func (x *FormatNamespaceResponse) GetErasureRecord() string {
+	if x != nil {
+		return x.ErasureRecord
+	}
+	return ""
 }
 
 // Request of RescanController.
@@ -2207,11 +2231,12 @@ var File_nvmed_v1_namespace_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\n" +
-	"\x18nvmed/v1/namespace.proto\x12\bnvmed.v1\x1a#google/longrunning/operations.proto\x1a\x15nvmed/v1/common.proto\"\xb7\x02\n" +
+	"\x18nvmed/v1/namespace.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x15nvmed/v1/common.proto\"\xd2\x02\n" +
 	"\x10ControllerReport\x12#\n" +
-	"\rcontroller_id\x18\x01 \x01(\rR\fcontrollerId\x12\x1e\n" +
+	"\rcontroller_id\x18\x01 \x01(\rR\fcontrollerId\x129\n" +
 	"\n" +
-	"controller\x18\x02 \x01(\tR\n" +
+	"controller\x18\x02 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12<\n" +
 	"\aoutcome\x18\x03 \x01(\x0e2\".nvmed.v1.ControllerReport.OutcomeR\aoutcome\x12/\n" +
 	"\thost_view\x18\x04 \x01(\x0e2\x12.nvmed.v1.HostViewR\bhostView\x12\x1f\n" +
@@ -2220,33 +2245,37 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_CHANGED\x10\x01\x12\x15\n" +
-	"\x11OUTCOME_UNCHANGED\x10\x02\"\xa1\x01\n" +
-	"\x1eListAllocatedNamespacesRequest\x12\x1e\n" +
+	"\x11OUTCOME_UNCHANGED\x10\x02\"\xd8\x01\n" +
+	"\x1eListAllocatedNamespacesRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12#\n" +
 	"\rattached_only\x18\x02 \x01(\bR\fattachedOnly\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tR\tpageToken\"\x8c\x01\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06filter\x18\x05 \x01(\tR\x06filter\"\x8c\x01\n" +
 	"\x12AllocatedNamespace\x12\x12\n" +
 	"\x04nsid\x18\x01 \x01(\rR\x04nsid\x12\x1a\n" +
 	"\battached\x18\x02 \x01(\bR\battached\x12%\n" +
 	"\x0econtroller_ids\x18\x03 \x03(\rR\rcontrollerIds\x12\x1f\n" +
 	"\vdevice_node\x18\x04 \x01(\tR\n" +
-	"deviceNode\"\xd9\x01\n" +
-	"\x1fListAllocatedNamespacesResponse\x12\x1e\n" +
+	"deviceNode\"\xf4\x01\n" +
+	"\x1fListAllocatedNamespacesResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12<\n" +
 	"\n" +
 	"namespaces\x18\x02 \x03(\v2\x1c.nvmed.v1.AllocatedNamespaceR\n" +
 	"namespaces\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x120\n" +
-	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\x80\x01\n" +
-	"\x1bGetNamespaceIdentityRequest\x12\x1e\n" +
+	"\tomissions\x18\x04 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\x9f\x01\n" +
+	"\x1bGetNamespaceIdentityRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x17\n" +
 	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
@@ -2257,10 +2286,11 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\x13logical_block_bytes\x18\x02 \x01(\rR\x11logicalBlockBytes\x12%\n" +
 	"\x0emetadata_bytes\x18\x03 \x01(\rR\rmetadataBytes\x121\n" +
 	"\x14relative_performance\x18\x04 \x01(\rR\x13relativePerformance\x12\x15\n" +
-	"\x06in_use\x18\x05 \x01(\bR\x05inUse\"\xd7\x06\n" +
-	"\x11NamespaceIdentity\x12\x1e\n" +
+	"\x06in_use\x18\x05 \x01(\bR\x05inUse\"\xf2\x06\n" +
+	"\x11NamespaceIdentity\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1a\n" +
 	"\battached\x18\x03 \x01(\bR\battached\x12\x1f\n" +
@@ -2289,60 +2319,67 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\x0econtroller_ids\x18\x14 \x03(\rR\rcontrollerIds\x12\x10\n" +
 	"\x03raw\x18\x15 \x01(\fR\x03raw\x120\n" +
 	"\tomissions\x18\x16 \x03(\v2\x12.nvmed.v1.OmissionR\tomissionsB\x1b\n" +
-	"\x19_format_remaining_percent\"^\n" +
-	"\x1aGetLogicalBlockSizeRequest\x12\x1e\n" +
+	"\x19_format_remaining_percent\"}\n" +
+	"\x1aGetLogicalBlockSizeRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x17\n" +
 	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01B\a\n" +
-	"\x05_nsid\"\xe9\x01\n" +
-	"\x10LogicalBlockSize\x12\x1e\n" +
+	"\x05_nsid\"\x84\x02\n" +
+	"\x10LogicalBlockSize\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12.\n" +
 	"\x13logical_block_bytes\x18\x03 \x01(\rR\x11logicalBlockBytes\x12\x1d\n" +
 	"\n" +
 	"lba_format\x18\x04 \x01(\rR\tlbaFormat\x12%\n" +
 	"\x0emetadata_bytes\x18\x05 \x01(\rR\rmetadataBytes\x12+\n" +
-	"\x11extended_metadata\x18\x06 \x01(\bR\x10extendedMetadata\"\xef\x01\n" +
-	"\x18AttachControllersRequest\x12\x1e\n" +
+	"\x11extended_metadata\x18\x06 \x01(\bR\x10extendedMetadata\"\xa4\x02\n" +
+	"\x18AttachControllersRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x17\n" +
-	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01\x12%\n" +
-	"\x0econtroller_ids\x18\x03 \x03(\rR\rcontrollerIds\x12&\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12\x1d\n" +
+	"\x04nsid\x18\x02 \x01(\rB\x04\xe2A\x01\x02H\x00R\x04nsid\x88\x01\x01\x12+\n" +
+	"\x0econtroller_ids\x18\x03 \x03(\rB\x04\xe2A\x01\x02R\rcontrollerIds\x12&\n" +
 	"\x0fwait_timeout_ms\x18\x04 \x01(\rR\rwaitTimeoutMs\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestIdB\a\n" +
-	"\x05_nsid\"\x85\x01\n" +
-	"\x19AttachControllersResponse\x12\x1e\n" +
+	"request_id\x18\x06 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_nsid\"\xa0\x01\n" +
+	"\x19AttachControllersResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x124\n" +
-	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xef\x01\n" +
-	"\x18DetachControllersRequest\x12\x1e\n" +
+	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xa4\x02\n" +
+	"\x18DetachControllersRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x17\n" +
-	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01\x12%\n" +
-	"\x0econtroller_ids\x18\x03 \x03(\rR\rcontrollerIds\x12&\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12\x1d\n" +
+	"\x04nsid\x18\x02 \x01(\rB\x04\xe2A\x01\x02H\x00R\x04nsid\x88\x01\x01\x12+\n" +
+	"\x0econtroller_ids\x18\x03 \x03(\rB\x04\xe2A\x01\x02R\rcontrollerIds\x12&\n" +
 	"\x0fwait_timeout_ms\x18\x04 \x01(\rR\rwaitTimeoutMs\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestIdB\a\n" +
-	"\x05_nsid\"\x85\x01\n" +
-	"\x19DetachControllersResponse\x12\x1e\n" +
+	"request_id\x18\x06 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_nsid\"\xa0\x01\n" +
+	"\x19DetachControllersResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x124\n" +
-	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xaa\x04\n" +
-	"\x16CreateNamespaceRequest\x12\x1e\n" +
+	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xd3\x04\n" +
+	"\x16CreateNamespaceRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12!\n" +
 	"\vsize_blocks\x18\x02 \x01(\x04H\x00R\n" +
 	"sizeBlocks\x12\x1f\n" +
@@ -2361,41 +2398,45 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\n" +
 	"nvm_set_id\x18\v \x01(\rR\bnvmSetId\x12,\n" +
 	"\x12endurance_group_id\x18\f \x01(\rR\x10enduranceGroupId\x12#\n" +
-	"\rvalidate_only\x18\r \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\r \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x0e \x01(\tR\trequestIdB\x06\n" +
+	"request_id\x18\x0e \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\x06\n" +
 	"\x04sizeB\b\n" +
-	"\x06format\"\xbd\x01\n" +
-	"\x17CreateNamespaceResponse\x12\x1e\n" +
+	"\x06format\"\xd8\x01\n" +
+	"\x17CreateNamespaceResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1f\n" +
 	"\vsize_blocks\x18\x03 \x01(\x04R\n" +
 	"sizeBlocks\x12\x1d\n" +
 	"\n" +
 	"lba_format\x18\x04 \x01(\rR\tlbaFormat\x12.\n" +
-	"\x13logical_block_bytes\x18\x05 \x01(\rR\x11logicalBlockBytes\"\xfa\x01\n" +
-	"\x16DeleteNamespaceRequest\x12\x1e\n" +
+	"\x13logical_block_bytes\x18\x05 \x01(\rR\x11logicalBlockBytes\"\xa9\x02\n" +
+	"\x16DeleteNamespaceRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x12\x17\n" +
-	"\x04nsid\x18\x02 \x01(\rH\x00R\x04nsid\x88\x01\x01\x122\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x12\x1d\n" +
+	"\x04nsid\x18\x02 \x01(\rB\x04\xe2A\x01\x02H\x00R\x04nsid\x88\x01\x01\x122\n" +
 	"\x15acknowledge_data_loss\x18\x03 \x01(\bR\x13acknowledgeDataLoss\x12&\n" +
 	"\x0fwait_timeout_ms\x18\x04 \x01(\rR\rwaitTimeoutMs\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestIdB\a\n" +
-	"\x05_nsid\"\x83\x01\n" +
-	"\x17DeleteNamespaceResponse\x12\x1e\n" +
+	"request_id\x18\x06 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\a\n" +
+	"\x05_nsid\"\x9e\x01\n" +
+	"\x17DeleteNamespaceResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x124\n" +
-	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xb0\x04\n" +
-	"\x16FormatNamespaceRequest\x12\x1e\n" +
+	"\areports\x18\x03 \x03(\v2\x1a.nvmed.v1.ControllerReportR\areports\"\xd9\x04\n" +
+	"\x16FormatNamespaceRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x17\n" +
 	"\x04nsid\x18\x02 \x01(\rH\x01R\x04nsid\x88\x01\x01\x12%\n" +
 	"\x0eall_namespaces\x18\x03 \x01(\bR\rallNamespaces\x12\x1f\n" +
@@ -2410,31 +2451,36 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	" \x01(\bR\x13acknowledgeDataLoss\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\v \x01(\rR\ttimeoutMs\x12#\n" +
-	"\rvalidate_only\x18\f \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\f \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\r \x01(\tR\trequestIdB\b\n" +
+	"request_id\x18\r \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestIdB\b\n" +
 	"\x06formatB\a\n" +
-	"\x05_nsid\"\xcf\x01\n" +
-	"\x17FormatNamespaceResponse\x12\x1e\n" +
+	"\x05_nsid\"\xaf\x02\n" +
+	"\x17FormatNamespaceResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x14\n" +
 	"\x05nsids\x18\x02 \x03(\rR\x05nsids\x12\x1d\n" +
 	"\n" +
 	"lba_format\x18\x03 \x01(\rR\tlbaFormat\x12.\n" +
 	"\x13logical_block_bytes\x18\x04 \x01(\rR\x11logicalBlockBytes\x12/\n" +
-	"\thost_view\x18\x05 \x01(\x0e2\x12.nvmed.v1.HostViewR\bhostView\"\xa5\x01\n" +
-	"\x17RescanControllerRequest\x12\x1e\n" +
+	"\thost_view\x18\x05 \x01(\x0e2\x12.nvmed.v1.HostViewR\bhostView\x12C\n" +
+	"\x0eerasure_record\x18\x06 \x01(\tB\x1c\xfaA\x19\n" +
+	"\x17nvmed.dev/ErasureRecordR\rerasureRecord\"\xce\x01\n" +
+	"\x17RescanControllerRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12&\n" +
 	"\x0fwait_timeout_ms\x18\x02 \x01(\rR\rwaitTimeoutMs\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"\xa9\x01\n" +
-	"\x18RescanControllerResponse\x12\x1e\n" +
+	"request_id\x18\x04 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xc4\x01\n" +
+	"\x18RescanControllerResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12/\n" +
 	"\thost_view\x18\x02 \x01(\x0e2\x12.nvmed.v1.HostViewR\bhostView\x12<\n" +
 	"\n" +
@@ -2448,18 +2494,21 @@ const file_nvmed_v1_namespace_proto_rawDesc = "" +
 	"\vSecureErase\x12\x1c\n" +
 	"\x18SECURE_ERASE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SECURE_ERASE_USER_DATA\x10\x01\x12\x1e\n" +
-	"\x1aSECURE_ERASE_CRYPTOGRAPHIC\x10\x022\xca\x06\n" +
+	"\x1aSECURE_ERASE_CRYPTOGRAPHIC\x10\x022\xe0\a\n" +
 	"\x10NamespaceService\x12n\n" +
 	"\x17ListAllocatedNamespaces\x12(.nvmed.v1.ListAllocatedNamespacesRequest\x1a).nvmed.v1.ListAllocatedNamespacesResponse\x12Z\n" +
 	"\x14GetNamespaceIdentity\x12%.nvmed.v1.GetNamespaceIdentityRequest\x1a\x1b.nvmed.v1.NamespaceIdentity\x12W\n" +
 	"\x13GetLogicalBlockSize\x12$.nvmed.v1.GetLogicalBlockSizeRequest\x1a\x1a.nvmed.v1.LogicalBlockSize\x12\\\n" +
 	"\x11AttachControllers\x12\".nvmed.v1.AttachControllersRequest\x1a#.nvmed.v1.AttachControllersResponse\x12\\\n" +
-	"\x11DetachControllers\x12\".nvmed.v1.DetachControllersRequest\x1a#.nvmed.v1.DetachControllersResponse\x12R\n" +
-	"\x0fCreateNamespace\x12 .nvmed.v1.CreateNamespaceRequest\x1a\x1d.google.longrunning.Operation\x12R\n" +
-	"\x0fDeleteNamespace\x12 .nvmed.v1.DeleteNamespaceRequest\x1a\x1d.google.longrunning.Operation\x12R\n" +
-	"\x0fFormatNamespace\x12 .nvmed.v1.FormatNamespaceRequest\x1a\x1d.google.longrunning.Operation\x12Y\n" +
-	"\x10RescanController\x12!.nvmed.v1.RescanControllerRequest\x1a\".nvmed.v1.RescanControllerResponseBD\n" +
-	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
+	"\x11DetachControllers\x12\".nvmed.v1.DetachControllersRequest\x1a#.nvmed.v1.DetachControllersResponse\x12\x83\x01\n" +
+	"\x0fCreateNamespace\x12 .nvmed.v1.CreateNamespaceRequest\x1a\x1d.google.longrunning.Operation\"/\xcaA,\n" +
+	"\x17CreateNamespaceResponse\x12\x11OperationMetadata\x12\x83\x01\n" +
+	"\x0fDeleteNamespace\x12 .nvmed.v1.DeleteNamespaceRequest\x1a\x1d.google.longrunning.Operation\"/\xcaA,\n" +
+	"\x17DeleteNamespaceResponse\x12\x11OperationMetadata\x12\x83\x01\n" +
+	"\x0fFormatNamespace\x12 .nvmed.v1.FormatNamespaceRequest\x1a\x1d.google.longrunning.Operation\"/\xcaA,\n" +
+	"\x17FormatNamespaceResponse\x12\x11OperationMetadata\x12Y\n" +
+	"\x10RescanController\x12!.nvmed.v1.RescanControllerRequest\x1a\".nvmed.v1.RescanControllerResponseBT\n" +
+	"\fdev.nvmed.v1B\x0eNamespaceProtoP\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
 	file_nvmed_v1_namespace_proto_rawDescOnce sync.Once

@@ -18,6 +18,7 @@
 package nvmedv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -75,6 +76,17 @@ const (
 	Gate_GATE_LIVE_ACTIVATION Gate = 15
 	// The request acknowledges that I/O stops while a controller or subsystem is reset.
 	Gate_GATE_DISRUPTION_ACKNOWLEDGED Gate = 16
+	// The request acknowledges what may come of a change that is not without risk: of a feature, say.
+	Gate_GATE_RISK_ACKNOWLEDGED Gate = 17
+	// No controller that is not on this host has a namespace of the drive attached, as far as the drive tells. May be
+	// overridden.
+	Gate_GATE_ATTACHED_ELSEWHERE Gate = 18
+	// The host does not run on battery, as far as it tells. May be overridden.
+	Gate_GATE_POWER Gate = 19
+	// No sanitize operation is running in the drive.
+	Gate_GATE_SANITIZE_RUNNING Gate = 20
+	// The drive's last sanitize did not fail in a way that what is asked for cannot leave.
+	Gate_GATE_SANITIZE_FAILURE_MODE Gate = 21
 )
 
 // Enum value maps for Gate.
@@ -97,6 +109,11 @@ var (
 		14: "GATE_SUBSYSTEM_BUSY",
 		15: "GATE_LIVE_ACTIVATION",
 		16: "GATE_DISRUPTION_ACKNOWLEDGED",
+		17: "GATE_RISK_ACKNOWLEDGED",
+		18: "GATE_ATTACHED_ELSEWHERE",
+		19: "GATE_POWER",
+		20: "GATE_SANITIZE_RUNNING",
+		21: "GATE_SANITIZE_FAILURE_MODE",
 	}
 	Gate_value = map[string]int32{
 		"GATE_UNSPECIFIED":             0,
@@ -116,6 +133,11 @@ var (
 		"GATE_SUBSYSTEM_BUSY":          14,
 		"GATE_LIVE_ACTIVATION":         15,
 		"GATE_DISRUPTION_ACKNOWLEDGED": 16,
+		"GATE_RISK_ACKNOWLEDGED":       17,
+		"GATE_ATTACHED_ELSEWHERE":      18,
+		"GATE_POWER":                   19,
+		"GATE_SANITIZE_RUNNING":        20,
+		"GATE_SANITIZE_FAILURE_MODE":   21,
 	}
 )
 
@@ -460,9 +482,13 @@ type OperationMetadata struct {
 	// The operations that it consists of, if it is about several drives.
 	Parts []*OperationMetadata_Part `protobuf:"bytes,15,rep,name=parts,proto3" json:"parts,omitempty"`
 	// What is to be done now that it has ended; always set for NEEDS_ATTENTION and SAFE_TO_RETRY.
-	NextStep      OperationMetadata_NextStep `protobuf:"varint,16,opt,name=next_step,json=nextStep,proto3,enum=nvmed.v1.OperationMetadata_NextStep" json:"next_step,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NextStep OperationMetadata_NextStep `protobuf:"varint,16,opt,name=next_step,json=nextStep,proto3,enum=nvmed.v1.OperationMetadata_NextStep" json:"next_step,omitempty"`
+	// How much of this phase is done, where a drive says so and it is not counted in bytes: 0 to 100.
+	PercentComplete *float32 `protobuf:"fixed32,17,opt,name=percent_complete,json=percentComplete,proto3,oneof" json:"percent_complete,omitempty"`
+	// How long the rest of this phase takes, by what the drive says.
+	RemainingSeconds *uint64 `protobuf:"varint,18,opt,name=remaining_seconds,json=remainingSeconds,proto3,oneof" json:"remaining_seconds,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *OperationMetadata) Reset() {
@@ -605,6 +631,20 @@ func (x *OperationMetadata) GetNextStep() OperationMetadata_NextStep {
 		return x.NextStep
 	}
 	return OperationMetadata_NEXT_STEP_UNSPECIFIED
+}
+
+func (x *OperationMetadata) GetPercentComplete() float32 {
+	if x != nil && x.PercentComplete != nil {
+		return *x.PercentComplete
+	}
+	return 0
+}
+
+func (x *OperationMetadata) GetRemainingSeconds() uint64 {
+	if x != nil && x.RemainingSeconds != nil {
+		return *x.RemainingSeconds
+	}
+	return 0
 }
 
 // One journalled step.
@@ -829,11 +869,12 @@ var File_nvmed_v1_operations_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"\n" +
-	"\x19nvmed/v1/operations.proto\x12\bnvmed.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x02\n" +
+	"\x19nvmed/v1/operations.proto\x12\bnvmed.v1\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x02\n" +
 	"\n" +
-	"GateResult\x12\x1e\n" +
+	"GateResult\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\"\n" +
 	"\x04gate\x18\x02 \x01(\x0e2\x0e.nvmed.v1.GateR\x04gate\x120\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x1a.nvmed.v1.GateResult.StateR\x05state\x12 \n" +
@@ -842,13 +883,13 @@ const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATE_HOLDS\x10\x01\x12\x14\n" +
 	"\x10STATE_OVERRIDDEN\x10\x02\x12\x18\n" +
-	"\x14STATE_NOT_APPLICABLE\x10\x03\"\x8a\x0f\n" +
+	"\x14STATE_NOT_APPLICABLE\x10\x03\"\xe7\x10\n" +
 	"\x11OperationMetadata\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x1c\n" +
-	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x1d\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\x127\n" +
+	"request_id\x18\x04 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\x127\n" +
 	"\x05state\x18\x05 \x01(\x0e2!.nvmed.v1.OperationMetadata.StateR\x05state\x12\x14\n" +
 	"\x05phase\x18\x06 \x01(\tR\x05phase\x12\x1d\n" +
 	"\n" +
@@ -865,7 +906,9 @@ const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"updateTime\x126\n" +
 	"\x05steps\x18\x0e \x03(\v2 .nvmed.v1.OperationMetadata.StepR\x05steps\x126\n" +
 	"\x05parts\x18\x0f \x03(\v2 .nvmed.v1.OperationMetadata.PartR\x05parts\x12A\n" +
-	"\tnext_step\x18\x10 \x01(\x0e2$.nvmed.v1.OperationMetadata.NextStepR\bnextStep\x1a\xea\x03\n" +
+	"\tnext_step\x18\x10 \x01(\x0e2$.nvmed.v1.OperationMetadata.NextStepR\bnextStep\x12.\n" +
+	"\x10percent_complete\x18\x11 \x01(\x02H\x00R\x0fpercentComplete\x88\x01\x01\x120\n" +
+	"\x11remaining_seconds\x18\x12 \x01(\x04H\x01R\x10remainingSeconds\x88\x01\x01\x1a\xea\x03\n" +
 	"\x04Step\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
 	"\x06detail\x18\x02 \x03(\v2,.nvmed.v1.OperationMetadata.Step.DetailEntryR\x06detail\x12;\n" +
@@ -881,10 +924,12 @@ const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a:\n" +
 	"\fOutcomeEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a\xde\x02\n" +
-	"\x04Part\x12\x1c\n" +
-	"\toperation\x18\x01 \x01(\tR\toperation\x12\x16\n" +
-	"\x06target\x18\x02 \x01(\tR\x06target\x127\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a\xa4\x03\n" +
+	"\x04Part\x12G\n" +
+	"\toperation\x18\x01 \x01(\tB)\xfaA&\n" +
+	"$longrunning.googleapis.com/OperationR\toperation\x121\n" +
+	"\x06target\x18\x02 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\x06target\x127\n" +
 	"\x05state\x18\x03 \x01(\x0e2!.nvmed.v1.OperationMetadata.StateR\x05state\x12\x14\n" +
 	"\x05phase\x18\x04 \x01(\tR\x05phase\x12\x1d\n" +
 	"\n" +
@@ -910,7 +955,9 @@ const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"\x0fNEXT_STEP_RESET\x10\x03\x12\x1e\n" +
 	"\x1aNEXT_STEP_CHECK_NAMESPACES\x10\x04\x12\x18\n" +
 	"\x14NEXT_STEP_CHECK_KEYS\x10\x05\x12\x1e\n" +
-	"\x1aNEXT_STEP_CHECK_CONTROLLER\x10\x06*\x90\x03\n" +
+	"\x1aNEXT_STEP_CHECK_CONTROLLER\x10\x06B\x13\n" +
+	"\x11_percent_completeB\x14\n" +
+	"\x12_remaining_seconds*\x94\x04\n" +
 	"\x04Gate\x12\x14\n" +
 	"\x10GATE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eGATE_SUPPORTED\x10\x01\x12\x17\n" +
@@ -930,7 +977,13 @@ const file_nvmed_v1_operations_proto_rawDesc = "" +
 	"\vGATE_IN_USE\x10\r\x12\x17\n" +
 	"\x13GATE_SUBSYSTEM_BUSY\x10\x0e\x12\x18\n" +
 	"\x14GATE_LIVE_ACTIVATION\x10\x0f\x12 \n" +
-	"\x1cGATE_DISRUPTION_ACKNOWLEDGED\x10\x10BD\n" +
+	"\x1cGATE_DISRUPTION_ACKNOWLEDGED\x10\x10\x12\x1a\n" +
+	"\x16GATE_RISK_ACKNOWLEDGED\x10\x11\x12\x1b\n" +
+	"\x17GATE_ATTACHED_ELSEWHERE\x10\x12\x12\x0e\n" +
+	"\n" +
+	"GATE_POWER\x10\x13\x12\x19\n" +
+	"\x15GATE_SANITIZE_RUNNING\x10\x14\x12\x1e\n" +
+	"\x1aGATE_SANITIZE_FAILURE_MODE\x10\x15BD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (
@@ -987,6 +1040,7 @@ func file_nvmed_v1_operations_proto_init() {
 	if File_nvmed_v1_operations_proto != nil {
 		return
 	}
+	file_nvmed_v1_operations_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

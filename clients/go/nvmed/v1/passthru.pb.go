@@ -9,6 +9,7 @@
 package nvmedv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -750,7 +751,7 @@ var File_nvmed_v1_passthru_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_passthru_proto_rawDesc = "" +
 	"\n" +
-	"\x17nvmed/v1/passthru.proto\x12\bnvmed.v1\"\x87\x03\n" +
+	"\x17nvmed/v1/passthru.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/api/field_info.proto\x1a\x19google/api/resource.proto\"\x87\x03\n" +
 	"\x0fPassthruCommand\x12\x16\n" +
 	"\x06opcode\x18\x01 \x01(\rR\x06opcode\x12\x12\n" +
 	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x12\n" +
@@ -769,43 +770,47 @@ const file_nvmed_v1_passthru_proto_rawDesc = "" +
 	"\n" +
 	"read_bytes\x18\r \x01(\rR\treadBytes\x12\x1a\n" +
 	"\bmetadata\x18\x0e \x01(\fR\bmetadata\x12.\n" +
-	"\x13read_metadata_bytes\x18\x0f \x01(\rR\x11readMetadataBytes\"\xe7\x01\n" +
-	"\x13ExecuteAdminRequest\x12\x1e\n" +
+	"\x13read_metadata_bytes\x18\x0f \x01(\rR\x11readMetadataBytes\"\x96\x02\n" +
+	"\x13ExecuteAdminRequest\x12=\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
-	"controller\x123\n" +
-	"\acommand\x18\x02 \x01(\v2\x19.nvmed.v1.PassthruCommandR\acommand\x127\n" +
+	"controller\x18\x01 \x01(\tB\x1d\xe2A\x01\x02\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
+	"controller\x129\n" +
+	"\acommand\x18\x02 \x01(\v2\x19.nvmed.v1.PassthruCommandB\x04\xe2A\x01\x02R\acommand\x127\n" +
 	"\x17acknowledge_destructive\x18\x03 \x01(\bR\x16acknowledgeDestructive\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xb7\x01\n" +
-	"\x14ExecuteAdminResponse\x12\x1e\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xd2\x01\n" +
+	"\x14ExecuteAdminResponse\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x16\n" +
 	"\x06result\x18\x02 \x01(\x04R\x06result\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x1a\n" +
 	"\bmetadata\x18\x04 \x01(\fR\bmetadata\x12\x12\n" +
 	"\x04rule\x18\x05 \x01(\tR\x04rule\x12#\n" +
-	"\rchanges_state\x18\x06 \x01(\bR\fchangesState\"\xe2\x01\n" +
-	"\x10ExecuteIoRequest\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x123\n" +
-	"\acommand\x18\x02 \x01(\v2\x19.nvmed.v1.PassthruCommandR\acommand\x127\n" +
+	"\rchanges_state\x18\x06 \x01(\bR\fchangesState\"\x90\x02\n" +
+	"\x10ExecuteIoRequest\x12:\n" +
+	"\tnamespace\x18\x01 \x01(\tB\x1c\xe2A\x01\x02\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\tnamespace\x129\n" +
+	"\acommand\x18\x02 \x01(\v2\x19.nvmed.v1.PassthruCommandB\x04\xe2A\x01\x02R\acommand\x127\n" +
 	"\x17acknowledge_destructive\x18\x03 \x01(\bR\x16acknowledgeDestructive\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1d\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12'\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xb2\x01\n" +
-	"\x11ExecuteIoResponse\x12\x1c\n" +
-	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x16\n" +
+	"request_id\x18\x05 \x01(\tB\b\xe2\x8c\xcf\xd7\b\x02\b\x01R\trequestId\"\xcc\x01\n" +
+	"\x11ExecuteIoResponse\x126\n" +
+	"\tnamespace\x18\x01 \x01(\tB\x18\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\tnamespace\x12\x16\n" +
 	"\x06result\x18\x02 \x01(\x04R\x06result\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12\x1a\n" +
 	"\bmetadata\x18\x04 \x01(\fR\bmetadata\x12\x12\n" +
 	"\x04rule\x18\x05 \x01(\tR\x04rule\x12#\n" +
-	"\rchanges_state\x18\x06 \x01(\bR\fchangesState\"\x95\x01\n" +
-	"\x13TestPassthruRequest\x12-\n" +
-	"\x05queue\x18\x01 \x01(\x0e2\x17.nvmed.v1.PassthruQueueR\x05queue\x12\x1a\n" +
-	"\bresource\x18\x02 \x01(\tR\bresource\x123\n" +
-	"\acommand\x18\x03 \x01(\v2\x19.nvmed.v1.PassthruCommandR\acommand\"\xc0\x01\n" +
+	"\rchanges_state\x18\x06 \x01(\bR\fchangesState\"\xa7\x01\n" +
+	"\x13TestPassthruRequest\x123\n" +
+	"\x05queue\x18\x01 \x01(\x0e2\x17.nvmed.v1.PassthruQueueB\x04\xe2A\x01\x02R\x05queue\x12 \n" +
+	"\bresource\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\bresource\x129\n" +
+	"\acommand\x18\x03 \x01(\v2\x19.nvmed.v1.PassthruCommandB\x04\xe2A\x01\x02R\acommand\"\xc0\x01\n" +
 	"\x14TestPassthruResponse\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x12\n" +
 	"\x04rule\x18\x02 \x01(\tR\x04rule\x12 \n" +

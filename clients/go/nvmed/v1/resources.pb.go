@@ -9,6 +9,7 @@
 package nvmedv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -655,32 +656,34 @@ var File_nvmed_v1_resources_proto protoreflect.FileDescriptor
 
 const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\n" +
-	"\x18nvmed/v1/resources.proto\x12\bnvmed.v1\x1a\x15nvmed/v1/common.proto\"\x9b\a\n" +
+	"\x18nvmed/v1/resources.proto\x12\bnvmed.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x15nvmed/v1/common.proto\"\x85\t\n" +
 	"\n" +
-	"Controller\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
-	"\vdevice_node\x18\x02 \x01(\tR\n" +
-	"deviceNode\x12#\n" +
-	"\rserial_number\x18\x03 \x01(\tR\fserialNumber\x12!\n" +
-	"\fmodel_number\x18\x04 \x01(\tR\vmodelNumber\x12+\n" +
-	"\x11firmware_revision\x18\x05 \x01(\tR\x10firmwareRevision\x12#\n" +
-	"\rcontroller_id\x18\x06 \x01(\rR\fcontrollerId\x12\x1c\n" +
-	"\tsubsystem\x18\a \x01(\tR\tsubsystem\x12#\n" +
-	"\rsubsystem_nqn\x18\b \x01(\tR\fsubsystemNqn\x12\x1c\n" +
-	"\ttransport\x18\t \x01(\tR\ttransport\x12\x18\n" +
+	"Controller\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12%\n" +
+	"\vdevice_node\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\n" +
+	"deviceNode\x12)\n" +
+	"\rserial_number\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\fserialNumber\x12'\n" +
+	"\fmodel_number\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\vmodelNumber\x121\n" +
+	"\x11firmware_revision\x18\x05 \x01(\tB\x04\xe2A\x01\x03R\x10firmwareRevision\x12)\n" +
+	"\rcontroller_id\x18\x06 \x01(\rB\x04\xe2A\x01\x03R\fcontrollerId\x12:\n" +
+	"\tsubsystem\x18\a \x01(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
+	"\x13nvmed.dev/SubsystemR\tsubsystem\x12)\n" +
+	"\rsubsystem_nqn\x18\b \x01(\tB\x04\xe2A\x01\x03R\fsubsystemNqn\x12\"\n" +
+	"\ttransport\x18\t \x01(\tB\x04\xe2A\x01\x03R\ttransport\x12\x1e\n" +
 	"\aaddress\x18\n" +
-	" \x01(\tR\aaddress\x120\n" +
-	"\x05state\x18\v \x01(\x0e2\x1a.nvmed.v1.Controller.StateR\x05state\x12=\n" +
+	" \x01(\tB\x04\xe2A\x01\x03R\aaddress\x126\n" +
+	"\x05state\x18\v \x01(\x0e2\x1a.nvmed.v1.Controller.StateB\x04\xe2A\x01\x03R\x05state\x12C\n" +
 	"\n" +
-	"lane_state\x18\f \x01(\x0e2\x1e.nvmed.v1.Controller.LaneStateR\tlaneState\x12'\n" +
-	"\x0fcontroller_type\x18\r \x01(\tR\x0econtrollerType\x12\x1b\n" +
-	"\tnuma_node\x18\x0e \x01(\x05R\bnumaNode\x127\n" +
-	"\x18queue_max_transfer_bytes\x18\x0f \x01(\rR\x15queueMaxTransferBytes\x12\x19\n" +
-	"\bhost_nqn\x18\x10 \x01(\tR\ahostNqn\x12\x1e\n" +
+	"lane_state\x18\f \x01(\x0e2\x1e.nvmed.v1.Controller.LaneStateB\x04\xe2A\x01\x03R\tlaneState\x12-\n" +
+	"\x0fcontroller_type\x18\r \x01(\tB\x04\xe2A\x01\x03R\x0econtrollerType\x12!\n" +
+	"\tnuma_node\x18\x0e \x01(\x05B\x04\xe2A\x01\x03R\bnumaNode\x12=\n" +
+	"\x18queue_max_transfer_bytes\x18\x0f \x01(\rB\x04\xe2A\x01\x03R\x15queueMaxTransferBytes\x12\x1f\n" +
+	"\bhost_nqn\x18\x10 \x01(\tB\x04\xe2A\x01\x03R\ahostNqn\x12<\n" +
 	"\n" +
-	"namespaces\x18\x11 \x03(\tR\n" +
-	"namespaces\x120\n" +
-	"\tomissions\x18\x12 \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\"\x8c\x01\n" +
+	"namespaces\x18\x11 \x03(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\n" +
+	"namespaces\x126\n" +
+	"\tomissions\x18\x12 \x03(\v2\x12.nvmed.v1.OmissionB\x04\xe2A\x01\x03R\tomissions\"\x8c\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -694,39 +697,48 @@ const file_nvmed_v1_resources_proto_rawDesc = "" +
 	"\tLaneState\x12\x1a\n" +
 	"\x16LANE_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LANE_STATE_SERVING\x10\x01\x12\x16\n" +
-	"\x12LANE_STATE_STALLED\x10\x02\"\xbb\x01\n" +
-	"\tSubsystem\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
-	"\x03nqn\x18\x02 \x01(\tR\x03nqn\x12#\n" +
-	"\rserial_number\x18\x03 \x01(\tR\fserialNumber\x12!\n" +
-	"\fmodel_number\x18\x04 \x01(\tR\vmodelNumber\x12 \n" +
-	"\vcontrollers\x18\x05 \x03(\tR\vcontrollers\x12\x1e\n" +
+	"\x12LANE_STATE_STALLED\x10\x02:L\xeaAI\n" +
+	"\x14nvmed.dev/Controller\x12\x18controllers/{controller}*\vcontrollers2\n" +
+	"controller\"\xd9\x02\n" +
+	"\tSubsystem\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x16\n" +
+	"\x03nqn\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x03nqn\x12)\n" +
+	"\rserial_number\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\fserialNumber\x12'\n" +
+	"\fmodel_number\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\vmodelNumber\x12?\n" +
+	"\vcontrollers\x18\x05 \x03(\tB\x1d\xe2A\x01\x03\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\vcontrollers\x12<\n" +
 	"\n" +
-	"namespaces\x18\x06 \x03(\tR\n" +
-	"namespaces\"\x8c\x04\n" +
-	"\tNamespace\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04nsid\x18\x02 \x01(\rR\x04nsid\x12\x1f\n" +
-	"\vdevice_node\x18\x03 \x01(\tR\n" +
-	"deviceNode\x12.\n" +
-	"\x13generic_device_node\x18\x04 \x01(\tR\x11genericDeviceNode\x12\x1d\n" +
+	"namespaces\x18\x06 \x03(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
+	"\x13nvmed.dev/NamespaceR\n" +
+	"namespaces:G\xeaAD\n" +
+	"\x13nvmed.dev/Subsystem\x12\x16subsystems/{subsystem}*\n" +
+	"subsystems2\tsubsystem\"\xc4\x05\n" +
+	"\tNamespace\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12\x18\n" +
+	"\x04nsid\x18\x02 \x01(\rB\x04\xe2A\x01\x03R\x04nsid\x12%\n" +
+	"\vdevice_node\x18\x03 \x01(\tB\x04\xe2A\x01\x03R\n" +
+	"deviceNode\x124\n" +
+	"\x13generic_device_node\x18\x04 \x01(\tB\x04\xe2A\x01\x03R\x11genericDeviceNode\x12#\n" +
 	"\n" +
-	"size_bytes\x18\x05 \x01(\x04R\tsizeBytes\x12.\n" +
-	"\x13logical_block_bytes\x18\x06 \x01(\rR\x11logicalBlockBytes\x12\x12\n" +
-	"\x04uuid\x18\a \x01(\tR\x04uuid\x12\x14\n" +
-	"\x05nguid\x18\b \x01(\tR\x05nguid\x12\x14\n" +
-	"\x05eui64\x18\t \x01(\tR\x05eui64\x12.\n" +
+	"size_bytes\x18\x05 \x01(\x04B\x04\xe2A\x01\x03R\tsizeBytes\x124\n" +
+	"\x13logical_block_bytes\x18\x06 \x01(\rB\x04\xe2A\x01\x03R\x11logicalBlockBytes\x12\x18\n" +
+	"\x04uuid\x18\a \x01(\tB\x04\xe2A\x01\x03R\x04uuid\x12\x1a\n" +
+	"\x05nguid\x18\b \x01(\tB\x04\xe2A\x01\x03R\x05nguid\x12\x1a\n" +
+	"\x05eui64\x18\t \x01(\tB\x04\xe2A\x01\x03R\x05eui64\x124\n" +
 	"\x05paths\x18\n" +
-	" \x03(\v2\x18.nvmed.v1.Namespace.PathR\x05paths\x120\n" +
-	"\tomissions\x18\v \x03(\v2\x12.nvmed.v1.OmissionR\tomissions\x1a\x94\x01\n" +
-	"\x04Path\x12\x1e\n" +
+	" \x03(\v2\x18.nvmed.v1.Namespace.PathB\x04\xe2A\x01\x03R\x05paths\x126\n" +
+	"\tomissions\x18\v \x03(\v2\x12.nvmed.v1.OmissionB\x04\xe2A\x01\x03R\tomissions\x1a\xaf\x01\n" +
+	"\x04Path\x129\n" +
 	"\n" +
-	"controller\x18\x01 \x01(\tR\n" +
+	"controller\x18\x01 \x01(\tB\x19\xfaA\x16\n" +
+	"\x14nvmed.dev/ControllerR\n" +
 	"controller\x12\x1b\n" +
 	"\tana_state\x18\x02 \x01(\tR\banaState\x12\x1f\n" +
 	"\vdevice_node\x18\x03 \x01(\tR\n" +
 	"deviceNode\x12.\n" +
-	"\x13generic_device_node\x18\x04 \x01(\tR\x11genericDeviceNodeBD\n" +
+	"\x13generic_device_node\x18\x04 \x01(\tR\x11genericDeviceNode:Y\xeaAV\n" +
+	"\x13nvmed.dev/Namespace\x12(subsystems/{subsystem}/namespaces/{nsid}*\n" +
+	"namespaces2\tnamespaceBD\n" +
 	"\fdev.nvmed.v1P\x01Z2github.com/nvmed/nvmed/clients/go/nvmed/v1;nvmedv1b\x06proto3"
 
 var (

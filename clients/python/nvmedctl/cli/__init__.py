@@ -5,6 +5,9 @@ commands are async functions under `@command(group, "name")`, which get a `Sessi
 `session.show(message, view)`, where `view` is `tables.table` or `render.details`. Everything else (options, connection,
 errors, exit codes, JSON) comes with that.
 
+An option for a field of the request has its name, or its parameter has, or it is a `FieldOption`: errors of the daemon
+then name the option (`words`). What streams or waits does so in `session.leaving(...)`, which says what it leaves.
+
 What is slow to import (gRPC, the stubs, rich) is imported by the command that runs, and by nothing before it: messages
 are named by `pb`, in functions alone. A test imports every file here and looks.
 """
@@ -21,12 +24,17 @@ from nvmedctl.cli.exit_codes import EXIT_HELP
 from nvmedctl.cli.settings import common_options
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "controllers": ("controllers", "resets"),
+    "controllers": ("controllers", "resets", "surroundings"),
     "subsystems": ("subsystems", "resets"),
     "namespaces": ("namespaces", "drive_namespaces", "namespace_changes"),
-    "logs": ("logs", "log_pages"),
-    "telemetry": ("telemetry",),
-    "firmware": ("firmware", "images"),
+    "logs": ("logs", "log_pages", "ocp_logs", "media_logs"),
+    "support": ("support",),
+    "telemetry": ("telemetry", "telemetry_decode", "telemetry_capture"),
+    "captures": ("captures",),
+    "features": ("features",),
+    "drive": ("drive", "drive_erasing"),
+    "erasure": ("erasure",),
+    "firmware": ("firmware", "images", "uploads"),
     "keys": ("keys", "key_texts", "key_rotation"),
     "passthru": ("passthru",),
     "operations": ("operations",),
@@ -38,13 +46,20 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """Each group with the files that its commands are in; the first has the group."""
 
 
+COMMANDS: Final = ("api", "completion", "describe", "top")
+"""Commands of no group, each in the file of its name."""
+
+
 class Registry(click.Group):
-    """The groups of `GROUPS`, imported when they are asked for."""
+    """The groups of `GROUPS` and `COMMANDS`, imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(GROUPS)
+        return sorted((*GROUPS, *COMMANDS))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            found: click.Command = getattr(import_module(f"nvmedctl.cli.{cmd_name}"), cmd_name)
+            return found
         return group(cmd_name) if cmd_name in GROUPS else None
 
 
@@ -71,7 +86,7 @@ def nvmedctl() -> None:
     {"error": {...}} on standard error, with exit_code, code, reason, message, remedy, metadata and what else it has.
     JSON only ever grows; tables are for people and may change.
 
-    Completion: eval "$(_NVMEDCTL_COMPLETE=bash_source nvmedctl)", or zsh_source, fish_source.
+    Completion: eval "$(nvmedctl completion bash)", or zsh, fish.
     """
 
 

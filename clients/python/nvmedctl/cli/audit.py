@@ -77,7 +77,7 @@ async def list_records(session: Session, filter_text: str, since: pb.timestamp.T
     session.show_list(pb.admin.ListAuditRecordsResponse(audit_records=found), COLUMNS, found)
 
 
-@command(audit, "verify")
+@command(audit, "verify", alone="it reads files and asks no daemon.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=DIRECTORY)
 @click.option(
     "--anchor",

@@ -20,6 +20,11 @@ def context() -> None:
     """Which daemon is meant where none is named: contexts of ~/.config/nvmed/config.toml."""
 
 
+def _output(settings: Settings | None) -> str:
+    """The format of the result, also where the context in use is one that there is not: that is mended here."""
+    return contexts.completed(settings or Settings(), connects=False).format
+
+
 @context.command("list")
 @click.pass_obj
 def list_contexts(settings: Settings | None) -> None:
@@ -27,7 +32,7 @@ def list_contexts(settings: Settings | None) -> None:
     known, used = contexts.contexts(), contexts.current()
     rows = [("*" if name == used else "", name, str(each.get("address", ""))) for name, each in known.items()]
     value = {"current": used, "contexts": {name: dict(each) for name, each in known.items()}}
-    render.emit(contexts.completed(settings or Settings()).output or "table", value, lambda: table(COLUMNS, rows))
+    render.emit(_output(settings), value, lambda: table(COLUMNS, rows))
 
 
 @context.command("show")
@@ -35,7 +40,7 @@ def list_contexts(settings: Settings | None) -> None:
 def show(settings: Settings | None) -> None:
     """Print the name of the context in use; nothing if there is none.  JSON: an object with that name."""
     used = contexts.current()
-    render.emit(contexts.completed(settings or Settings()).output or "table", {"current": used}, lambda: used)
+    render.emit(_output(settings), {"current": used}, lambda: used)
 
 
 @context.command("use")

@@ -9,6 +9,8 @@
     [defaults]
     output = "wide"
 
+`hosts`, of a context or of `defaults`, is the file in which --host and --select look.
+
 What is not given on the command line comes from an environment variable (NVMED_ and the option's name), then from the
 context, then from `defaults`. A context's address and TLS files belong together: none of them is used for an address
 that comes from elsewhere.
@@ -26,11 +28,11 @@ from typing import Any, Final
 import click
 
 from nvmedctl.cli.render import FORMATS
-from nvmedctl.cli.settings import Settings
+from nvmedctl.cli.settings import PARALLEL_MAX, Settings
 
 PATHS: Final = ("ca", "cert", "key")
 CONNECTION: Final = ("address", "server_name", *PATHS)
-DEFAULTS: Final = ("output", "timeout")
+DEFAULTS: Final = ("output", "timeout", "hosts", "parallel")
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -58,16 +60,40 @@ def contexts() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def completed(settings: Settings, environ: Mapping[str, str] = os.environ) -> Settings:
-    """`settings` with what is not given on the command line."""
+def completed(settings: Settings, environ: Mapping[str, str] = os.environ, *, connects: bool = True) -> Settings:
+    """`settings` with what is not given on the command line; of hosts that are named, not whom to connect to.
+
+    Raises UsageError for a context that there is not; of the one in use only where it says whom to connect to.
+    """
     given = {name: environ[f"NVMED_{name.upper()}"] for name in (*CONNECTION, *DEFAULTS) if _is_set(name, environ)}
     name = settings.context or ("" if settings.address or "address" in given else current(environ))
     configured = dict(_read().get("defaults", {}))
-    if name:
+    if name and (settings.context or name in contexts()):
         configured |= _known(name)
         given = {} if settings.context else given  # whoever names a context means that one
-    wanted = {key: _value(key, value) for key, value in {**configured, **given}.items()}
-    return replace(settings, **{key: value for key, value in wanted.items() if getattr(settings, key) is None})
+    elif name and connects and not settings.names_hosts:
+        raise click.UsageError(_missing(name, environ))
+    if settings.names_hosts:
+        configured = {key: value for key, value in configured.items() if key in DEFAULTS}
+        given.pop("address", None)
+    wanted = {**configured, **given}
+    if not settings.names_hosts:
+        wanted.pop("hosts", None)  # where --host and --select look, and no reason to ask them all
+    return _filled(settings, wanted)
+
+
+def connection(name: str) -> Settings | None:
+    """How the context `name` connects; None if there is none."""
+    context = contexts().get(name)
+    if context is None:
+        return None
+    return _filled(Settings(), {key: value for key, value in context.items() if key in CONNECTION})
+
+
+def _filled(settings: Settings, wanted: Mapping[str, Any]) -> Settings:
+    """`settings` with those of `wanted` that it leaves open."""
+    values = {key: _value(key, value) for key, value in wanted.items() if getattr(settings, key) is None}
+    return replace(settings, **values)
 
 
 def _is_set(name: str, environ: Mapping[str, str]) -> bool:
@@ -77,9 +103,21 @@ def _is_set(name: str, environ: Mapping[str, str]) -> bool:
 def _known(name: str) -> Mapping[str, Any]:
     known = contexts()
     if name not in known:
-        there = ", ".join(known) or "none"
-        raise click.UsageError(f"There is no context {name!r} in {folder() / 'config.toml'}; there is {there}.")
+        raise click.UsageError(_absent(name))
     return known[name]
+
+
+def _missing(name: str, environ: Mapping[str, str]) -> str:
+    """What is wrong where the context in use is none, and what to type: who chose it has perhaps forgotten it."""
+    if environ.get("NVMED_CONTEXT"):
+        return f"NVMED_CONTEXT: {_absent(name)} Set it to another, or unset it."
+    choice = "`nvmedctl context use NAME` chooses another, `nvmedctl context use` none"
+    return f"{_absent(name)} It was chosen by `nvmedctl context use`; {choice}."
+
+
+def _absent(name: str) -> str:
+    there = ", ".join(contexts()) or "none"
+    return f"There is no context {name!r} in {folder() / 'config.toml'}; there is {there}."
 
 
 def _read() -> dict[str, Any]:
@@ -117,6 +155,18 @@ def _value(name: str, value: Any) -> Any:
             return float(value)
         except ValueError:
             raise click.UsageError(f"timeout: {value!r} is no number of seconds.") from None
+    if name == "parallel":
+        return _parallel(value)
     if name == "output" and value not in FORMATS:
         raise click.UsageError(f"output: {value!r} is none of {', '.join(FORMATS)}.")
     return value
+
+
+def _parallel(value: Any) -> int:
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        count = 0
+    if not 1 <= count <= PARALLEL_MAX:
+        raise click.UsageError(f"parallel: {value!r} is not in the range 1 to {PARALLEL_MAX}.")
+    return count

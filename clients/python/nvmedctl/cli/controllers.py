@@ -43,15 +43,15 @@ async def list_controllers(session: Session, filter_text: str) -> None:
     session.show_list(pb.inventory.ListControllersResponse(controllers=found), COLUMNS, found)
 
 
-@command(controllers, "show")
+@command(controllers, "show", lists=True)
 @controller_argument
 async def show(session: Session, controller: str) -> None:
     """Show one controller.  JSON: nvmed.v1.Controller."""
     found = await session.client.inventory.GetController(pb.inventory.GetControllerRequest(name=controller))
-    session.show(found, lambda: render.details(found))
+    session.show(found, lambda: render.details(found), (COLUMNS, [found]))
 
 
-@command(controllers, "capabilities")
+@command(controllers, "capabilities", lists=True)
 @controller_argument
 async def capabilities(session: Session, controller: str) -> None:
     """Ask a controller what it can do.  JSON: nvmed.v1.ControllerCapabilities."""
@@ -62,4 +62,5 @@ async def capabilities(session: Session, controller: str) -> None:
         lambda: "\n".join(
             (render.details(found, without="capabilities"), "", table(CAPABILITY_COLUMNS, found.capabilities))
         ),
+        (CAPABILITY_COLUMNS, found.capabilities),
     )

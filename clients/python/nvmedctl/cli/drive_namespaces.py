@@ -12,9 +12,11 @@ from nvmedctl.cli.command import command
 from nvmedctl.cli.namespaces import namespaces
 from nvmedctl.cli.parameters import (
     DWORD,
+    Decorator,
     controller_argument,
     dry_run_option,
     integer,
+    one_controller_argument,
     options,
     request_id_option,
     seconds,
@@ -23,8 +25,8 @@ from nvmedctl.cli.session import Session
 from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import size
 
-nsid_argument = click.argument("nsid", type=DWORD)
-wait_options = options(
+nsid_argument: Decorator = click.argument("nsid", type=DWORD)
+wait_options: Decorator = options(
     click.option("--wait", "wait_timeout_ms", type=seconds, default=0, metavar="SECONDS",
                  help="How long to wait until the kernel shows it.  [default: 10]"),
     dry_run_option,
@@ -32,7 +34,7 @@ wait_options = options(
 )  # fmt: skip
 """What every command has that changes something and waits for the kernel."""
 
-attachment_options = options(
+attachment_options: Decorator = options(
     click.option("--controller-ids", "ids", required=True, metavar="ID,...", callback=lambda _c, _p, value: _ids(value),
                  help="Controllers of the subsystem (CNTLID): 1,2 or 0x41."),
     wait_options,
@@ -66,7 +68,7 @@ async def allocated(session: Session, controller: str, attached_only: bool) -> N
 
 
 @command(namespaces, "identity")
-@controller_argument
+@one_controller_argument
 @click.argument("nsid", type=DWORD, required=False)
 @click.option("--include-raw", is_flag=True, help="Also the bytes of Identify, in base64 in JSON.")
 async def identity(session: Session, controller: str, nsid: int | None, include_raw: bool) -> None:
@@ -83,7 +85,7 @@ async def identity(session: Session, controller: str, nsid: int | None, include_
 
 
 @command(namespaces, "block-size")
-@controller_argument
+@one_controller_argument
 @click.argument("nsid", type=DWORD, required=False)
 async def block_size(session: Session, controller: str, nsid: int | None) -> None:
     """Compute the size of a logical block.
@@ -95,7 +97,7 @@ async def block_size(session: Session, controller: str, nsid: int | None) -> Non
     session.show(found, lambda: render.details(found))
 
 
-@command(namespaces, "attach", lists=True)
+@command(namespaces, "attach", lists=True, changes=True)
 @controller_argument
 @nsid_argument
 @attachment_options
@@ -113,7 +115,7 @@ async def attach(session: Session, controller: str, nsid: int, ids: list[int], *
     session.show_list(answer, REPORTS, answer.reports)
 
 
-@command(namespaces, "detach", lists=True)
+@command(namespaces, "detach", lists=True, changes=True)
 @controller_argument
 @nsid_argument
 @attachment_options
@@ -131,7 +133,7 @@ async def detach(session: Session, controller: str, nsid: int, ids: list[int], *
     session.show_list(answer, REPORTS, answer.reports)
 
 
-@command(namespaces, "rescan")
+@command(namespaces, "rescan", changes=True)
 @controller_argument
 @wait_options
 async def rescan(session: Session, controller: str, **more: Any) -> None:

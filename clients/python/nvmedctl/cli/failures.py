@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from nvmed.errors import NvmedError, OsFailure
+import click
+
+from nvmed.errors import GateViolation, NvmedError, OsFailure
 from nvmed.reasons import Reason
 from nvmed.reasons import error as make_error
 from nvmedctl.address import Tls, resolve
+from nvmedctl.cli import words
 from nvmedctl.cli.exit_codes import EXIT_CODES
 from nvmedctl.cli.text import printable
 from nvmedctl.diagnosis import diagnose
@@ -27,7 +32,26 @@ def of_local_file(failure: OSError) -> NvmedError:
     symbol = errno.errorcode.get(failure.errno or 0, "")
     where = f"{failure.filename}: " if failure.filename else ""
     os = OsFailure(failure.errno or 0, symbol, "", str(failure.filename or ""))
-    return NvmedError("LOCAL_FILE", f"{where}{failure.strerror or failure}", os=os)
+    advice = _LOCAL_REMEDIES.get(symbol, "")
+    return NvmedError("LOCAL_FILE", f"{where}{failure.strerror or failure}", os=os, remedy=advice)
+
+
+_LOCAL_REMEDIES: Final = {
+    "ENOENT": "Name a file that is there, or one in a folder that is there (mkdir -p makes folders).",
+    "ENOTDIR": "What the path goes through must be folders.",
+    "EISDIR": "Name a file rather than a folder.",
+    "EACCES": "Name a file that you may read, in a folder that you may write to for a result.",
+    "EPERM": "Name a file that you may read, in a folder that you may write to for a result.",
+    "EROFS": "Name a file on a file system that may be written to.",
+    "ENOSPC": "Make room, or name a file on another file system.",
+    "EDQUOT": "Make room, or name a file on another file system.",
+}
+"""What helps, by errno; what is not here has no remedy but to read it."""
+
+
+def of_timeout(timeout_s: float) -> NvmedError:
+    """The error of what took longer than --timeout allows."""
+    return make_error(Reason.CALL_TIMEOUT, f"Not done after {timeout_s:g} s.")
 
 
 def of_connection(failure: NvmedError, given: str | None, tls: Tls | None) -> NvmedError:
@@ -93,9 +117,10 @@ def as_json(error: NvmedError) -> str:
     return json.dumps({"error": body})
 
 
-def as_text(error: NvmedError) -> str:
-    """`error` for people, a fact a line."""
-    lines = [f"error: {error.message}", f"  reason: {error.reason} ({error.code})"]
+def as_text(error: NvmedError, command: click.Command | None = None) -> str:
+    """`error` for who has typed `command`, a fact a line: with its options where the daemon names fields."""
+    said = functools.partial(words.for_reader, command=command)
+    lines = [f"error: {_headline(error, command)}", f"  reason: {error.reason} ({error.code})"]
     if nvme := error.nvme:
         retry = ", do not retry" if nvme.do_not_retry else ""
         result = f", result {nvme.result:x}h" if nvme.result else ""
@@ -106,12 +131,59 @@ def as_text(error: NvmedError) -> str:
     if os := error.os:
         about = " ".join(part for part in (os.syscall, os.path) if part)
         lines.append(f"  system error: {os.symbol} ({os.errno})" + (f" from {about}" if about else ""))
-    lines += [f"  field {f.field}: {f.description}" for f in error.fields if f.description not in error.message]
-    lines += [f"  {g.kind} {g.subject}: {g.description}" for g in error.gates]
+    lines += [
+        f"  {words.option(f.field, command) or f'field {f.field}'}: {said(f.description)}"
+        for f in error.fields
+        if f.description not in error.message
+    ]
+    lines += [f"  {words.gate(g.kind, command)} {g.subject}: {said(g.description)}" for g in _listed(error)]
     if error.retry_delay_ms is not None:
         lines.append(f"  try again in: {error.retry_delay_ms / 1000:g} s")
     if request_id := error.metadata.get("request_id"):
         lines.append(f"  request id: {request_id}")
-    if advice := remedy(error):
-        lines.append(f"  remedy: {advice}")
+    if advice := _advice(error):
+        lines.append(f"  remedy: {said(advice)}")
     return "\n".join(printable(line) for line in lines)
+
+
+def as_line(error: NvmedError, command: click.Command | None = None) -> tuple[str, str]:
+    """`error` in few words, with the gates that do not hold, and what to do about it.
+
+    Without the address: for those who know whose error it is.
+    """
+    said = functools.partial(words.for_reader, command=command)
+    message = _headline(error, command).removeprefix(f"{error.metadata.get('address', '')}: ")
+    gates = (f"{words.gate(g.kind, command)} {g.subject}: {said(g.description)}" for g in _listed(error))
+    return " ".join([message, *gates]), said(_advice(error))
+
+
+def _headline(error: NvmedError, command: click.Command | None) -> str:
+    """What stands above all else: the message, but for one that says of several gates what is listed below it."""
+    if len(error.gates) > 1 and error.gates[0].description in error.message:
+        return f"{len(error.gates)} gates do not hold."
+    return _message(error, command)
+
+
+def _listed(error: NvmedError) -> Sequence[GateViolation]:
+    """The gates that are not said by the headline."""
+    return [gate for gate in error.gates if len(error.gates) > 1 or gate.description not in error.message]
+
+
+def _advice(error: NvmedError) -> str:
+    """The remedy for who reads: that of GATE_FAILED points at what is said above it, and at metadata."""
+    if error.reason != Reason.GATE_FAILED.name or remedy(error) != Reason.GATE_FAILED.remedy:
+        return remedy(error)
+    passing = error.metadata.get("transient", "").replace("_", "-").lower()
+    return f"Without your doing these will hold: {passing}." if passing else ""
+
+
+def _message(error: NvmedError, command: click.Command | None) -> str:
+    """The message; where it names a wrong field or a gate before a colon, with what is typed for that."""
+    for wrong in error.fields:
+        if wrong.field and error.message.startswith(f"{wrong.field}: "):
+            rest = error.message.removeprefix(wrong.field)
+            return (words.option(wrong.field, command) or wrong.field) + words.for_reader(rest, command)
+    message = words.for_reader(error.message, command)
+    for unmet in error.gates:
+        message = message.replace(f" {unmet.kind}: ", f" {words.gate(unmet.kind, command)}: ")
+    return message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -10,10 +10,20 @@ import click
 import nvmedctl
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason
-from nvmedctl.cli import pb, render
+from nvmedctl.cli import completing, pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.operations import follow
-from nvmedctl.cli.parameters import controller_argument, filter_option, options
+from nvmedctl.cli.parameters import (
+    Decorator,
+    FieldOption,
+    controller_argument,
+    dry_run,
+    filter_option,
+    node,
+    nodes,
+    options,
+    request_id_option,
+)
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.short_names import image_name
 from nvmedctl.cli.tables import Column, Columns, table
@@ -24,7 +34,8 @@ GATES = names(
     "GATE_",
     "supported", "expected-model", "expected-revision", "image", "granularity", "transfer-size", "slot-exists",
     "slot-writable", "slot-content", "transition", "image-listed", "boot-device", "in-use", "subsystem-busy",
-    "live-activation", "disruption-acknowledged",
+    "live-activation", "disruption-acknowledged", "risk-acknowledged",
+    "attached-elsewhere", "power", "sanitize-running", "sanitize-failure-mode",
 )  # fmt: skip
 
 
@@ -33,40 +44,62 @@ def firmware() -> None:
     """Firmware of drives: upload an image once, then stage, activate and verify it."""
 
 
-def _nodes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(value.removeprefix("/dev/") for value in values)
-
-
 def _gates(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
     return [GATES[value] for value in values]
 
 
-gate_options = options(
-    click.option("--override", "overrides", multiple=True, type=click.Choice(list(GATES)), metavar="GATE",
-                 callback=_gates, help="Let this gate not hold: in-use, boot-device, granularity, ..."),
-    click.option("--dry-run", is_flag=True, help="Evaluate and print every gate, change nothing."),
-    click.option("--request-id", default="", metavar="UUID", help="Repeated with the same one, it is done once."),
+override_option: Decorator = click.option(
+    "--override", "overrides", cls=FieldOption, field="override_gates", multiple=True, type=click.Choice(list(GATES)),
+    metavar="GATE", callback=_gates, help="Let this gate not hold: in-use, boot-device, granularity, ...",
+)  # fmt: skip
+
+gate_options: Decorator = options(
+    override_option,
+    dry_run("Evaluate and print every gate, change nothing."),
+    request_id_option,
     click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself."),
 )  # fmt: skip
 """What every command has that changes firmware or resets."""
 
-expect_options = options(
-    click.option("--expect-model", default="", metavar="MODEL", help="Model number that the drive must have."),
-    click.option("--expect-revision", default="", metavar="REVISION", help="Revision that must run now."),
-)
+expect_options: Decorator = options(
+    click.option("--expect-model", cls=FieldOption, field="preconditions.model_number", default="", metavar="MODEL",
+                 help="Model number that the drive must have."),
+    click.option("--expect-revision", cls=FieldOption, field="preconditions.firmware_revision", default="",
+                 metavar="REVISION", help="Revision that must run now."),
+)  # fmt: skip
 
-mode_options = options(
+mode_options: Decorator = options(
     click.option("--mode", type=click.Choice(list(MODES)), required=True, help="How it becomes active."),
     click.option("--acknowledge-disruption", is_flag=True, help="I/O may stop meanwhile; all but on-next-reset ask."),
 )
 
 
-@command(firmware, "stage")
-@click.argument("controllers", nargs=-1, required=True, metavar="CONTROLLER...", callback=_nodes)
-@click.option("--image", required=True, metavar="SHA256", help="Image, as `firmware images` names it.")
+@command(firmware, "stage", changes=True)
+@click.argument("controllers", nargs=-1, required=True, metavar="CONTROLLER...", callback=nodes,
+                shell_complete=completing.controllers)  # fmt: skip
+@click.option(
+    "--image",
+    required=True,
+    metavar="SHA256",
+    shell_complete=completing.images,
+    help="Image, as `firmware images` names it.",
+)
 @click.option("--slot", type=click.IntRange(1, 7), help="Slot to write.  [default: a spare one of each drive]")
-@click.option("--revision", default="", help="Revision in the image.  [default: what was said at its upload]")
-@click.option("--concurrency", type=click.IntRange(1), default=None, help="Drives written at the same time.")
+@click.option(
+    "--revision",
+    cls=FieldOption,
+    field="firmware_revision",
+    default="",
+    help="Revision in the image.  [default: what was said at its upload]",
+)
+@click.option(
+    "--concurrency",
+    cls=FieldOption,
+    field="max_concurrency",
+    type=click.IntRange(1),
+    default=None,
+    help="Drives written at the same time.",
+)
 @expect_options
 @gate_options
 async def stage(
@@ -94,10 +127,12 @@ async def stage(
     )
 
 
-@command(firmware, "activate")
+@command(firmware, "activate", changes=True)
 @controller_argument
 @click.option("--slot", type=click.IntRange(1, 7), required=True, help="Slot to run.")
-@click.option("--revision", default="", help="Revision that the slot must hold.")
+@click.option(
+    "--revision", cls=FieldOption, field="slot_revision", default="", help="Revision that the slot must hold."
+)
 @mode_options
 @expect_options
 @gate_options
@@ -116,7 +151,7 @@ async def activate(session: Session, controller: str, slot: int, **more: Any) ->
     )
 
 
-@command(firmware, "rollback")
+@command(firmware, "rollback", changes=True)
 @controller_argument
 @click.option("--slot", type=click.IntRange(1, 7), help="Slot to go back to.  [default: what ran before]")
 @mode_options
@@ -142,7 +177,7 @@ async def rollback(session: Session, controller: str, slot: int | None, **more: 
 
 @command(firmware, "verify")
 @controller_argument
-@click.option("--revision", required=True, help="Revision that must run.")
+@click.option("--revision", cls=FieldOption, field="firmware_revision", required=True, help="Revision that must run.")
 @click.option("--slot", type=click.IntRange(1, 7), default=None, help="Slot that must be active.")
 async def verify(session: Session, controller: str, revision: str, slot: int | None) -> None:
     """Compare what runs, by a fresh Identify and the slot log, with what should.
@@ -160,16 +195,17 @@ async def verify(session: Session, controller: str, revision: str, slot: int | N
     )
 
 
-@command(firmware, "slots")
+@command(firmware, "slots", lists=True)
 @controller_argument
 async def slots(session: Session, controller: str) -> None:
     """Show the slots of a controller, and what an update of it has to respect.  JSON: nvmed.v1.FirmwareSlots."""
     found = await session.client.firmware.GetFirmwareSlots(pb.firmware.GetFirmwareSlotsRequest(controller=controller))
-    session.show(found, lambda: f"{render.details(found, without='slots')}\n\n{table(SLOTS, found.slots)}")
+    shown = f"{render.details(found, without='slots')}\n\n{table(SLOTS, found.slots)}"
+    session.show(found, lambda: shown, (SLOTS, found.slots))
 
 
 @command(firmware, "history", lists=True)
-@click.argument("controller", default="controllers/-", callback=lambda _c, _p, value: value.removeprefix("/dev/"))
+@click.argument("controller", default="controllers/-", callback=node, shell_complete=completing.controllers)
 @filter_option
 async def history(session: Session, controller: str, filter_text: str) -> None:
     """List what was done to the firmware of CONTROLLER, or of all, newest first.
@@ -195,15 +231,15 @@ async def run(
     try:
         begun: pb.longrunning.Operation = await method(request)
     except NvmedError as failure:
-        if request.validate_only and failure.reason == Reason.GATE_FAILED.name and session.output in ("table", "wide"):
-            click.echo(table(GATE_COLUMNS, _all_gates(failure)))
+        if request.validate_only and failure.reason == Reason.GATE_FAILED.name:
+            session.say(gate_tables(_all_gates(failure)))
         raise
     if no_wait and not request.validate_only:
         session.show(begun, lambda: f"{begun.name} has begun")
         return
     answer = nvmedctl.operations.unpack(await follow(session, begun), response)
     gates = answer.gates if request.validate_only and hasattr(answer, "gates") else None
-    session.show(answer, lambda: view(answer) if gates is None else _gate_table(gates))
+    session.show(answer, lambda: view(answer) if gates is None else gate_table(gates))
 
 
 def _common(more: dict[str, Any]) -> dict[str, Any]:
@@ -230,15 +266,16 @@ def _activated(answer: pb.firmware.ActivateFirmwareResponse) -> str:
 
 
 GateRow = tuple[str, str, str, str]
+"""A controller, "" for each of them; a gate, how it was found, and why."""
+
 GATE_COLUMNS: Columns[GateRow] = (
-    Column("CONTROLLER", lambda row: row[0]),
     Column("GATE", lambda row: row[1]),
     Column("STATE", lambda row: row[2]),
     Column("FOUND", lambda row: row[3]),
 )
 
 
-def _gate_table(results: Iterable[pb.operations.GateResult]) -> str:
+def gate_table(results: Iterable[pb.operations.GateResult]) -> str:
     rows = [
         (
             each.controller,
@@ -248,14 +285,26 @@ def _gate_table(results: Iterable[pb.operations.GateResult]) -> str:
         )
         for each in results
     ]
-    return table(GATE_COLUMNS, rows)
+    return gate_tables(rows)
+
+
+def gate_tables(rows: Sequence[GateRow]) -> str:
+    """The gates of each controller below its name, which would take the room that tells what was found."""
+    names = [*dict.fromkeys(row[0] for row in rows if row[0])]
+    of_each = [row for row in rows if not row[0]]
+    of = {name: [row for row in rows if row[0] == name] for name in names}
+    if len(names) == 1:
+        of[names[0]] += of_each
+    elif of_each:
+        of["each of them"] = of_each
+    return "\n\n".join(f"{name}\n{table(GATE_COLUMNS, found)}" for name, found in of.items())
 
 
 def _all_gates(failure: NvmedError) -> list[GateRow]:
     """Every gate of a request that was refused: those that do not hold with their reasons, the others by name."""
     violated = [(each.subject, label(each.kind, ""), "VIOLATED", each.description) for each in failure.gates]
     holding = [name for name in failure.metadata.get("holding", "").split(", ") if name]
-    return [*violated, *(("-", label(name, ""), "holds", "") for name in holding)]
+    return [*violated, *(("", label(name, ""), "holds", "") for name in holding)]
 
 
 DRIVES: Columns[pb.firmware.StageFirmwareResponse.Drive] = (

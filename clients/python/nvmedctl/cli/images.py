@@ -8,10 +8,21 @@ from typing import Any
 import click
 
 import nvmedctl
-from nvmedctl.cli import pb, progress, render
+from nvmedctl.cli import completing, pb, progress, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.firmware import GATES, firmware, run
-from nvmedctl.cli.parameters import controller_argument, filter_option, options
+from nvmedctl.cli.cut_short import Left, again
+from nvmedctl.cli.firmware import firmware, override_option, run
+from nvmedctl.cli.parameters import (
+    Decorator,
+    FieldOption,
+    controller_argument,
+    dry_run,
+    dry_run_option,
+    filter_option,
+    labels_option,
+    options,
+    request_id_option,
+)
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.short_names import image_name
 from nvmedctl.cli.tables import Column, Columns
@@ -30,13 +41,6 @@ SHA256_BYTES = 32
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    wrong = [value for value in values if "=" not in value]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE.")
-    return dict(value.split("=", 1) for value in values)
-
-
 def _digest(_ctx: click.Context, _parameter: click.Parameter, value: str) -> bytes:
     try:
         digest = bytes.fromhex(value)
@@ -47,19 +51,19 @@ def _digest(_ctx: click.Context, _parameter: click.Parameter, value: str) -> byt
     return digest
 
 
-facts_options = options(
-    click.option("--revision", default="", help="Firmware revision in the image: staging then checks that it arrived."),
-    click.option("--model", default="", help="Model number it is for: then only such drives are staged."),
-    click.option(
-        "--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="A note of one's own."
-    ),
-)
+facts_options: Decorator = options(
+    click.option("--revision", cls=FieldOption, field="firmware_revision", default="",
+                 help="Firmware revision in the image: staging then checks that it arrived."),
+    click.option("--model", cls=FieldOption, field="model_number", default="",
+                 help="Model number it is for: then only such drives are staged."),
+    labels_option,
+)  # fmt: skip
 """What is said of an image beside its bytes."""
 
-image_argument = click.argument("image")
+image_argument: Decorator = click.argument("image", shell_complete=completing.images)
 
 
-@command(firmware, "upload")
+@command(firmware, "upload", changes=True)
 @click.argument("file", type=FILE)
 @facts_options
 async def upload(session: Session, file: Path, revision: str, model: str, labels: dict[str, str]) -> None:
@@ -70,7 +74,7 @@ async def upload(session: Session, file: Path, revision: str, model: str, labels
 
     JSON: nvmed.v1.Image.
     """
-    with progress.transfer(file.name) as report:
+    with progress.transfer(file.name) as report, session.leaving(lambda: _arrived(report)):
         done = await nvmedctl.upload_image(
             session.client.firmware,
             file,
@@ -82,13 +86,18 @@ async def upload(session: Session, file: Path, revision: str, model: str, labels
     session.show(done.image, lambda: _sentence(done))
 
 
-@command(firmware, "fetch")
+def _arrived(transfer: progress.Transfer) -> Left:
+    kept = f"{size(transfer.done)} of {size(transfer.total)} are kept by the daemon, as `firmware uploads` shows"
+    return Left(kept if transfer.done else "nothing has arrived yet", again())
+
+
+@command(firmware, "fetch", changes=True)
 @click.argument("url")
 @click.option("--sha256", required=True, metavar="HEX", callback=_digest, help="SHA-256 that the image must have.")
 @click.option("--size", "size_bytes", required=True, type=click.IntRange(4), metavar="BYTES", help="Size of the image.")
 @facts_options
-@click.option("--dry-run", is_flag=True, help="Check everything that can be without connecting, change nothing.")
-@click.option("--request-id", default="", metavar="UUID", help="Repeated with the same one, it is done once.")
+@dry_run("Check everything that can be without connecting, change nothing.")
+@request_id_option
 @click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself.")
 async def fetch(session: Session, url: str, sha256: bytes, size_bytes: int, **more: Any) -> None:
     """Have the host fetch an image from an HTTPS server that its configuration allows.
@@ -152,9 +161,9 @@ async def show_image(session: Session, image: str) -> None:
     session.show(found, lambda: render.details(found))
 
 
-@command(firmware, "delete-image")
+@command(firmware, "delete-image", changes=True)
 @image_argument
-@click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@dry_run_option
 async def delete_image(session: Session, image: str, dry_run: bool) -> None:
     """Delete an image that no operation uses.  JSON: nvmed.v1.DeleteImageResponse."""
     answer = await session.client.firmware.DeleteImage(
@@ -163,38 +172,32 @@ async def delete_image(session: Session, image: str, dry_run: bool) -> None:
     session.show(answer, lambda: f"{answer.name} {'would be deleted' if dry_run else 'deleted'}")
 
 
-@command(firmware, "download")
+@command(firmware, "download", changes=True)
 @controller_argument
 @click.argument("file", type=FILE)
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Where in the drive's image FILE begins.")
-@click.option("--transfer", type=click.IntRange(min=0), default=0, metavar="BYTES", help="Bytes of each command.")
+@click.option(
+    "--offset", "offset_bytes", type=click.IntRange(min=0), default=0, help="Where in the drive's image FILE begins."
+)
+@click.option("--transfer", "transfer_bytes", type=click.IntRange(min=0), default=0, metavar="BYTES",
+              help="Bytes of each command.")  # fmt: skip
 @click.option("--ignore-overlap", is_flag=True, help="Go on where the drive has a range already.")
-@click.option("--override", "overrides", multiple=True, metavar="GATE", type=click.Choice(list(GATES.values())),
-              help="Let this gate not hold, for example GATE_GRANULARITY.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+@override_option
+@dry_run("Check everything, send nothing.")
 async def download(
     session: Session,
     controller: str,
     file: Path,
-    offset: int,
-    transfer: int,
-    ignore_overlap: bool,
-    overrides: tuple[str, ...],
+    overrides: list[str],
     dry_run: bool,
+    **more: Any,
 ) -> None:
     """Stream FILE straight to a drive's download buffer, without committing it: for tools that do the rest themselves.
 
     JSON: nvmed.v1.DownloadFirmwareResponse.
     """
-    header = pb.firmware.DownloadHeader(
-        controller=controller,
-        offset_bytes=offset,
-        transfer_bytes=transfer,
-        ignore_overlap=ignore_overlap,
-        override_gates=overrides,
-        validate_only=dry_run,
-    )
-    with progress.transfer(controller) as report:
+    header = pb.firmware.DownloadHeader(controller=controller, override_gates=overrides, validate_only=dry_run, **more)
+    left = Left("nothing was committed; what the drive has of it is not known, so all of it is sent again", again())
+    with progress.transfer(controller) as report, session.leaving(lambda: left):
         done = await nvmedctl.download_firmware(session.client.firmware, file, header, progress=report)
     session.show(
         done,

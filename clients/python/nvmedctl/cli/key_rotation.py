@@ -10,6 +10,7 @@ from nvmedctl.cli import pb, render, secrets
 from nvmedctl.cli.command import command
 from nvmedctl.cli.firmware import run
 from nvmedctl.cli.keys import (
+    HANDS_OVER,
     change_of,
     change_options,
     derivation_of,
@@ -21,7 +22,7 @@ from nvmedctl.cli.keys import (
     names_of,
     ttl_option,
 )
-from nvmedctl.cli.parameters import options
+from nvmedctl.cli.parameters import Decorator, options
 from nvmedctl.cli.secrets import source_options
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.tables import Column, Columns, table
@@ -40,14 +41,14 @@ RETIRED: Columns[pb.key.RotateTlsKeyResponse.RetiredKey] = (
     Column("DESCRIPTION", lambda k: k.description),
 )
 
-rotate_options = options(
+rotate_options: Decorator = options(
     click.option("--acknowledge-disruption", is_flag=True, help="I/O may wait while an only path is reset."),
     change_options,
     click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself."),
 )
 
 
-@command(keys, "rotate")
+@command(keys, "rotate", changes=True, alone=HANDS_OVER)
 @name_options
 @derive_options
 @click.option("--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]")
@@ -101,7 +102,7 @@ def _rotated(answer: pb.key.RotateTlsKeyResponse, more: dict[str, Any]) -> str:
     return "\n\n".join(shown)
 
 
-@command(keys, "rotate-dhchap")
+@command(keys, "rotate-dhchap", changes=True, alone=HANDS_OVER)
 @name_options
 @source_options("host-", "the new secret of the host, a DHHC-1 text,", "it stays as it is")
 @source_options("controller-", "the new secret of the controller, a DHHC-1 text,", "it stays as it is")

@@ -10,14 +10,14 @@ import click
 
 from nvmedctl.cli import pb, secrets
 from nvmedctl.cli.command import command
-from nvmedctl.cli.keys import SERIAL, keyring_of, keys, where_options
+from nvmedctl.cli.keys import HANDS_OVER, SERIAL, keyring_of, keys, where_options
 from nvmedctl.cli.secrets import HASHES, psk_options, source_options, target_options
 from nvmedctl.cli.session import Session
 
 SIZES = click.Choice(["32", "48", "64"])
 
 
-@command(keys, "generate")
+@command(keys, "generate", alone=HANDS_OVER)
 @click.option("--hash", "hash_", type=click.Choice(["none", "sha256", "sha384"]), default="sha256", show_default=True)
 @click.option("--size", type=click.Choice(["32", "48"]), help="Bytes of the key.  [default: as many as the hash has]")
 @target_options
@@ -32,7 +32,7 @@ async def generate(session: Session, hash_: str, size: str | None, **more: Any) 
     secrets.give(session, made, ("text",), f"{made.text}\n".encode(), more)
 
 
-@command(keys, "generate-dhchap")
+@command(keys, "generate-dhchap", alone=HANDS_OVER)
 @click.option("--hmac", type=click.Choice(list(HASHES)), default="none", show_default=True,
               help="Hash that transforms the secret.")  # fmt: skip
 @click.option(
@@ -67,7 +67,7 @@ async def generate_dhchap(
     secrets.give(session, made, secret_fields, f"{text}\n".encode(), more)
 
 
-@command(keys, "export")
+@command(keys, "export", alone=HANDS_OVER)
 @click.option("--identity", metavar="IDENTITY", help="Write the key that lies in the keyring under this identity.")
 @click.option("--key-file", is_flag=True, help="Write a line of a key file instead of the text alone.")
 @psk_options
@@ -109,7 +109,7 @@ def _identity(line: bytes) -> list[bytes]:
     return line.removeprefix(codecs.BOM_UTF8).split()[:-1]
 
 
-@command(keys, "read")
+@command(keys, "read", alone=HANDS_OVER)
 @click.argument("serial", type=SERIAL)
 @click.option("--keyring", metavar="KEYRING", callback=keyring_of, help="Where it is.  [default: .nvme]")
 @target_options

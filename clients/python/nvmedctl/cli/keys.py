@@ -8,11 +8,14 @@ import click
 
 from nvmedctl.cli import pb, render, secrets
 from nvmedctl.cli.command import command
-from nvmedctl.cli.parameters import dry_run_option, integer, options, request_id_option
+from nvmedctl.cli.parameters import Decorator, dry_run_option, integer, options, request_id_option
 from nvmedctl.cli.secrets import psk_options, source_options
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.settings import NQN_IN_HOST
 from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import names
+
+HANDS_OVER = "a secret is read once, and handed to one daemon."
 
 SERIAL = integer(2**31 - 1)
 
@@ -37,24 +40,36 @@ def keyring_of(_ctx: click.Context, _parameter: click.Parameter, value: str | No
         return pb.key.KeyringRef(name=value)
 
 
-where_options = options(
+def host_nqn(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """--host-nqn, or the NQN that --host was given for it."""
+    nqn = value or ctx.meta.get(NQN_IN_HOST)
+    if not nqn:
+        raise click.MissingParameter(ctx=ctx, param=parameter)
+    return str(nqn)
+
+
+where_options: Decorator = options(
     click.option(
         "--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]"
     ),
     click.option("--type", "key_type", default="", metavar="TYPE", help="Type of keys.  [default: psk]"),
 )
-name_options = options(
-    click.option("--host", "host_nqn", required=True, metavar="NQN", help="NQN of the host."),
-    click.option("--subsystem", "subsystem_nqn", required=True, metavar="NQN", help="NQN of the subsystem."),
+name_options: Decorator = options(
+    click.option("--host-nqn", callback=host_nqn, metavar="NQN", help="NQN of the host.  [required]"),
+    click.option(
+        "--subsystem-nqn", "--subsystem", "subsystem_nqn", required=True, metavar="NQN", help="NQN of the subsystem."
+    ),
 )
-derive_options = options(
+derive_options: Decorator = options(
     psk_options,
     click.option("--identity-version", type=click.IntRange(0, 1), help="Version of the identity.  [default: 1]"),
     click.option("--derivation", type=click.Choice(list(DERIVATIONS)), default="rfc8446", show_default=True,
                  help="How the TLS PSK is derived: compat is what libnvme 1.10 to 1.15 makes."),
 )  # fmt: skip
-ttl_option = click.option("--ttl", "ttl_s", type=click.IntRange(1, 2**32 - 1), metavar="SECONDS", help="Let it expire.")
-change_options = options(dry_run_option, request_id_option)
+ttl_option: Decorator = click.option(
+    "--ttl", "ttl_s", type=click.IntRange(1, 2**32 - 1), metavar="SECONDS", help="Let it expire."
+)
+change_options: Decorator = options(dry_run_option, request_id_option)
 
 COLUMNS: Columns[pb.key.KernelKey] = (
     Column("SERIAL", lambda k: k.serial),
@@ -123,7 +138,7 @@ async def list_keys(session: Session, **more: Any) -> None:
     session.show_list({"keys": [render.as_dict(key) for key in found]}, COLUMNS, found)
 
 
-@command(keys, "identity")
+@command(keys, "identity", alone=HANDS_OVER)
 @name_options
 @derive_options
 async def identity(session: Session, **more: Any) -> None:
@@ -133,7 +148,7 @@ async def identity(session: Session, **more: Any) -> None:
     session.show(found, lambda: found.identity)
 
 
-@command(keys, "check")
+@command(keys, "check", alone=HANDS_OVER)
 @name_options
 @psk_options
 @where_options
@@ -151,7 +166,7 @@ async def check(session: Session, **more: Any) -> None:
 # -- changing
 
 
-@command(keys, "link")
+@command(keys, "link", changes=True)
 @click.option("--keyring", callback=keyring_of, metavar="KEYRING", help="By name or serial number.  [default: .nvme]")
 @change_options
 async def link(session: Session, keyring: pb.key.KeyringRef | None, **more: Any) -> None:
@@ -163,7 +178,7 @@ async def link(session: Session, keyring: pb.key.KeyringRef | None, **more: Any)
     session.show(answer, lambda: f"keyring {answer.serial} {_done(more, 'linked')}")
 
 
-@command(keys, "insert")
+@command(keys, "insert", changes=True, alone=HANDS_OVER)
 @name_options
 @derive_options
 @where_options
@@ -178,7 +193,7 @@ async def insert(session: Session, **more: Any) -> None:
     session.show(answer, lambda: inserted(answer.key, more))
 
 
-@command(keys, "import")
+@command(keys, "import", changes=True, alone=HANDS_OVER)
 @click.option("--identity", metavar="IDENTITY",
               help="The secret is one derived TLS PSK as interchange text, and this its identity.  "
               "[default: it is a key file of nvme-cli]")  # fmt: skip
@@ -201,7 +216,7 @@ async def import_keys(session: Session, identity: str | None, **more: Any) -> No
     session.show(answer, lambda: "\n".join(inserted(key, more) for key in answer.keys))
 
 
-@command(keys, "update")
+@command(keys, "update", changes=True, alone=HANDS_OVER)
 @click.argument("description")
 @source_options(what="what the key is to hold")
 @where_options
@@ -224,7 +239,7 @@ async def update(session: Session, description: str, **more: Any) -> None:
     session.show(answer, lambda: f"key {answer.serial or description} {_done(more, render.enum(answer, 'outcome'))}")
 
 
-@command(keys, "revoke")
+@command(keys, "revoke", changes=True)
 @click.argument("identity")
 @where_options
 @change_options

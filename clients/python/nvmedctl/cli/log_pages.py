@@ -10,11 +10,13 @@ import click
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
+from nvmedctl.cli.cut_short import Left, again
 from nvmedctl.cli.logs import logs
 from nvmedctl.cli.parameters import (
     BYTE,
     DWORD,
     QWORD,
+    Decorator,
     controller_argument,
     file_option,
     integer,
@@ -25,7 +27,7 @@ from nvmedctl.cli.session import Session
 from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import moment, size
 
-field_options = options(
+field_options: Decorator = options(
     click.option("--offset", "offset_bytes", type=QWORD, default=0, help="Byte to begin at, a multiple of 4."),
     click.option("--lsp", "log_specific_parameter", type=integer(0x7F), default=0, help="Log specific parameter."),
     click.option("--lsi", "log_specific_identifier", type=integer(0xFFFF), default=0, help="Log specific identifier."),
@@ -59,7 +61,8 @@ async def raw(session: Session, controller: str, log_page: int, file: Path, clea
     request = pb.log.ReadLogPageRequest(
         controller=controller, log_page=log_page, retain_async_event=not clear_event, **fields
     )
-    with progress.transfer(f"{controller} {log_page:02x}h") as report:
+    left = Left("nothing is kept: a page is read from its beginning", again())
+    with progress.transfer(f"{controller} {log_page:02x}h") as report, session.leaving(lambda: left):
         page = await session.client.save_log_page(request, file, progress=report)
     session.show(_summary(page, file), lambda: _sentence(page, file))
 
@@ -85,17 +88,21 @@ def _sentence(page: nvmedctl.LogPage, file: Path) -> str:
 @command(logs, "persistent-events")
 @controller_argument
 @click.option("--max", "events_max", type=click.IntRange(1), default=None, help="At most so many.  [default: 100]")
-@click.option("--take-over", is_flag=True, help="End the reading of another program that left its context.")
+@click.option("--take-over", "take_over_context", is_flag=True,
+              help="End the reading of another program that left its context.")  # fmt: skip
 @request_id_option
 async def persistent_events(
-    session: Session, controller: str, events_max: int | None, take_over: bool, request_id: str
+    session: Session, controller: str, events_max: int | None, take_over_context: bool, request_id: str
 ) -> None:
     """List what happened to a drive, newest first.  JSON: nvmed.v1.PersistentEventLog.
 
     `logs raw CONTROLLER 0x0d --lsp 1` saves the whole of it.
     """
     request = pb.log.GetPersistentEventLogRequest(
-        controller=controller, events_max=events_max or 0, take_over_context=take_over, request_id=request_id
+        controller=controller,
+        events_max=events_max or 0,
+        take_over_context=take_over_context,
+        request_id=request_id,
     )
     found = await session.client.logs.GetPersistentEventLog(request)
     session.show(found, lambda: f"{render.details(found, without='events')}\n\n{table(EVENTS, found.events)}")

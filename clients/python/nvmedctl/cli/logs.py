@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from nvmedctl.cli import pb, render
+from nvmedctl.cli import completing, pb, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.parameters import BYTE, DWORD, controller_argument, dry_run_option, options, request_id_option
+from nvmedctl.cli.parameters import (
+    BYTE,
+    DWORD,
+    Decorator,
+    FieldOption,
+    controller_argument,
+    dry_run_option,
+    options,
+    request_id_option,
+)
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.tables import Column, Columns, table
-from nvmedctl.cli.text import label, names
+from nvmedctl.cli.text import label, names, size
 
 
 @click.group()
@@ -26,8 +35,8 @@ def self_test() -> None:
 
 logs.add_command(self_test)
 
-raw_option = click.option("--include-raw", is_flag=True, help="Also the log's bytes, in base64 in JSON.")
-clearing_options = options(
+raw_option: Decorator = click.option("--include-raw", is_flag=True, help="Also the log's bytes, in base64 in JSON.")
+clearing_options: Decorator = options(
     raw_option,
     click.option("--clear-event", is_flag=True, help="Let the controller report its next event of this log."),
     request_id_option,
@@ -40,7 +49,7 @@ def clearing(clear_event: bool, request_id: str, include_raw: bool) -> dict[str,
     return {"retain_async_event": not clear_event, "request_id": request_id, "include_raw": include_raw}
 
 
-@command(logs, "ana")
+@command(logs, "ana", lists=True)
 @controller_argument
 @click.option("--groups-only", is_flag=True, help="Leave namespaces out.")
 @clearing_options
@@ -48,38 +57,38 @@ async def ana(session: Session, controller: str, groups_only: bool, **more: Any)
     """Show how namespaces are reached through a controller.  JSON: nvmed.v1.AnaLog."""
     request = pb.log.GetAnaLogRequest(controller=controller, groups_only=groups_only, **clearing(**more))
     found = await session.client.logs.GetAnaLog(request)
-    session.show(found, lambda: _with_table(found, "groups", GROUPS, found.groups))
+    session.show(found, lambda: with_table(found, ("groups",), GROUPS, found.groups), (GROUPS, found.groups))
 
 
 @command(logs, "ana-size")
-@click.argument("controller", required=False, default="")
-@click.option("--identify-file", type=click.File("rb"), metavar="FILE",
+@click.argument("controller", required=False, default="", shell_complete=completing.controllers)
+@click.option("--identify-file", cls=FieldOption, field="identify_controller", type=click.File("rb"), metavar="FILE",
               help="The 4096 bytes of Identify Controller, instead of CONTROLLER; - for standard input.")  # fmt: skip
 @click.option("--groups-only", is_flag=True, help="Of the log without namespaces.")
-async def ana_size(session: Session, controller: str, identify_file: IO[bytes] | None, groups_only: bool) -> None:
+async def ana_size(session: Session, controller: str, identify_file: bytes | None, groups_only: bool) -> None:
     """Compute the largest size of the ANA log.  JSON: nvmed.v1.AnaLogSize."""
-    if bool(controller) == bool(identify_file):
+    if bool(controller) == (identify_file is not None):
         raise click.UsageError("Give CONTROLLER or --identify-file, not both.")
     request = pb.log.GetAnaLogSizeRequest(groups_only=groups_only)
-    if identify_file:
-        request.identify_controller = identify_file.read()
+    if identify_file is not None:
+        request.identify_controller = identify_file
     else:
         request.controller = controller.removeprefix("/dev/")
     found = await session.client.logs.GetAnaLogSize(request)
     session.show(found, lambda: render.details(found))
 
 
-@command(logs, "lba-status")
+@command(logs, "lba-status", lists=True)
 @controller_argument
 @clearing_options
 async def lba_status(session: Session, controller: str, **more: Any) -> None:
     """Show which logical blocks may be unrecoverable.  JSON: nvmed.v1.LbaStatusLog."""
     request = pb.log.GetLbaStatusLogRequest(controller=controller, **clearing(**more))
     found = await session.client.logs.GetLbaStatusLog(request)
-    session.show(found, lambda: _with_table(found, "elements", BLOCKS, _blocks(found)))
+    session.show(found, lambda: with_table(found, ("elements",), BLOCKS, _blocks(found)), (BLOCKS, _blocks(found)))
 
 
-@command(logs, "smart")
+@command(logs, "smart", lists=True)
 @controller_argument
 @click.option("--nsid", type=DWORD, help="Namespace whose own log to read.  [default: the controller's]")
 @clearing_options
@@ -87,7 +96,7 @@ async def smart(session: Session, controller: str, nsid: int | None, **more: Any
     """Show health and wear.  JSON: nvmed.v1.SmartLog."""
     request = pb.log.GetSmartLogRequest(controller=controller, nsid=nsid, **clearing(**more))
     found = await session.client.logs.GetSmartLog(request)
-    session.show(found, lambda: render.details(found, without="raw"))
+    session.show(found, lambda: render.details(found, without="raw"), (HEALTH, [found]))
 
 
 @command(logs, "errors", lists=True)
@@ -113,20 +122,20 @@ async def effects(session: Session, controller: str, command_set: int, include_r
     session.show_list(found, EFFECTS, rows)
 
 
-@command(self_test, "show")
+@command(self_test, "show", lists=True)
 @controller_argument
 @raw_option
 async def show_self_tests(session: Session, controller: str, include_raw: bool) -> None:
     """Show the self-test that runs and the results of the last ones.  JSON: nvmed.v1.SelfTestLog."""
     request = pb.log.GetSelfTestLogRequest(controller=controller, include_raw=include_raw)
     found = await session.client.logs.GetSelfTestLog(request)
-    session.show(found, lambda: _with_table(found, "results", RESULTS, found.results))
+    session.show(found, lambda: with_table(found, ("results",), RESULTS, found.results), (RESULTS, found.results))
 
 
 STARTABLE = names("SELF_TEST_", "short", "extended", "abort")
 
 
-@command(self_test, "start")
+@command(self_test, "start", changes=True)
 @controller_argument
 @click.argument("test", type=click.Choice(list(STARTABLE)))
 @click.option("--nsid", type=DWORD, help="Namespace to test, 0 for the controller alone.  [default: everything]")
@@ -180,11 +189,33 @@ async def ocp_smart(session: Session, controller: str, uuid_index: int | None, i
     session.show(found, lambda: render.details(found, without="raw"))
 
 
-def _with_table(found: Any, field: str, columns: Columns[Any], rows: Any) -> str:
-    """The fields of `found`, and those of `field` as a table below."""
-    shown = render.details(found, without=(field, "raw"))
+def _celsius(degrees: int | None) -> str:
+    return "-" if degrees is None else f"{degrees} °C"
+
+
+def _warnings(found: pb.log.SmartLog) -> list[str]:
+    return [label(pb.log.SmartLog.CriticalWarning.Name(each), "CRITICAL_WARNING_") for each in found.critical_warnings]
+
+
+def with_table(found: Any, fields: tuple[str, ...], columns: Columns[Any], rows: Any) -> str:
+    """The fields of `found` without `fields`, of which `rows` are a table below."""
+    shown = render.details(found, without=(*fields, "raw"))
     return f"{shown}\n\n{table(columns, rows)}" if rows else shown
 
+
+HEALTH: Columns[pb.log.SmartLog] = (
+    Column("TEMP", lambda s: s.temperature_celsius if s.HasField("temperature_celsius") else None, _celsius),
+    Column("USED", lambda s: s.percentage_used, "{} %".format),
+    Column("SPARE", lambda s: s.available_spare_percent, "{} %".format),
+    Column("ERRORS", lambda s: s.media_errors),
+    Column("WARNINGS", lambda s: ", ".join(_warnings(s)) or "-"),
+    Column("WRITTEN", lambda s: s.bytes_written, size, wide=True),
+    Column("READ", lambda s: s.bytes_read, size, wide=True),
+    Column("HOURS", lambda s: s.power_on_hours, wide=True),
+    Column("UNSAFE SHUTDOWNS", lambda s: s.unsafe_shutdowns, wide=True),
+    Column("ERROR LOG", lambda s: s.error_log_entries, wide=True),
+    Column("CONTROLLER", lambda s: s.controller, wide=True),
+)
 
 GROUPS: Columns[pb.log.AnaLog.Group] = (
     Column("GROUP", lambda g: g.group_id),

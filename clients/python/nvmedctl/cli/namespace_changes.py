@@ -14,9 +14,12 @@ from nvmedctl.cli.namespaces import namespaces
 from nvmedctl.cli.parameters import (
     DWORD,
     QWORD,
+    Decorator,
+    FieldOption,
     controller_argument,
     dry_run_option,
     integer,
+    one_controller_argument,
     options,
     request_id_option,
     seconds,
@@ -27,11 +30,11 @@ from nvmedctl.cli.tables import table
 
 ERASES = {"user-data": "SECURE_ERASE_USER_DATA", "crypto": "SECURE_ERASE_CRYPTOGRAPHIC"}
 
-acknowledge_option = click.option(
+acknowledge_option: Decorator = click.option(
     "--acknowledge-data-loss", is_flag=True, help="The data will be lost, and that is fine."
 )
-no_wait_option = click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself.")
-format_options = options(
+no_wait_option: Decorator = click.option("--no-wait", is_flag=True, help="Print the operation and leave it to itself.")
+format_options: Decorator = options(
     click.option("--lba-format", type=integer(63), help="Index of its LBA format, as `identity` lists them."),
     click.option("--block-size", "logical_block_bytes", type=size, metavar="SIZE",
                  help="The fastest format without metadata whose blocks have this size."),
@@ -40,7 +43,7 @@ format_options = options(
 )  # fmt: skip
 
 
-@command(namespaces, "create")
+@command(namespaces, "create", changes=True)
 @controller_argument
 @click.option("--size", "size_bytes", type=size, metavar="SIZE", help="Its size: 100GiB.")
 @click.option("--size-blocks", type=QWORD, help="Its size in logical blocks, instead.")
@@ -71,7 +74,7 @@ async def create(session: Session, controller: str, no_wait: bool, dry_run: bool
     )
 
 
-@command(namespaces, "delete")
+@command(namespaces, "delete", changes=True)
 @controller_argument
 @nsid_argument
 @acknowledge_option
@@ -94,13 +97,13 @@ async def delete(
     await run(session, stub.DeleteNamespace, request, pb.namespace.DeleteNamespaceResponse, no_wait, view)
 
 
-@command(namespaces, "format")
-@controller_argument
+@command(namespaces, "format", changes=True)
+@one_controller_argument
 @click.argument("nsid", type=DWORD, required=False)
 @click.option("--all", "all_namespaces", is_flag=True, help="Every namespace attached to CONTROLLER, instead of NSID.")
 @format_options
 @click.option("--protection-first", is_flag=True, help="Protection information comes first in the metadata.")
-@click.option("--erase", type=click.Choice(list(ERASES)), help="Erase too.")
+@click.option("--erase", cls=FieldOption, field="secure_erase", type=click.Choice(list(ERASES)), help="Erase too.")
 @acknowledge_option
 @click.option(
     "--drive-timeout",

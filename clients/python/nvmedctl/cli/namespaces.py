@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nvmedctl.cli import pb, render
+from nvmedctl.cli import completing, pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.session import Session
@@ -38,7 +38,7 @@ async def list_namespaces(session: Session, subsystem: str, filter_text: str) ->
 
 
 @command(namespaces, "show")
-@click.argument("namespace")
+@click.argument("namespace", shell_complete=completing.namespaces)
 async def show(session: Session, namespace: str) -> None:
     """Show one namespace.  JSON: nvmed.v1.Namespace."""
     request = pb.inventory.GetNamespaceRequest(name=namespace.removeprefix("/dev/"))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 import nvmedctl
-from nvmedctl.cli import pb, progress, render
+from nvmedctl.cli import completing, cut_short, pb, progress, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.parameters import filter_option
+from nvmedctl.cli.parameters import Decorator, filter_option
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.short_names import operation_name
 from nvmedctl.cli.tables import Column, Columns, table
 from nvmedctl.cli.text import ago, label, moment, short, size
 
-operation_argument = click.argument("operation")
+operation_argument: Decorator = click.argument("operation", shell_complete=completing.operations)
 
 
 @click.group()
@@ -61,13 +61,13 @@ async def list_operations(session: Session, filter_text: str) -> None:
     session.show_list(pb.longrunning.ListOperationsResponse(operations=found), COLUMNS, rows)
 
 
-@command(operations, "show")
+@command(operations, "show", lists=True)
 @operation_argument
 async def show(session: Session, operation: str) -> None:
     """Show one operation with its steps.  JSON: google.longrunning.Operation."""
     name = await operation_name(session, operation)
     found = await session.client.operations.GetOperation(pb.longrunning.GetOperationRequest(name=name))
-    session.show(found, lambda: view(found))
+    session.show(found, lambda: view(found), (COLUMNS, [(found, nvmedctl.operations.metadata(found))]))
 
 
 @command(operations, "wait")
@@ -81,7 +81,7 @@ async def wait(session: Session, operation: str) -> None:
     session.show(found, lambda: view(found))
 
 
-@command(operations, "cancel")
+@command(operations, "cancel", changes=True)
 @operation_argument
 async def cancel(session: Session, operation: str) -> None:
     """Ask an operation to stop where that is safe: not while it commits firmware or resets.
@@ -96,7 +96,9 @@ async def cancel(session: Session, operation: str) -> None:
 
 async def follow(session: Session, operation: pb.longrunning.Operation) -> pb.longrunning.Operation:
     """`operation` once it is done, with a bar for those who watch."""
-    with progress.operation() as report:
+    go_on = cut_short.typed("operations", "wait", operation.name)
+    kept = cut_short.Left(f"{operation.name} goes on in the daemon, whatever becomes of this command", go_on)
+    with session.leaving(lambda: kept), progress.operation() as report:
         return await nvmedctl.operations.wait(session.client.operations, operation, report)
 
 

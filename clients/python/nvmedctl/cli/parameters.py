@@ -10,12 +10,28 @@ from typing import Any
 
 import click
 
+from nvmedctl.cli import completing
 from nvmedctl.cli.settings import FILE_IN_OUTPUT
+
+Decorator = Callable[[Any], Any]
+"""An argument or option, or several, that a command is given."""
 
 
 def node(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     """`/dev/nvme0` is what people paste; the contract says `nvme0`."""
     return value.removeprefix("/dev/")
+
+
+def nodes(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """`node` of each."""
+    return tuple(value.removeprefix("/dev/") for value in values)
+
+
+class SavedFile(click.Path):
+    """A file that a command writes. Several hosts and drives have one each: `{host}` and `{controller}` stand in it."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
 
 
 def integer(largest: int) -> Callable[[Any], int]:
@@ -89,14 +105,28 @@ def file_option(help_text: str, *, required: bool = False) -> Callable[[Any], An
             raise click.MissingParameter(ctx=ctx, param=parameter)
         return value
 
-    path = click.Path(dir_okay=False, path_type=Path)
-    return click.option("-f", "--file", "file", type=path, callback=given, help=help_text)
+    return click.option("-f", "--file", "file", type=SavedFile(), callback=given, help=help_text)
 
 
-controller_argument = click.argument("controller", callback=node)
-namespace_argument = click.argument("namespace", callback=node)
+class FieldOption(click.Option):
+    """An option for fields of the request that neither it nor its parameter is named after: see `words`."""
 
-filter_option = click.option(
+    def __init__(self, *declarations: Any, field: str, also: tuple[str, ...] = (), **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.fields: tuple[str, ...] = (field, *also)
+
+
+controller_argument: Decorator = click.argument(
+    "controller", metavar="CONTROLLER...", nargs=-1, callback=nodes, shell_complete=completing.controllers
+)
+"""One drive or several: the function of the command has each by itself, as `controller: str`."""
+
+one_controller_argument: Decorator = click.argument("controller", callback=node, shell_complete=completing.controllers)
+"""Where an optional argument follows, which could not be told from another drive."""
+
+namespace_argument: Decorator = click.argument("namespace", callback=node, shell_complete=completing.namespaces)
+
+filter_option: Decorator = click.option(
     "--filter",
     "filter_text",
     default="",
@@ -104,7 +134,59 @@ filter_option = click.option(
     help="Only what this lets through, for example 'transport = \"tcp\" AND state = STATE_LIVE'.",
 )
 
-request_id_option = click.option(
+
+def several_options() -> list[click.Parameter]:
+    """How reading commands name drives that are not typed."""
+    return [
+        click.Option(["--all", EVERY], is_flag=True, help="Every controller of the host."),
+        click.Option(
+            ["--filter", CHOSEN],
+            metavar="FILTER",
+            help="Every one that this lets through, for example 'transport = \"pcie\"'.",
+        ),
+    ]
+
+
+def watch_options() -> list[click.Parameter]:
+    """How commands that list are asked again and again."""
+    return [
+        click.Option(["--watch", WATCH], is_flag=True, help="Again and again: a screen on a terminal, else lines."),
+        click.Option(
+            ["--interval", INTERVAL],
+            type=click.FloatRange(min=0.1),
+            default=2.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How often, with --watch.",
+        ),
+    ]
+
+
+WATCH = "is_watched"
+INTERVAL = "interval_s"
+EVERY = "every_controller"
+CHOSEN = "controller_filter"
+
+request_id_option: Decorator = click.option(
     "--request-id", default="", metavar="UUID", help="Repeated with the same one, it is done once."
 )
-dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+
+
+def dry_run(help_text: str) -> Callable[[Any], Any]:
+    """`--dry-run`, which is `validate_only` of every request that changes something."""
+    return click.option("--dry-run", cls=FieldOption, field="validate_only", is_flag=True, help=help_text)
+
+
+dry_run_option: Decorator = dry_run("Check everything, change nothing.")
+
+
+def _labels(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE.")
+    return dict(value.split("=", 1) for value in values)
+
+
+labels_option: Decorator = click.option(
+    "--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="A note of one's own."
+)

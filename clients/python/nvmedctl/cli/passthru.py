@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -12,6 +12,8 @@ from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import (
     BYTE,
     DWORD,
+    Decorator,
+    SavedFile,
     controller_argument,
     dry_run_option,
     file_option,
@@ -26,9 +28,8 @@ DWORDS = ("cdw2", "cdw3", "cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15")
 LINE_BYTES = 16
 
 _INPUT = click.File("rb")
-_OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
-command_options = options(
+command_options: Decorator = options(
     click.option("--opcode", type=BYTE, required=True, help="Opcode; its low bit says that data are sent."),
     click.option("--nsid", type=DWORD, default=0, help="Namespace identifier.  [default: NAMESPACE's own, else 0]"),
     *(click.option(f"--{name}", type=DWORD, default=0, help=f"Command dword {name[3:]}.") for name in DWORDS),
@@ -42,10 +43,10 @@ command_options = options(
 )  # fmt: skip
 """The fields of PassthruCommand by their names."""
 
-execute_options = options(
+execute_options: Decorator = options(
     command_options,
     file_option("Where to put data that are read.  [default: shown]"),
-    click.option("--metadata-file", type=_OUTPUT, help="Where to put metadata that are read.  [default: shown]"),
+    click.option("--metadata-file", type=SavedFile(), help="Where to put metadata that are read.  [default: shown]"),
     click.option("--acknowledge-destructive", is_flag=True, help="It may change the drive or lose data; that is fine."),
     dry_run_option,
     request_id_option,
@@ -60,7 +61,7 @@ def passthru() -> None:
     """
 
 
-@command(passthru, "admin")
+@command(passthru, "admin", changes=True)
 @controller_argument
 @execute_options
 async def admin(session: Session, controller: str, **given: Any) -> None:
@@ -73,7 +74,7 @@ async def admin(session: Session, controller: str, **given: Any) -> None:
     _show(session, await session.client.passthru.ExecuteAdmin(request, timeout=deadline), given)
 
 
-@command(passthru, "io")
+@command(passthru, "io", changes=True)
 @namespace_argument
 @execute_options
 async def io(session: Session, namespace: str, **given: Any) -> None:
@@ -113,12 +114,8 @@ def _request(given: dict[str, Any]) -> dict[str, Any]:
 def _command(given: dict[str, Any]) -> pb.passthru.PassthruCommand:
     numbers = ("opcode", "nsid", *DWORDS, "read_bytes", "read_metadata_bytes", "timeout_ms")
     return pb.passthru.PassthruCommand(
-        data=_content(given["data"]), metadata=_content(given["metadata"]), **{name: given[name] for name in numbers}
+        data=given["data"] or b"", metadata=given["metadata"] or b"", **{name: given[name] for name in numbers}
     )
-
-
-def _content(file: IO[bytes] | None) -> bytes:
-    return file.read() if file else b""
 
 
 def _show(session: Session, answer: Any, given: dict[str, Any]) -> None:

@@ -15,20 +15,29 @@ if TYPE_CHECKING:
     from google.protobuf import timestamp_pb2 as timestamp
 
     from nvmed.v1 import admin_pb2 as admin
+    from nvmed.v1 import desired_pb2 as desired
+    from nvmed.v1 import erasure_pb2 as erasure
     from nvmed.v1 import event_pb2 as event
+    from nvmed.v1 import feature_pb2 as feature
     from nvmed.v1 import firmware_pb2 as firmware
     from nvmed.v1 import inventory_pb2 as inventory
     from nvmed.v1 import key_pb2 as key
+    from nvmed.v1 import log_pages_pb2 as log_pages
     from nvmed.v1 import log_pb2 as log
     from nvmed.v1 import namespace_pb2 as namespace
+    from nvmed.v1 import ocp_pb2 as ocp
     from nvmed.v1 import operations_pb2 as operations
     from nvmed.v1 import passthru_pb2 as passthru
     from nvmed.v1 import resources_pb2 as resources
+    from nvmed.v1 import security_pb2 as security
+    from nvmed.v1 import self_test_pb2 as self_test
+    from nvmed.v1 import support_pb2 as support
     from nvmed.v1 import telemetry_pb2 as telemetry
 
 __all__ = [
-    "admin", "event", "firmware", "inventory", "key", "log", "longrunning", "namespace", "operations", "passthru",
-    "resources", "telemetry", "timestamp",
+    "admin", "desired", "erasure", "event", "feature", "firmware", "inventory", "key", "log", "log_pages",
+    "longrunning", "namespace", "ocp", "operations", "passthru", "resources", "security", "self_test", "support",
+    "telemetry", "timestamp",
 ]  # fmt: skip
 
 _OF_OTHERS = {"longrunning": "google.longrunning.operations_pb2", "timestamp": "google.protobuf.timestamp_pb2"}

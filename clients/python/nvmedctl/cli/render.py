@@ -29,37 +29,44 @@ Field = Any
 FORMATS: Final = ("table", "wide", "json", "jsonl", "yaml")
 """What --output takes: for people, with every column, and for programs: whole, an object a line, YAML."""
 
+FOR_PEOPLE: Final = ("table", "wide")
+
 
 def as_dict(message: Message) -> dict[str, object]:
     """`message` in protobuf's own mapping, with the contract's field names and every field."""
     from google.protobuf.json_format import MessageToDict
 
-    plain: dict[str, object] = MessageToDict(
+    fields: dict[str, object] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    return plain
+    return fields
+
+
+def plain(value: Message | Mapping[str, object]) -> dict[str, object]:
+    """A message as `as_dict` has it; what is no message as it is."""
+    from google.protobuf.message import Message
+
+    return as_dict(value) if isinstance(value, Message) else dict(value)
 
 
 def encoded(output: str, value: Message | Mapping[str, object]) -> str:
     """`value` for programs."""
-    from google.protobuf.message import Message
-
-    plain = as_dict(value) if isinstance(value, Message) else dict(value)
+    content = plain(value)
     if output == "yaml":
         try:
             import yaml
         except ImportError as failure:
-            raise click.UsageError("--output yaml needs PyYAML: pip install 'nvmed[fleet]', or take json.") from failure
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip()
+            raise click.UsageError("--output yaml needs PyYAML (the extra nvmed[fleet]), or take json.") from failure
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).rstrip()
     if output == "jsonl":
-        return "\n".join(json.dumps(each) for each in _each(plain))
-    return json.dumps(plain, indent=2)
+        return "\n".join(json.dumps(each) for each in _each(content))
+    return json.dumps(content, indent=2)
 
 
-def _each(plain: dict[str, object]) -> Iterable[object]:
+def _each(content: dict[str, object]) -> Iterable[object]:
     """The items of a list, which is an object with an array in it and nothing else; anything else is one item."""
-    contents = [value for name, value in plain.items() if name not in ("next_page_token", "unreachable")]
-    return contents[0] if len(contents) == 1 and isinstance(contents[0], list) else [plain]
+    contents = [value for name, value in content.items() if name not in ("next_page_token", "unreachable")]
+    return contents[0] if len(contents) == 1 and isinstance(contents[0], list) else [content]
 
 
 def details(message: Message, without: str | tuple[str, ...] = ()) -> str:
@@ -129,12 +136,12 @@ def _fields(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
 
 def emit(output: str, value: Message | Mapping[str, object], view: Callable[[], str]) -> None:
     """Print `value` on standard output: for programs, or as what `view` makes of it."""
-    click.echo(view() if output in ("table", "wide") else encoded(output, value))
+    click.echo(view() if output in FOR_PEOPLE else encoded(output, value))
 
 
 def emit_line(output: str, message: M, view: Callable[[M], str]) -> None:
     """Print one message of many at once, in a line; YAML as one of several documents."""
-    if output in ("table", "wide"):
+    if output in FOR_PEOPLE:
         click.echo(printable(view(message)))
     else:
         click.echo(f"---\n{encoded(output, message)}" if output == "yaml" else json.dumps(as_dict(message)))

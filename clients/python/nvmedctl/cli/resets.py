@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from nvmedctl.cli import pb
+from nvmedctl.cli import completing, pb
 from nvmedctl.cli.command import command
 from nvmedctl.cli.controllers import controllers
 from nvmedctl.cli.firmware import gate_options, run
-from nvmedctl.cli.parameters import controller_argument
+from nvmedctl.cli.parameters import Decorator, controller_argument
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.subsystems import subsystems
 
-acknowledge_option = click.option(
+acknowledge_option: Decorator = click.option(
     "--acknowledge-disruption", "acknowledged", is_flag=True, help="I/O stops meanwhile, and that is fine."
 )
 
 
-@command(controllers, "reset")
+@command(controllers, "reset", changes=True)
 @controller_argument
 @acknowledge_option
 @gate_options
@@ -36,8 +36,8 @@ async def reset_controller(session: Session, controller: str, **more: Any) -> No
     )
 
 
-@command(subsystems, "reset")
-@click.argument("subsystem")
+@command(subsystems, "reset", changes=True)
+@click.argument("subsystem", shell_complete=completing.subsystems)
 @acknowledge_option
 @gate_options
 async def reset_subsystem(session: Session, subsystem: str, **more: Any) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ import click
 from nvmed.keys.secret import Secret
 from nvmed.reasons import invalid_field
 from nvmedctl.cli import pb, render
-from nvmedctl.cli.parameters import file_option, options
+from nvmedctl.cli.parameters import Decorator, FieldOption, file_option, options
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.text import names
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 SECRET_BYTES_MAX = 1 << 20
 """A key file; everything else is far smaller."""
+
+Wait = Callable[[int], None]
+"""Until a descriptor can be read."""
 
 STDIN = "-"
 ENVIRONMENT = "CREDENTIALS_DIRECTORY"
@@ -40,7 +45,8 @@ HASHES = names("HMAC_ALGORITHM_", "none", "sha256", "sha384", "sha512")
 def source_options(prefix: str = "", what: str = "the secret", default: str = "standard input") -> Callable[[Any], Any]:
     """Where a secret comes from: `--{prefix}secret-file` and `--{prefix}credential`."""
     return options(
-        click.option(f"--{prefix}secret-file", metavar="FILE",
+        click.option(f"--{prefix}secret-file", cls=FieldOption, field=f"{prefix.replace('-', '_')}secret",
+                     also=() if prefix else ("payload", "psk.key", "psk.text", "key.text", "key_file"), metavar="FILE",
                      help=f"Read {what} from FILE, - for standard input.  [default: {default}]"),
         click.option(f"--{prefix}credential", metavar="NAME",
                      help=f"Read {what} from this credential of systemd (LoadCredential=)."),
@@ -67,26 +73,73 @@ def required(more: dict[str, Any]) -> Secret:
 
 
 def _load(path: str) -> Secret:
-    with _interruptible():
-        secret = Secret(_prompt() if path == STDIN and sys.stdin.isatty() else _bytes(path))
+    with _interruptible() as wait:
+        if path != STDIN:
+            with Path(path).open("rb") as file:
+                secret = Secret(_read(file.fileno(), wait))
+        else:
+            secret = Secret(_typed(wait) if sys.stdin.isatty() else _read(sys.stdin.fileno(), wait))
     if not 0 < len(secret) <= SECRET_BYTES_MAX:
         raise invalid_field("secret", f"it has {len(secret)} bytes; give 1 to {SECRET_BYTES_MAX}")
     return secret
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals end a read that blocks: the loop, which would hear them, is what waits."""
+def _interruptible() -> Iterator[Wait]:
+    """What waits until there is something to read, and ends at a signal: the loop, which would hear it, is what waits.
+
+    A read that blocks does not end if the kernel gives the signal to another thread, of which gRPC has some.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    hears, heard = socket.socketpair()
+    with hears, heard:
+        heard.setblocking(False)
+        woken_before = signal.set_wakeup_fd(heard.fileno())
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def wait(descriptor: int) -> None:
+            either = select.poll()
+            either.register(descriptor, select.POLLIN)
+            either.register(hears, select.POLLIN)
+            either.poll()
+
+        try:
+            yield wait
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(woken_before)
+
+
+def _read(descriptor: int, wait: Wait, end: bytes | None = None) -> bytes:
+    """Everything, or what comes up to `end`; one byte too many if it is too much."""
+    content = b""
+    while len(content) <= SECRET_BYTES_MAX:
+        wait(descriptor)
+        part = os.read(descriptor, SECRET_BYTES_MAX + 1 - len(content))
+        content += part
+        if not part or (end is not None and part.endswith(end)):
+            break
+    return content
+
+
+def _typed(wait: Wait) -> bytes:
+    """A line that is typed at a terminal, which does not show it."""
+    import termios
+
+    terminal = sys.stdin.fileno()
+    shown = termios.tcgetattr(terminal)
+    hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
     try:
-        yield
+        click.echo("Secret: ", nl=False, err=True)
+        return _read(terminal, wait, b"\n").rstrip(b"\r\n")
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, shown)
+        click.echo(err=True)
 
 
 def _credential(name: str) -> str:
@@ -96,17 +149,6 @@ def _credential(name: str) -> str:
     if "/" in name or name in ("", ".", ".."):
         raise click.UsageError("--credential is a name, not a path.")
     return str(Path(directory) / name)
-
-
-def _prompt() -> bytes:
-    return str(click.prompt("Secret", hide_input=True, err=True)).encode()
-
-
-def _bytes(path: str) -> bytes:
-    if path == STDIN:
-        return sys.stdin.buffer.read(SECRET_BYTES_MAX + 1)
-    with Path(path).open("rb") as file:
-        return file.read(SECRET_BYTES_MAX + 1)
 
 
 def as_text(secret: Secret) -> str:
@@ -127,7 +169,23 @@ def as_bytes(secret: Secret, form: str) -> bytes:
         raise invalid_field("secret", "it is not hexadecimal; see --form") from None
 
 
-psk_options = options(
+psid_option: Decorator = click.option(
+    "--psid-file",
+    cls=FieldOption,
+    field="psid",
+    default=STDIN,
+    metavar="FILE",
+    help="Read the PSID of the drive's label from FILE, - for standard input.  [default: standard input]",
+)
+
+
+def psid(path: str) -> str:
+    """The PSID in a file; raises `OSError`, INVALID_FIELD."""
+    with _load(path) as secret:
+        return as_text(secret)
+
+
+psk_options: Decorator = options(
     source_options(what="the configured PSK"),
     click.option("--form", type=click.Choice(["text", "hex", "raw"]), default="text", show_default=True,
                  help="How the PSK is written: interchange text NVMeTLSkey-1:..., hexadecimal, bytes as they are."),
@@ -145,7 +203,7 @@ def psk(more: dict[str, Any]) -> pb.key.ConfiguredPsk:
         return pb.key.ConfiguredPsk(key=as_bytes(secret, more["form"]), hash=hash_)
 
 
-target_options = options(
+target_options: Decorator = options(
     file_option("Write the secret to FILE, which only its owner may read."),
     click.option("--reveal", is_flag=True, help="Print the secret."),
 )  # fmt: skip

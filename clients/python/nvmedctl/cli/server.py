@@ -8,6 +8,7 @@ from nvmedctl.cli import pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.session import Session
 from nvmedctl.cli.tables import Column, Columns, table
+from nvmedctl.cli.text import quantity
 
 
 @click.group()
@@ -15,12 +16,37 @@ def server() -> None:
     """The daemon itself."""
 
 
-@command(server, "info")
+@command(server, "info", lists=True)
 async def info(session: Session) -> None:
-    """Show version, host, features and limits of the daemon.  JSON: nvmed.v1.ServerInfo."""
+    """Show version, host, features and, with -o wide, limits of the daemon.  JSON: nvmed.v1.ServerInfo."""
     found = await session.client.admin.GetServerInfo(pb.admin.GetServerInfoRequest())
-    session.show(found, lambda: render.details(found))
+    session.show(found, lambda: view(found, session.output), (INFO, [found]))
 
+
+LIMITS: Columns[tuple[str, int]] = (
+    Column("LIMIT", lambda limit: limit[0]),
+    Column("VALUE", lambda limit: quantity(*limit)),
+)
+
+
+def view(found: pb.admin.ServerInfo, output: str) -> str:
+    """What people look for; the limits, which are many, for who asks for everything."""
+    about = render.details(found, without="limits")
+    if output != "wide":
+        return f"{about}\n{len(found.limits)} limits: -o wide shows them"
+    return f"{about}\n\n{table(LIMITS, sorted(found.limits.items()))}"
+
+
+INFO: Columns[pb.admin.ServerInfo] = (
+    Column("VERSION", lambda i: i.version),
+    Column("API", lambda i: ", ".join(i.api_versions)),
+    Column("KERNEL", lambda i: i.kernel_release),
+    Column("SIMULATED", lambda i: "yes" if i.simulated else "no"),
+    Column("PRINCIPAL", lambda i: i.principal),
+    Column("HOST NAME", lambda i: i.host_name, wide=True),
+    Column("HOST NQN", lambda i: i.host_nqn, wide=True),
+    Column("FEATURES", lambda i: ", ".join(i.features), wide=True),
+)
 
 ROLES: Columns[pb.admin.Policy.Role] = (
     Column("ROLE", lambda r: r.name),

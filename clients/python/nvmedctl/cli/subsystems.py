@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from nvmedctl.cli import pb, render
+from nvmedctl.cli import completing, pb, render
 from nvmedctl.cli.command import command
 from nvmedctl.cli.parameters import filter_option
 from nvmedctl.cli.session import Session
@@ -34,7 +34,7 @@ async def list_subsystems(session: Session, filter_text: str) -> None:
 
 
 @command(subsystems, "show")
-@click.argument("subsystem")
+@click.argument("subsystem", shell_complete=completing.subsystems)
 async def show(session: Session, subsystem: str) -> None:
     """Show one NVM subsystem.  JSON: nvmed.v1.Subsystem."""
     found = await session.client.inventory.GetSubsystem(pb.inventory.GetSubsystemRequest(name=subsystem))

@@ -39,12 +39,16 @@ Columns = Sequence[Column[Item]]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a caller wants of tables: all columns or those named, in this order, sorted by one, with headings or not."""
+    """What a caller wants of tables: all columns or those named, in this order, sorted by one, with headings or not.
+
+    `widths`, by heading, is what a table that grows piece by piece was given so far: its columns stay where they are.
+    """
 
     wide: bool = False
     columns: tuple[str, ...] = ()
     sort: str = ""
     headers: bool = True
+    widths: dict[str, int] | None = None
 
 
 layout: ContextVar[Layout] = ContextVar("layout", default=Layout())  # noqa: B039  # it is frozen
@@ -55,10 +59,10 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def table(columns: Columns[Item], items: Iterable[Item]) -> str:
+def table(columns: Columns[Item], items: Iterable[Item], wanted: Layout | None = None) -> str:
     """`items` as `layout` wants them: a line of headings and a line each, or a block each if words had to be cut."""
-    wanted = layout.get()
-    shown = _selected(columns, wanted)
+    wanted = wanted or layout.get()
+    shown = selected(columns, wanted)
     rows = [[column.cell(item) for column in shown] for item in _sorted(columns, items, wanted.sort)]
     headings = [column.heading for column in shown]
     lines = [headings, *rows] if wanted.headers else rows
@@ -66,11 +70,13 @@ def table(columns: Columns[Item], items: Iterable[Item]) -> str:
         return ""
     width = terminal_width()
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    if wanted.widths is not None:
+        widths = _kept(wanted.widths, headings, widths)
     if width is None or sum(widths) + GAP * (len(widths) - 1) <= width:
         return "\n".join(_line(cells, widths) for cells in lines)
     narrow = [max(len(word) for cell in cells for word in (cell.split() or [""])) for cells in zip(*lines, strict=True)]
     if sum(narrow) + GAP * (len(narrow) - 1) > width:
-        return "\n\n".join(_block(headings, cells) for cells in rows) or _line(headings, widths)
+        return "\n\n".join(pairs(zip(headings, cells, strict=True)) for cells in rows) or _line(headings, widths)
     fitted = _fitted(widths, narrow, width - GAP * (len(widths) - 1))
     return "\n".join(_folded(cells, fitted) for cells in lines)
 
@@ -85,7 +91,16 @@ def pairs(rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join(f"{name.ljust(indent)}{part}" for name, part in cells)
 
 
-def _selected(columns: Columns[Item], wanted: Layout) -> Columns[Item]:
+def paragraphs(text: str) -> str:
+    """Text that was written with empty lines between its paragraphs, in lines as long as the terminal has."""
+    width = terminal_width()
+    if width is None:
+        return text
+    return "\n\n".join("\n".join(_wrapped(part, width)) for part in text.split("\n\n"))
+
+
+def selected(columns: Columns[Item], wanted: Layout) -> Columns[Item]:
+    """Those of `columns` that are shown, in their order; UsageError for one that there is not."""
     if not wanted.columns:
         return [column for column in columns if wanted.wide or not column.wide]
     known = {_key(column.heading): column for column in columns}
@@ -97,7 +112,7 @@ def _sorted(columns: Columns[Item], items: Iterable[Item], by: str) -> Iterable[
         return items
     known = {_key(column.heading): column for column in columns}
     column = _known(known, by.removeprefix("-"), "--sort")
-    return sorted(items, key=lambda item: _natural(column.content(item)), reverse=by.startswith("-"))
+    return sorted(items, key=lambda item: natural(column.content(item)), reverse=by.startswith("-"))
 
 
 def _known(known: dict[str, Column[Item]], name: str, option: str) -> Column[Item]:
@@ -111,8 +126,8 @@ def _key(heading: str) -> str:
     return heading.lower().replace(" ", "-")
 
 
-def _natural(value: Any) -> tuple[Any, ...]:
-    """Numbers in texts by their value: nvme2 comes before nvme10."""
+def natural(value: Any) -> tuple[Any, ...]:
+    """What a value is sorted by: numbers in texts by their value: nvme2 comes before nvme10."""
     if isinstance(value, int | float):
         return ((0, value, ""),)
     parts = re.split(r"(\d+)", str(value).lower())
@@ -123,9 +138,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _block(headings: Sequence[str], cells: Sequence[str]) -> str:
-    indent = max(map(len, headings))
-    return "\n".join(f"{heading.ljust(indent)}  {cell}" for heading, cell in zip(headings, cells, strict=True))
+def _kept(kept: dict[str, int], headings: Sequence[str], widths: Sequence[int]) -> list[int]:
+    """`widths`, none below what its column had before; `kept` is what it has now."""
+    kept |= {heading: max(kept.get(heading, 0), width) for heading, width in zip(headings, widths, strict=True)}
+    return [kept[heading] for heading in headings]
 
 
 def _fitted(widths: list[int], narrow: list[int], room: int) -> list[int]:

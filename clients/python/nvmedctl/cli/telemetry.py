@@ -9,11 +9,15 @@ import click
 import nvmedctl
 from nvmedctl.cli import pb, progress, render
 from nvmedctl.cli.command import command
-from nvmedctl.cli.parameters import controller_argument, file_option
+from nvmedctl.cli.cut_short import Left, again
+from nvmedctl.cli.parameters import FieldOption, controller_argument, file_option
 from nvmedctl.cli.session import Session
+from nvmedctl.cli.tables import Column, Columns
 from nvmedctl.cli.text import label, names, size
 
 SOURCES = names("TELEMETRY_SOURCE_", "host", "controller")
+
+DIGESTS = names("STREAM_DIGEST_", "sha256", "none")
 
 AREAS = names("TELEMETRY_DATA_AREA_", "1", "2", "3", "4") | {"auto": "TELEMETRY_DATA_AREA_CONTROLLER_DETERMINED"}
 
@@ -23,11 +27,12 @@ def telemetry() -> None:
     """Telemetry logs of a controller."""
 
 
-@command(telemetry, "save")
+@command(telemetry, "save", lists=True)
 @controller_argument
 @file_option("Where to.", required=True)
 @click.option("--source", type=click.Choice(list(SOURCES)), default="host", show_default=True, help="Which log.")
-@click.option("--area", type=click.Choice(list(AREAS)), default="3", show_default=True,
+@click.option("--area", cls=FieldOption, field="data_area", type=click.Choice(list(AREAS)), default="3",
+              show_default=True,
               help="How much of it: areas are cumulative, auto is the largest that is filled.")  # fmt: skip
 @click.option("--create", is_flag=True, help="Capture a new host log first, which replaces the one there was.")
 @click.option("--ack", is_flag=True, help="Acknowledge the controller log once it is safely in FILE.")
@@ -36,6 +41,10 @@ def telemetry() -> None:
     is_flag=True,
     help="Refuse a log that could be replaced unnoticed while it is read: one without a generation number.",
 )
+@click.option(
+    "--digest", type=click.Choice(list(DIGESTS)), default="sha256", show_default=True,
+    help="What the daemon proves the whole with; none halves what it costs the host. Each chunk has a CRC-32 anyway.",
+)  # fmt: skip
 async def save(
     session: Session,
     controller: str,
@@ -45,11 +54,13 @@ async def save(
     create: bool,
     ack: bool,
     require_change_detection: bool,
+    digest: str,
 ) -> None:
     """Save a telemetry log.
 
     FILE appears, or is replaced, only when the log is complete, checked (CRC-32, SHA-256) and on disk. A transfer that
-    breaks is resumed by itself; a log that changes meanwhile is read again from its beginning.
+    breaks is resumed by itself; a log that changes meanwhile is read again from its beginning. What has arrived when it
+    is interrupted is kept in FILE.part: the same command goes on from there, but with --create, which captures anew.
 
     JSON: controller, source, data_area, path, size_bytes, sha256 (hexadecimal), generation_number,
     async_event_retained, acknowledged, attempts, restarts, change_detection.
@@ -64,9 +75,10 @@ async def save(
         data_area=AREAS[area],
         create=create,
         require_change_detection=require_change_detection,
+        digest=DIGESTS[digest],
     )
-    with progress.transfer(controller) as report:
-        log = await session.client.save_telemetry(request, file, progress=report)
+    with progress.transfer(controller) as report, session.leaving(lambda: _kept(file, report)):
+        log = await session.client.save_telemetry(request, file, progress=report, keep=True)
     acknowledged = False
     try:
         if ack:
@@ -75,7 +87,24 @@ async def save(
             await session.client.telemetry.AcknowledgeTelemetry(request_ack)
             acknowledged = True
     finally:  # the file is there, whatever became of the event
-        session.show(_summary(log, file, acknowledged), lambda: _sentence(log, file))
+        session.show(_summary(log, file, acknowledged), lambda: _sentence(log, file), (SAVED, [(log, file)]))
+
+
+SAVED: Columns[tuple[nvmedctl.TelemetryLog, Path]] = (
+    Column("FILE", lambda saved: saved[1]),
+    Column("SIZE", lambda saved: saved[0].size_bytes, size),
+    Column("GENERATION", lambda saved: saved[0].generation_number),
+    Column("SHA256", lambda saved: saved[0].sha256.hex(), wide=True),
+)
+
+
+def _kept(file: Path, transfer: progress.Transfer) -> Left:
+    from nvmedctl.parts import part_of
+
+    part = part_of(file)
+    if not part.exists():
+        return Left("nothing has arrived yet", again())
+    return Left(f"{size(part.stat().st_size)} of {size(transfer.total)} are in {part}", again(without=("--create",)))
 
 
 def _summary(log: nvmedctl.TelemetryLog, file: Path, acknowledged: bool) -> dict[str, object]:
@@ -118,9 +147,10 @@ async def info(session: Session, controller: str) -> None:
     session.show(found, lambda: render.details(found))
 
 
-@command(telemetry, "ack")
+@command(telemetry, "ack", changes=True)
 @controller_argument
-@click.option("--generation", type=click.IntRange(0, 255), required=True, help="Generation that was saved.")
+@click.option("--generation", cls=FieldOption, field="generation_number", type=click.IntRange(0, 255), required=True,
+              help="Generation that was saved.")  # fmt: skip
 @click.option("--validate-only", is_flag=True, help="Check everything, change nothing.")
 async def acknowledge(session: Session, controller: str, generation: int, validate_only: bool) -> None:
     """Acknowledge the controller log, so that the controller may report the next one.

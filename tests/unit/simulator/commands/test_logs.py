@@ -10,7 +10,7 @@ from nvmed.nvme import ana, effects, features, health, logpage, persistent_event
 from nvmed.nvme.ana import AnaState, LbaRange
 from nvmed.nvme.effects import EffectsLog, SupportedLogPages
 from nvmed.nvme.features import AsyncEventConfiguration
-from nvmed.nvme.health import OcpSmartLog, SanitizeState, SanitizeStatus, SelfTestLog, SelfTestResultCode, SmartLog
+from nvmed.nvme.health import OcpSmartLog, SelfTestLog, SelfTestResultCode, SmartLog
 from nvmed.nvme.opcodes import NSID_ALL, AdminOpcode, FeatureId, IoOpcode, LogPage, SelfTestCode
 from nvmed.nvme.persistent_event import EventAction, EventType, PersistentEventLogHeader
 from nvmed.nvme.status import DO_NOT_RETRY, check
@@ -18,12 +18,18 @@ from nvmed.nvme.transport import Command
 from nvmed.simulator.commands.logs import PAGES
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.refusal import Sc
-from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec
+from nvmed.simulator.spec import MIB, DriveSpec, NamespaceSpec, OcpSpec
 from nvmed.simulator.subsystem import ManualClock, Subsystem
+
+EVERYTHING: dict[str, object] = {
+    "endurance_groups": 1, "nvm_sets": 1, "capacity_management": True, "rotational": True, "power_measurement": True,
+    "boot_partitions": (bytes(128 * 1024), bytes(128 * 1024)), "ocp": OcpSpec((2, 7)),
+}  # fmt: skip
+"""What a drive needs to have every log there is."""
 
 
 def make(clock: ManualClock | None = None, **changes: object) -> Controller:
-    return Subsystem(DriveSpec(**changes), clock or ManualClock()).controller  # type: ignore[arg-type]
+    return Subsystem(DriveSpec(**{**EVERYTHING, **changes}), clock or ManualClock()).controller  # type: ignore[arg-type]
 
 
 def read(controller: Controller, command: Command) -> bytes:
@@ -51,7 +57,7 @@ def test_supported_log_pages_are_those_that_can_be_read() -> None:
     supported = SupportedLogPages.parse(read(controller, effects.read_supported_log_pages())).identifiers
     assert set(supported) == set(PAGES)
     for lid in range(256):
-        status = refusal(controller, logpage.get_log_page(lid, 512, lsp=int(lid == LogPage.PERSISTENT_EVENT)))
+        status = refusal(controller, logpage.get_log_page(lid, 512, lsi=1, lsp=int(lid == LogPage.PERSISTENT_EVENT)))
         assert status == (0 if lid in supported else Sc.INVALID_LOG_PAGE)
 
 
@@ -62,12 +68,15 @@ def test_supported_log_pages_are_those_that_can_be_read() -> None:
         ({"optional_admin_commands": 0}, {0x06, 0x0E}),
         ({"ana_groups": 0}, {0x0C}),
         ({"sanitize_capabilities": 0}, {0x81}),
+        ({"ocp": None}, {0xC0, 0xC1, 0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC9}),
+        ({"ocp": OcpSpec((2, 0))}, {0xC6, 0xC7, 0xC9}),
+        ({"endurance_groups": 0}, {0x09, 0x0F, 0x16}),
     ],
 )
-def test_a_drive_has_the_logs_that_it_says(changes: dict[str, int], gone: set[int]) -> None:
+def test_a_drive_has_the_logs_that_it_says(changes: dict[str, object], gone: set[int]) -> None:
     controller = make(None, **changes)
     for lid in PAGES:
-        status = refusal(controller, logpage.get_log_page(lid, 512, lsp=int(lid == LogPage.PERSISTENT_EVENT)))
+        status = refusal(controller, logpage.get_log_page(lid, 512, lsi=1, lsp=int(lid == LogPage.PERSISTENT_EVENT)))
         assert status == (Sc.INVALID_LOG_PAGE if lid in gone else 0)
 
 
@@ -104,10 +113,10 @@ def test_a_small_buffer_is_refused() -> None:
 @given(st.sampled_from([lid for lid in PAGES if lid not in (0x07, 0x08, 0x0D)]), st.integers(1, 127))
 def test_a_log_in_parts_is_the_log(lid: int, dwords: int) -> None:
     controller = make()
-    expected = read(controller, logpage.get_log_page(lid, 4096, rae=True))
+    expected = read(controller, logpage.get_log_page(lid, 4096, lsi=1, rae=True))
     joined, offset = b"", 0
     while not controller.admin(
-        command := logpage.get_log_page(lid, dwords * 4, offset, rae=True), bytearray(512)
+        command := logpage.get_log_page(lid, dwords * 4, offset, lsi=1, rae=True), bytearray(512)
     ).status:
         joined += read(controller, command)
         offset += dwords * 4
@@ -269,46 +278,6 @@ def test_only_20_self_tests_are_remembered() -> None:
         controller.admin(health.device_self_test(SelfTestCode.SHORT))
         clock.advance(120)
     assert len(self_tests(controller).finished) == 20
-
-
-def sanitize_status(controller: Controller) -> SanitizeStatus:
-    return SanitizeStatus.parse(read(controller, health.read_sanitize_status()))
-
-
-def test_sanitize() -> None:
-    clock = ManualClock()
-    controller = make(clock)
-    told = enable(controller, AsyncEventConfiguration(0))
-    controller.io(Command(IoOpcode.WRITE, 1), bytearray(b"x" * 512))
-    assert sanitize_status(controller).state == SanitizeState.NEVER_SANITIZED
-    assert not controller.admin(Command(AdminOpcode.SANITIZE, cdw10=2)).status
-    clock.advance(15)
-    running = sanitize_status(controller)
-    assert (running.state, running.scdw10, running.block_erase_seconds) == (SanitizeState.IN_PROGRESS, 2, 60)
-    assert running.fraction_complete == pytest.approx(0.25, abs=0.001)
-    assert controller.io(Command(IoOpcode.READ, 1), bytearray(512)).status == Sc.SANITIZE_IN_PROGRESS
-    assert controller.admin(Command(AdminOpcode.FORMAT_NVM, 1)).status == Sc.SANITIZE_IN_PROGRESS
-    assert controller.admin(Command(AdminOpcode.SANITIZE, cdw10=4)).status == Sc.SANITIZE_IN_PROGRESS
-    clock.advance(45)
-    done = sanitize_status(controller)
-    assert (done.state, done.global_data_erased, done.sprog) == (SanitizeState.COMPLETED, True, 0xFFFF)
-    assert told == [0x810106]
-    data = bytearray(512)
-    assert not controller.io(Command(IoOpcode.READ, 1), data).status
-    assert data == bytes(512)
-
-
-def test_sanitize_that_fails() -> None:
-    clock = ManualClock()
-    controller = make(clock, sanitize_capabilities=1)
-    assert controller.admin(Command(AdminOpcode.SANITIZE, cdw10=2)).status & 0x7FF == Sc.INVALID_FIELD
-    controller.subsystem.sanitizer.fail_next = True
-    controller.admin(Command(AdminOpcode.SANITIZE, cdw10=4))
-    clock.advance(60)
-    assert controller.io(Command(IoOpcode.READ, 1), bytearray(512)).status & 0x7FF == Sc.SANITIZE_FAILED
-    assert sanitize_status(controller).state == SanitizeState.FAILED
-    assert not controller.admin(Command(AdminOpcode.SANITIZE, cdw10=1)).status
-    assert not controller.io(Command(IoOpcode.READ, 1), bytearray(512)).status
 
 
 def test_persistent_events_need_a_context() -> None:

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/admin.proto.
  */
 export const file_nvmed_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChRudm1lZC92MS9hZG1pbi5wcm90bxIIbnZtZWQudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QimgIKClNlcnZlckluZm8SDwoHdmVyc2lvbhgBIAEoCRIUCgxhcGlfdmVyc2lvbnMYAiADKAkSFgoOa2VybmVsX3JlbGVhc2UYAyABKAkSEQoJaG9zdF9uYW1lGAQgASgJEhEKCXNpbXVsYXRlZBgFIAEoCBIQCghmZWF0dXJlcxgGIAMoCRIwCgZsaW1pdHMYByADKAsyIC5udm1lZC52MS5TZXJ2ZXJJbmZvLkxpbWl0c0VudHJ5EhEKCXByaW5jaXBhbBgIIAEoCRIPCgdob3N0X2lkGAkgASgJEhAKCGhvc3RfbnFuGAogASgJGi0KC0xpbWl0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiEgoQR2V0UG9saWN5UmVxdWVzdCKDAwoGUG9saWN5EgwKBGV0YWcYASABKAkSJAoFcm9sZXMYAiADKAsyFS5udm1lZC52MS5Qb2xpY3kuUm9sZRIqCghiaW5kaW5ncxgDIAMoCzIYLm52bWVkLnYxLlBvbGljeS5CaW5kaW5nEg8KB2Jsb2NrZWQYBCADKAkSKAoHbWV0aG9kcxgFIAMoCzIXLm52bWVkLnYxLlBvbGljeS5NZXRob2QaOgoEUm9sZRIMCgRuYW1lGAEgASgJEg8KB3NoaXBwZWQYAiABKAgSEwoLcGVybWlzc2lvbnMYAyADKAkaTQoHQmluZGluZxIMCgRuYW1lGAEgASgJEhIKCnByaW5jaXBhbHMYAiADKAkSDQoFcm9sZXMYAyADKAkSEQoJcmVzb3VyY2VzGAQgAygJGlMKBk1ldGhvZBIMCgRuYW1lGAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSFgoOcmVzb3VyY2VfZmllbGQYAyABKAkSDwoHYXVkaXRlZBgEIAEoCCJhChVUZXN0UGVybWlzc2lvblJlcXVlc3QSEgoKcHJpbmNpcGFscxgBIAMoCRISCgpwZXJtaXNzaW9uGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIQCghyZXNvdXJjZRgEIAEoCSKWAQoWVGVzdFBlcm1pc3Npb25SZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEhEKCXByaW5jaXBhbBgCIAEoCRISCgpwZXJtaXNzaW9uGAMgASgJEhAKCHJlc291cmNlGAQgASgJEg8KB2JpbmRpbmcYBSABKAkSDAoEcm9sZRgGIAEoCRITCgtleHBsYW5hdGlvbhgHIAEoCSKAAQoXTGlzdEF1ZGl0UmVjb3Jkc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImEKGExpc3RBdWRpdFJlY29yZHNSZXNwb25zZRIsCg1hdWRpdF9yZWNvcmRzGAEgAygLMhUubnZtZWQudjEuQXVkaXRSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIvEECgtBdWRpdFJlY29yZBIMCgRuYW1lGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBWV2ZW50GAQgASgOMhsubnZtZWQudjEuQXVkaXRSZWNvcmQuRXZlbnQSDgoGbWV0aG9kGAUgASgJEhEKCXByaW5jaXBhbBgGIAEoCRIMCgRwZWVyGAcgASgJEhIKCnJlcXVlc3RfaWQYCCABKAkSEQoJcmVzb3VyY2VzGAkgAygJEhEKCW9wZXJhdGlvbhgKIAEoCRIMCgRjb2RlGAsgASgJEg4KBnJlYXNvbhgMIAEoCRIPCgdtZXNzYWdlGA0gASgJEhIKCnBhcmFtZXRlcnMYDiABKAkSFQoNcHJldmlvdXNfaGFzaBgPIAEoCRIMCgRoYXNoGBAgASgJIpgCCgVFdmVudBIVChFFVkVOVF9VTlNQRUNJRklFRBAAEhEKDUVWRU5UX0FUVEVNUFQQARIRCg1FVkVOVF9PVVRDT01FEAISEAoMRVZFTlRfREVOSUFMEAMSGQoVRVZFTlRfT1BFUkFUSU9OX0JFR0FOEAQSGQoVRVZFTlRfT1BFUkFUSU9OX0VOREVEEAUSEQoNRVZFTlRfU1RBUlRFRBAGEhEKDUVWRU5UX1NUT1BQRUQQBxISCg5FVkVOVF9SRUxPQURFRBAIEhgKFEVWRU5UX1JFTE9BRF9SRUZVU0VEEAkSEQoNRVZFTlRfUkVNT1ZFRBAKEhMKD0VWRU5UX1JFQ09WRVJFRBALEg4KCkVWRU5UX0xPU1QQDDLAAgoMQWRtaW5TZXJ2aWNlEkUKDUdldFNlcnZlckluZm8SHi5udm1lZC52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBoULm52bWVkLnYxLlNlcnZlckluZm8SOQoJR2V0UG9saWN5EhoubnZtZWQudjEuR2V0UG9saWN5UmVxdWVzdBoQLm52bWVkLnYxLlBvbGljeRJTCg5UZXN0UGVybWlzc2lvbhIfLm52bWVkLnYxLlRlc3RQZXJtaXNzaW9uUmVxdWVzdBogLm52bWVkLnYxLlRlc3RQZXJtaXNzaW9uUmVzcG9uc2USWQoQTGlzdEF1ZGl0UmVjb3JkcxIhLm52bWVkLnYxLkxpc3RBdWRpdFJlY29yZHNSZXF1ZXN0GiIubnZtZWQudjEuTGlzdEF1ZGl0UmVjb3Jkc1Jlc3BvbnNlQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChRudm1lZC92MS9hZG1pbi5wcm90bxIIbnZtZWQudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QimgIKClNlcnZlckluZm8SDwoHdmVyc2lvbhgBIAEoCRIUCgxhcGlfdmVyc2lvbnMYAiADKAkSFgoOa2VybmVsX3JlbGVhc2UYAyABKAkSEQoJaG9zdF9uYW1lGAQgASgJEhEKCXNpbXVsYXRlZBgFIAEoCBIQCghmZWF0dXJlcxgGIAMoCRIwCgZsaW1pdHMYByADKAsyIC5udm1lZC52MS5TZXJ2ZXJJbmZvLkxpbWl0c0VudHJ5EhEKCXByaW5jaXBhbBgIIAEoCRIPCgdob3N0X2lkGAkgASgJEhAKCGhvc3RfbnFuGAogASgJGi0KC0xpbWl0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiEgoQR2V0UG9saWN5UmVxdWVzdCLrBAoGUG9saWN5EgwKBGV0YWcYASABKAkSJAoFcm9sZXMYAiADKAsyFS5udm1lZC52MS5Qb2xpY3kuUm9sZRIqCghiaW5kaW5ncxgDIAMoCzIYLm52bWVkLnYxLlBvbGljeS5CaW5kaW5nEg8KB2Jsb2NrZWQYBCADKAkSKAoHbWV0aG9kcxgFIAMoCzIXLm52bWVkLnYxLlBvbGljeS5NZXRob2QaOgoEUm9sZRIMCgRuYW1lGAEgASgJEg8KB3NoaXBwZWQYAiABKAgSEwoLcGVybWlzc2lvbnMYAyADKAkaTQoHQmluZGluZxIMCgRuYW1lGAEgASgJEhIKCnByaW5jaXBhbHMYAiADKAkSDQoFcm9sZXMYAyADKAkSEQoJcmVzb3VyY2VzGAQgAygJGngKBk1ldGhvZBIMCgRuYW1lGAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSFgoOcmVzb3VyY2VfZmllbGQYAyABKAkSDwoHYXVkaXRlZBgEIAEoCBIjCgRhbHNvGAUgAygOMhUubnZtZWQudjEuUG9saWN5LkFsc28iwAEKBEFsc28SFAoQQUxTT19VTlNQRUNJRklFRBAAEhcKE0FMU09fQ09OVFJPTExFUl9JRFMQARISCg5BTFNPX05BTUVTUEFDRRACEhIKDkFMU09fU1VCU1lTVEVNEAMSDgoKQUxTT19JTUFHRRAEEhEKDUFMU09fVVBMT0FERUQQBRIQCgxBTFNPX0ZFVENIRUQQBhIUChBBTFNPX0NPTk5FQ1RJT05TEAcSFgoSQUxTT19ERVNJUkVEX0lNQUdFEAgiYQoVVGVzdFBlcm1pc3Npb25SZXF1ZXN0EhIKCnByaW5jaXBhbHMYASADKAkSEgoKcGVybWlzc2lvbhgCIAEoCRIOCgZtZXRob2QYAyABKAkSEAoIcmVzb3VyY2UYBCABKAkilgEKFlRlc3RQZXJtaXNzaW9uUmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCBIRCglwcmluY2lwYWwYAiABKAkSEgoKcGVybWlzc2lvbhgDIAEoCRIQCghyZXNvdXJjZRgEIAEoCRIPCgdiaW5kaW5nGAUgASgJEgwKBHJvbGUYBiABKAkSEwoLZXhwbGFuYXRpb24YByABKAkigAEKF0xpc3RBdWRpdFJlY29yZHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJhChhMaXN0QXVkaXRSZWNvcmRzUmVzcG9uc2USLAoNYXVkaXRfcmVjb3JkcxgBIAMoCzIVLm52bWVkLnYxLkF1ZGl0UmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLxBAoLQXVkaXRSZWNvcmQSDAoEbmFtZRgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgVldmVudBgEIAEoDjIbLm52bWVkLnYxLkF1ZGl0UmVjb3JkLkV2ZW50Eg4KBm1ldGhvZBgFIAEoCRIRCglwcmluY2lwYWwYBiABKAkSDAoEcGVlchgHIAEoCRISCgpyZXF1ZXN0X2lkGAggASgJEhEKCXJlc291cmNlcxgJIAMoCRIRCglvcGVyYXRpb24YCiABKAkSDAoEY29kZRgLIAEoCRIOCgZyZWFzb24YDCABKAkSDwoHbWVzc2FnZRgNIAEoCRISCgpwYXJhbWV0ZXJzGA4gASgJEhUKDXByZXZpb3VzX2hhc2gYDyABKAkSDAoEaGFzaBgQIAEoCSKYAgoFRXZlbnQSFQoRRVZFTlRfVU5TUEVDSUZJRUQQABIRCg1FVkVOVF9BVFRFTVBUEAESEQoNRVZFTlRfT1VUQ09NRRACEhAKDEVWRU5UX0RFTklBTBADEhkKFUVWRU5UX09QRVJBVElPTl9CRUdBThAEEhkKFUVWRU5UX09QRVJBVElPTl9FTkRFRBAFEhEKDUVWRU5UX1NUQVJURUQQBhIRCg1FVkVOVF9TVE9QUEVEEAcSEgoORVZFTlRfUkVMT0FERUQQCBIYChRFVkVOVF9SRUxPQURfUkVGVVNFRBAJEhEKDUVWRU5UX1JFTU9WRUQQChITCg9FVkVOVF9SRUNPVkVSRUQQCxIOCgpFVkVOVF9MT1NUEAwywAIKDEFkbWluU2VydmljZRJFCg1HZXRTZXJ2ZXJJbmZvEh4ubnZtZWQudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaFC5udm1lZC52MS5TZXJ2ZXJJbmZvEjkKCUdldFBvbGljeRIaLm52bWVkLnYxLkdldFBvbGljeVJlcXVlc3QaEC5udm1lZC52MS5Qb2xpY3kSUwoOVGVzdFBlcm1pc3Npb24SHy5udm1lZC52MS5UZXN0UGVybWlzc2lvblJlcXVlc3QaIC5udm1lZC52MS5UZXN0UGVybWlzc2lvblJlc3BvbnNlElkKEExpc3RBdWRpdFJlY29yZHMSIS5udm1lZC52MS5MaXN0QXVkaXRSZWNvcmRzUmVxdWVzdBoiLm52bWVkLnYxLkxpc3RBdWRpdFJlY29yZHNSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Request of GetServerInfo.
@@ -291,6 +291,13 @@ export type Policy_Method = Message<"nvmed.v1.Policy.Method"> & {
    * @generated from field: bool audited = 4;
    */
   audited: boolean;
+
+  /**
+   * What else its calls touch, over each of which the permission is needed too.
+   *
+   * @generated from field: repeated nvmed.v1.Policy.Also also = 5;
+   */
+  also: Policy_Also[];
 };
 
 /**
@@ -299,6 +306,82 @@ export type Policy_Method = Message<"nvmed.v1.Policy.Method"> & {
  */
 export const Policy_MethodSchema: GenMessage<Policy_Method> = /*@__PURE__*/
   messageDesc(file_nvmed_v1_admin, 3, 2);
+
+/**
+ * What a call touches beside the resource that its request names.
+ *
+ * @generated from enum nvmed.v1.Policy.Also
+ */
+export enum Policy_Also {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: ALSO_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The controllers whose identifiers are in `controller_ids`; for those that are not on this host, the subsystem.
+   *
+   * @generated from enum value: ALSO_CONTROLLER_IDS = 1;
+   */
+  CONTROLLER_IDS = 1,
+
+  /**
+   * The controllers that lead to the namespace in `nsid`, with `all_namespaces` to any namespace of the subsystem.
+   *
+   * @generated from enum value: ALSO_NAMESPACE = 2;
+   */
+  NAMESPACE = 2,
+
+  /**
+   * Every controller of the same NVM subsystem: they share its firmware, and its reset.
+   *
+   * @generated from enum value: ALSO_SUBSYSTEM = 3;
+   */
+  SUBSYSTEM = 3,
+
+  /**
+   * The image in `image`.
+   *
+   * @generated from enum value: ALSO_IMAGE = 4;
+   */
+  IMAGE = 4,
+
+  /**
+   * The image that the bytes will be: `images/{sha256}` of the header's `sha256`.
+   *
+   * @generated from enum value: ALSO_UPLOADED = 5;
+   */
+  UPLOADED = 5,
+
+  /**
+   * The image that will be fetched: `images/{sha256}` of the request's `sha256`.
+   *
+   * @generated from enum value: ALSO_FETCHED = 6;
+   */
+  FETCHED = 6,
+
+  /**
+   * The controllers by which the hosts and subsystems in `host_nqn` and `subsystem_nqn` are connected.
+   *
+   * @generated from enum value: ALSO_CONNECTIONS = 7;
+   */
+  CONNECTIONS = 7,
+
+  /**
+   * The image of the firmware that should run.
+   *
+   * @generated from enum value: ALSO_DESIRED_IMAGE = 8;
+   */
+  DESIRED_IMAGE = 8,
+}
+
+/**
+ * Describes the enum nvmed.v1.Policy.Also.
+ */
+export const Policy_AlsoSchema: GenEnum<Policy_Also> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_admin, 3, 0);
 
 /**
  * Request of TestPermission.

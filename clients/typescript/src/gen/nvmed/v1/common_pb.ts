@@ -4,15 +4,15 @@
 // @generated from file nvmed/v1/common.proto (package nvmed.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file nvmed/v1/common.proto.
  */
 export const file_nvmed_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChVudm1lZC92MS9jb21tb24ucHJvdG8SCG52bWVkLnYxIjoKCE9taXNzaW9uEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjQKBUNodW5rEg4KBm9mZnNldBgBIAEoBBINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z");
+  fileDesc("ChVudm1lZC92MS9jb21tb24ucHJvdG8SCG52bWVkLnYxIjoKCE9taXNzaW9uEg0KBWZpZWxkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjQKBUNodW5rEg4KBm9mZnNldBgBIAEoBBINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMKl8KDFN0cmVhbURpZ2VzdBIdChlTVFJFQU1fRElHRVNUX1VOU1BFQ0lGSUVEEAASGAoUU1RSRUFNX0RJR0VTVF9TSEEyNTYQARIWChJTVFJFQU1fRElHRVNUX05PTkUQAkJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw");
 
 /**
  * Something that an answer lacks although the rest of it could be read: an optional question that the drive refused, a
@@ -85,4 +85,39 @@ export type Chunk = Message<"nvmed.v1.Chunk"> & {
  */
 export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
   messageDesc(file_nvmed_v1_common, 1);
+
+/**
+ * What a stream's trailer has of all bytes that the stream sent. Each chunk has its CRC-32, its place and the whole its
+ * size whatever is chosen: a digest is one more proof, and a name for what was received.
+ *
+ * @generated from enum nvmed.v1.StreamDigest
+ */
+export enum StreamDigest {
+  /**
+   * As STREAM_DIGEST_SHA256.
+   *
+   * @generated from enum value: STREAM_DIGEST_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * SHA-256. Takes the host's processor about as long as everything else that streaming does.
+   *
+   * @generated from enum value: STREAM_DIGEST_SHA256 = 1;
+   */
+  SHA256 = 1,
+
+  /**
+   * None: the trailer's `sha256` is empty.
+   *
+   * @generated from enum value: STREAM_DIGEST_NONE = 2;
+   */
+  NONE = 2,
+}
+
+/**
+ * Describes the enum nvmed.v1.StreamDigest.
+ */
+export const StreamDigestSchema: GenEnum<StreamDigest> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_common, 0);
 

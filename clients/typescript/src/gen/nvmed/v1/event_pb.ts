@@ -6,19 +6,27 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.js";
+import { file_google_api_resource } from "../../google/api/resource_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { PciErrors, PciLink } from "./inventory_pb.js";
+import { file_nvmed_v1_inventory } from "./inventory_pb.js";
+import type { SelfTest, SelfTestResult } from "./log_pb.js";
+import { file_nvmed_v1_log } from "./log_pb.js";
 import type { OperationMetadata_State } from "./operations_pb.js";
 import { file_nvmed_v1_operations } from "./operations_pb.js";
-import type { Controller, Namespace } from "./resources_pb.js";
+import type { Controller, Namespace, Namespace_Path } from "./resources_pb.js";
 import { file_nvmed_v1_resources } from "./resources_pb.js";
+import type { TelemetrySource } from "./telemetry_pb.js";
+import { file_nvmed_v1_telemetry } from "./telemetry_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file nvmed/v1/event.proto.
  */
 export const file_nvmed_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChRudm1lZC92MS9ldmVudC5wcm90bxIIbnZtZWQudjEiawoQQXN5bmNFdmVudERldGFpbBILCgNyYXcYASABKA0SEgoKZXZlbnRfdHlwZRgCIAEoDRITCgtpbmZvcm1hdGlvbhgDIAEoDRITCgtsb2dfcGFnZV9pZBgEIAEoDRIMCgRuYW1lGAUgASgJIlAKGFRlbGVtZXRyeUF2YWlsYWJsZURldGFpbBIZChFnZW5lcmF0aW9uX251bWJlchgBIAEoDRIZChFyZWFzb25faWRlbnRpZmllchgCIAEoDCJUChVDcml0aWNhbFdhcm5pbmdEZXRhaWwSGAoQY3JpdGljYWxfd2FybmluZxgBIAEoDRIhChlwcmV2aW91c19jcml0aWNhbF93YXJuaW5nGAIgASgNIowBChZPcGVyYXRpb25DaGFuZ2VkRGV0YWlsEg4KBm1ldGhvZBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSMAoFc3RhdGUYAyABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRINCgVwaGFzZRgEIAEoCRIRCglwcmluY2lwYWwYBSABKAkijQEKEUtleUV4cGlyaW5nRGV0YWlsEg8KB2tleXJpbmcYASABKAkSDgoGc2VyaWFsGAIgASgFEhAKCGlkZW50aXR5GAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxyZXNvbHV0aW9uX3MYBSABKAQi/QQKBUV2ZW50EgwKBG5hbWUYASABKAkSEAoIc2VxdWVuY2UYAiABKAQSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKBGtpbmQYBCABKA4yEy5udm1lZC52MS5FdmVudEtpbmQSEgoKY29udHJvbGxlchgFIAEoCRITCgtkZXZpY2Vfbm9kZRgGIAEoCRIRCgluYW1lc3BhY2UYByABKAkSEQoJb3BlcmF0aW9uGAggASgJEhYKDmNoYW5nZWRfZmllbGRzGAkgAygJEjAKEGNvbnRyb2xsZXJfc3RhdGUYCiABKAsyFC5udm1lZC52MS5Db250cm9sbGVySAASLgoPbmFtZXNwYWNlX3N0YXRlGAsgASgLMhMubnZtZWQudjEuTmFtZXNwYWNlSAASMQoLYXN5bmNfZXZlbnQYDCABKAsyGi5udm1lZC52MS5Bc3luY0V2ZW50RGV0YWlsSAASQQoTdGVsZW1ldHJ5X2F2YWlsYWJsZRgNIAEoCzIiLm52bWVkLnYxLlRlbGVtZXRyeUF2YWlsYWJsZURldGFpbEgAEkMKGGNyaXRpY2FsX3dhcm5pbmdfY2hhbmdlZBgOIAEoCzIfLm52bWVkLnYxLkNyaXRpY2FsV2FybmluZ0RldGFpbEgAEj0KEW9wZXJhdGlvbl9jaGFuZ2VkGA8gASgLMiAubnZtZWQudjEuT3BlcmF0aW9uQ2hhbmdlZERldGFpbEgAEjMKDGtleV9leHBpcmluZxgQIAEoCzIbLm52bWVkLnYxLktleUV4cGlyaW5nRGV0YWlsSABCCAoGZGV0YWlsIpsBChJXYXRjaEV2ZW50c1JlcXVlc3QSFAoMcmVzdW1lX3Rva2VuGAEgASgJEhgKEGluY2x1ZGVfc25hcHNob3QYAiABKAgSIgoFa2luZHMYAyADKA4yEy5udm1lZC52MS5FdmVudEtpbmQSEgoKY29udHJvbGxlchgEIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBSABKA0ixgIKE1dhdGNoRXZlbnRzUmVzcG9uc2USIAoFZXZlbnQYASABKAsyDy5udm1lZC52MS5FdmVudEgAEjwKCWhlYXJ0YmVhdBgCIAEoCzInLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuSGVhcnRiZWF0SAASOAoHZHJvcHBlZBgDIAEoCzIlLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuRHJvcHBlZEgAEkEKDHNuYXBzaG90X2VuZBgEIAEoCzIpLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UuU25hcHNob3RFbmRIABIUCgxyZXN1bWVfdG9rZW4YBSABKAkaCwoJSGVhcnRiZWF0GhgKB0Ryb3BwZWQSDQoFY291bnQYASABKAQaDQoLU25hcHNob3RFbmRCBgoEcGFydCJKChFMaXN0RXZlbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkiTgoSTGlzdEV2ZW50c1Jlc3BvbnNlEh8KBmV2ZW50cxgBIAMoCzIPLm52bWVkLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSq9AwoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIfChtFVkVOVF9LSU5EX0NPTlRST0xMRVJfQURERUQQARIhCh1FVkVOVF9LSU5EX0NPTlRST0xMRVJfUkVNT1ZFRBACEiEKHUVWRU5UX0tJTkRfQ09OVFJPTExFUl9DSEFOR0VEEAMSIQodRVZFTlRfS0lORF9DT05UUk9MTEVSX1NUQVJURUQQBBIeChpFVkVOVF9LSU5EX05BTUVTUEFDRV9BRERFRBAFEiAKHEVWRU5UX0tJTkRfTkFNRVNQQUNFX1JFTU9WRUQQBhIgChxFVkVOVF9LSU5EX05BTUVTUEFDRV9DSEFOR0VEEAcSGgoWRVZFTlRfS0lORF9BU1lOQ19FVkVOVBAIEiIKHkVWRU5UX0tJTkRfVEVMRU1FVFJZX0FWQUlMQUJMRRAJEicKI0VWRU5UX0tJTkRfQ1JJVElDQUxfV0FSTklOR19DSEFOR0VEEAoSIAocRVZFTlRfS0lORF9PUEVSQVRJT05fQ0hBTkdFRBALEhsKF0VWRU5UX0tJTkRfS0VZX0VYUElSSU5HEAwypQEKDEV2ZW50U2VydmljZRJMCgtXYXRjaEV2ZW50cxIcLm52bWVkLnYxLldhdGNoRXZlbnRzUmVxdWVzdBodLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UwARJHCgpMaXN0RXZlbnRzEhsubnZtZWQudjEuTGlzdEV2ZW50c1JlcXVlc3QaHC5udm1lZC52MS5MaXN0RXZlbnRzUmVzcG9uc2VCRAoMZGV2Lm52bWVkLnYxUAFaMmdpdGh1Yi5jb20vbnZtZWQvbnZtZWQvY2xpZW50cy9nby9udm1lZC92MTtudm1lZHYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_nvmed_v1_operations, file_nvmed_v1_resources]);
+  fileDesc("ChRudm1lZC92MS9ldmVudC5wcm90bxIIbnZtZWQudjEiawoQQXN5bmNFdmVudERldGFpbBILCgNyYXcYASABKA0SEgoKZXZlbnRfdHlwZRgCIAEoDRITCgtpbmZvcm1hdGlvbhgDIAEoDRITCgtsb2dfcGFnZV9pZBgEIAEoDRIMCgRuYW1lGAUgASgJIlAKGFRlbGVtZXRyeUF2YWlsYWJsZURldGFpbBIZChFnZW5lcmF0aW9uX251bWJlchgBIAEoDRIZChFyZWFzb25faWRlbnRpZmllchgCIAEoDCJUChVDcml0aWNhbFdhcm5pbmdEZXRhaWwSGAoQY3JpdGljYWxfd2FybmluZxgBIAEoDRIhChlwcmV2aW91c19jcml0aWNhbF93YXJuaW5nGAIgASgNIowBChZPcGVyYXRpb25DaGFuZ2VkRGV0YWlsEg4KBm1ldGhvZBgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSMAoFc3RhdGUYAyABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRINCgVwaGFzZRgEIAEoCRIRCglwcmluY2lwYWwYBSABKAkijQEKEUtleUV4cGlyaW5nRGV0YWlsEg8KB2tleXJpbmcYASABKAkSDgoGc2VyaWFsGAIgASgFEhAKCGlkZW50aXR5GAMgASgJEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxyZXNvbHV0aW9uX3MYBSABKAQiYQoTU2VsZlRlc3RFbmRlZERldGFpbBIgCgR0ZXN0GAEgASgOMhIubnZtZWQudjEuU2VsZlRlc3QSKAoGcmVzdWx0GAIgASgLMhgubnZtZWQudjEuU2VsZlRlc3RSZXN1bHQisAEKFUNhcHR1cmVGaW5pc2hlZERldGFpbBInCgdjYXB0dXJlGAEgASgJQhb6QRMKEW52bWVkLmRldi9DYXB0dXJlEikKBnNvdXJjZRgCIAEoDjIZLm52bWVkLnYxLlRlbGVtZXRyeVNvdXJjZRISCgpzaXplX2J5dGVzGAMgASgEEhkKEWdlbmVyYXRpb25fbnVtYmVyGAQgASgNEhQKDGFja25vd2xlZGdlZBgFIAEoCCJbChNTYW5pdGl6ZUVuZGVkRGV0YWlsEg4KBnJlYXNvbhgBIAEoCRI0Cg5lcmFzdXJlX3JlY29yZBgCIAEoCUIc+kEZChdudm1lZC5kZXYvRXJhc3VyZVJlY29yZCJRChVGaXJtd2FyZVBlbmRpbmdEZXRhaWwSDAoEc2xvdBgBIAEoDRIQCghyZXZpc2lvbhgCIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAMgASgJIk8KClBhdGhEZXRhaWwSJgoEcGF0aBgBIAEoCzIYLm52bWVkLnYxLk5hbWVzcGFjZS5QYXRoEhkKEXVzYWJsZV9wYXRoX2NvdW50GAIgASgNIk8KD1BjaUVycm9yc0RldGFpbBInCgpuZXdfZXJyb3JzGAEgASgLMhMubnZtZWQudjEuUGNpRXJyb3JzEhMKC2ludGVydmFsX21zGAIgASgEIvUBChlDZXJ0aWZpY2F0ZUV4cGlyaW5nRGV0YWlsEjQKA3VzZRgBIAEoDjInLm52bWVkLnYxLkNlcnRpZmljYXRlRXhwaXJpbmdEZXRhaWwuVXNlEgwKBHBhdGgYAiABKAkSDwoHc3ViamVjdBgDIAEoCRIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZmluZ2VycHJpbnQYBSABKAwiPQoDVXNlEhMKD1VTRV9VTlNQRUNJRklFRBAAEg4KClVTRV9TRVJWRVIQARIRCg1VU0VfQ0xJRU5UX0NBEAIiggMKEkRyaXZlTGF0ZW5jeURldGFpbBI5CglkaXJlY3Rpb24YASABKA4yJi5udm1lZC52MS5Ecml2ZUxhdGVuY3lEZXRhaWwuRGlyZWN0aW9uEhIKCmxhdGVuY3lfdXMYAiABKAESGAoQcGVlcnNfbGF0ZW5jeV91cxgDIAEoARIXCg9wYXN0X2xhdGVuY3lfdXMYBCABKAESEgoKcGVlcl9jb3VudBgFIAEoDRIQCghpb19jb3VudBgGIAEoBBI5Cgltb25pdG9yZWQYByABKAsyJi5udm1lZC52MS5Ecml2ZUxhdGVuY3lEZXRhaWwuTW9uaXRvcmVkGjgKCU1vbml0b3JlZBIVCg1jb21tYW5kX2NvdW50GAEgASgEEhQKDHRocmVzaG9sZF9tcxgCIAEoDSJPCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX1JFQUQQARITCg9ESVJFQ1RJT05fV1JJVEUQAiKOCwoFRXZlbnQSEgoEbmFtZRgBIAEoCUIE4kEBCBIWCghzZXF1ZW5jZRgCIAEoBEIE4kEBAxI1CgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSJwoEa2luZBgEIAEoDjITLm52bWVkLnYxLkV2ZW50S2luZEIE4kEBAxIxCgpjb250cm9sbGVyGAUgASgJQh3iQQED+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchIZCgtkZXZpY2Vfbm9kZRgGIAEoCUIE4kEBAxIvCgluYW1lc3BhY2UYByABKAlCHOJBAQP6QRUKE252bWVkLmRldi9OYW1lc3BhY2USQAoJb3BlcmF0aW9uGAggASgJQi3iQQED+kEmCiRsb25ncnVubmluZy5nb29nbGVhcGlzLmNvbS9PcGVyYXRpb24SHAoOY2hhbmdlZF9maWVsZHMYCSADKAlCBOJBAQMSNgoQY29udHJvbGxlcl9zdGF0ZRgKIAEoCzIULm52bWVkLnYxLkNvbnRyb2xsZXJCBOJBAQNIABI0Cg9uYW1lc3BhY2Vfc3RhdGUYCyABKAsyEy5udm1lZC52MS5OYW1lc3BhY2VCBOJBAQNIABI3Cgthc3luY19ldmVudBgMIAEoCzIaLm52bWVkLnYxLkFzeW5jRXZlbnREZXRhaWxCBOJBAQNIABJHChN0ZWxlbWV0cnlfYXZhaWxhYmxlGA0gASgLMiIubnZtZWQudjEuVGVsZW1ldHJ5QXZhaWxhYmxlRGV0YWlsQgTiQQEDSAASSQoYY3JpdGljYWxfd2FybmluZ19jaGFuZ2VkGA4gASgLMh8ubnZtZWQudjEuQ3JpdGljYWxXYXJuaW5nRGV0YWlsQgTiQQEDSAASQwoRb3BlcmF0aW9uX2NoYW5nZWQYDyABKAsyIC5udm1lZC52MS5PcGVyYXRpb25DaGFuZ2VkRGV0YWlsQgTiQQEDSAASOQoMa2V5X2V4cGlyaW5nGBAgASgLMhsubnZtZWQudjEuS2V5RXhwaXJpbmdEZXRhaWxCBOJBAQNIABI+Cg9zZWxmX3Rlc3RfZW5kZWQYESABKAsyHS5udm1lZC52MS5TZWxmVGVzdEVuZGVkRGV0YWlsQgTiQQEDSAASQQoQY2FwdHVyZV9maW5pc2hlZBgSIAEoCzIfLm52bWVkLnYxLkNhcHR1cmVGaW5pc2hlZERldGFpbEIE4kEBA0gAEj0KDnNhbml0aXplX2VuZGVkGBMgASgLMh0ubnZtZWQudjEuU2FuaXRpemVFbmRlZERldGFpbEIE4kEBA0gAEkEKEGZpcm13YXJlX3BlbmRpbmcYFCABKAsyHy5udm1lZC52MS5GaXJtd2FyZVBlbmRpbmdEZXRhaWxCBOJBAQNIABIqCgRwYXRoGBUgASgLMhQubnZtZWQudjEuUGF0aERldGFpbEIE4kEBA0gAEicKBGxpbmsYFiABKAsyES5udm1lZC52MS5QY2lMaW5rQgTiQQEDSAASNQoKcGNpX2Vycm9ycxgXIAEoCzIZLm52bWVkLnYxLlBjaUVycm9yc0RldGFpbEIE4kEBA0gAEkkKFGNlcnRpZmljYXRlX2V4cGlyaW5nGBggASgLMiMubnZtZWQudjEuQ2VydGlmaWNhdGVFeHBpcmluZ0RldGFpbEIE4kEBA0gAEjsKDWRyaXZlX2xhdGVuY3kYGSABKAsyHC5udm1lZC52MS5Ecml2ZUxhdGVuY3lEZXRhaWxCBOJBAQNIADo86kE5Cg9udm1lZC5kZXYvRXZlbnQSF2V2ZW50cy97cnVufS17c2VxdWVuY2V9KgZldmVudHMyBWV2ZW50QggKBmRldGFpbCK2AQoSV2F0Y2hFdmVudHNSZXF1ZXN0EhQKDHJlc3VtZV90b2tlbhgBIAEoCRIYChBpbmNsdWRlX3NuYXBzaG90GAIgASgIEiIKBWtpbmRzGAMgAygOMhMubnZtZWQudjEuRXZlbnRLaW5kEi0KCmNvbnRyb2xsZXIYBCABKAlCGfpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAUgASgNIsYCChNXYXRjaEV2ZW50c1Jlc3BvbnNlEiAKBWV2ZW50GAEgASgLMg8ubnZtZWQudjEuRXZlbnRIABI8CgloZWFydGJlYXQYAiABKAsyJy5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLkhlYXJ0YmVhdEgAEjgKB2Ryb3BwZWQYAyABKAsyJS5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLkRyb3BwZWRIABJBCgxzbmFwc2hvdF9lbmQYBCABKAsyKS5udm1lZC52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlLlNuYXBzaG90RW5kSAASFAoMcmVzdW1lX3Rva2VuGAUgASgJGgsKCUhlYXJ0YmVhdBoYCgdEcm9wcGVkEg0KBWNvdW50GAEgASgEGg0KC1NuYXBzaG90RW5kQgYKBHBhcnQiSgoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIk4KEkxpc3RFdmVudHNSZXNwb25zZRIfCgZldmVudHMYASADKAsyDy5udm1lZC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqzgYKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASHwobRVZFTlRfS0lORF9DT05UUk9MTEVSX0FEREVEEAESIQodRVZFTlRfS0lORF9DT05UUk9MTEVSX1JFTU9WRUQQAhIhCh1FVkVOVF9LSU5EX0NPTlRST0xMRVJfQ0hBTkdFRBADEiEKHUVWRU5UX0tJTkRfQ09OVFJPTExFUl9TVEFSVEVEEAQSHgoaRVZFTlRfS0lORF9OQU1FU1BBQ0VfQURERUQQBRIgChxFVkVOVF9LSU5EX05BTUVTUEFDRV9SRU1PVkVEEAYSIAocRVZFTlRfS0lORF9OQU1FU1BBQ0VfQ0hBTkdFRBAHEhoKFkVWRU5UX0tJTkRfQVNZTkNfRVZFTlQQCBIiCh5FVkVOVF9LSU5EX1RFTEVNRVRSWV9BVkFJTEFCTEUQCRInCiNFVkVOVF9LSU5EX0NSSVRJQ0FMX1dBUk5JTkdfQ0hBTkdFRBAKEiAKHEVWRU5UX0tJTkRfT1BFUkFUSU9OX0NIQU5HRUQQCxIbChdFVkVOVF9LSU5EX0tFWV9FWFBJUklORxAMEh4KGkVWRU5UX0tJTkRfU0VMRl9URVNUX0VOREVEEA0SHwobRVZFTlRfS0lORF9DQVBUVVJFX0ZJTklTSEVEEA4SHQoZRVZFTlRfS0lORF9TQU5JVElaRV9FTkRFRBAPEh8KG0VWRU5UX0tJTkRfRklSTVdBUkVfUEVORElORxAQEhgKFEVWRU5UX0tJTkRfUEFUSF9MT1NUEBESHAoYRVZFTlRfS0lORF9QQVRIX1JFU1RPUkVEEBISHwobRVZFTlRfS0lORF9QQVRIX0ZBSUxFRF9PVkVSEBMSHAoYRVZFTlRfS0lORF9MSU5LX0RFR1JBREVEEBQSHAoYRVZFTlRfS0lORF9MSU5LX1JFU1RPUkVEEBUSGQoVRVZFTlRfS0lORF9QQ0lfRVJST1JTEBYSIwofRVZFTlRfS0lORF9DRVJUSUZJQ0FURV9FWFBJUklORxAXEhkKFUVWRU5UX0tJTkRfRFJJVkVfU0xPVxAYEh4KGkVWRU5UX0tJTkRfRFJJVkVfUkVDT1ZFUkVEEBkypQEKDEV2ZW50U2VydmljZRJMCgtXYXRjaEV2ZW50cxIcLm52bWVkLnYxLldhdGNoRXZlbnRzUmVxdWVzdBodLm52bWVkLnYxLldhdGNoRXZlbnRzUmVzcG9uc2UwARJHCgpMaXN0RXZlbnRzEhsubnZtZWQudjEuTGlzdEV2ZW50c1JlcXVlc3QaHC5udm1lZC52MS5MaXN0RXZlbnRzUmVzcG9uc2VCRAoMZGV2Lm52bWVkLnYxUAFaMmdpdGh1Yi5jb20vbnZtZWQvbnZtZWQvY2xpZW50cy9nby9udm1lZC92MTtudm1lZHYxYgZwcm90bzM", [file_google_api_field_behavior, file_google_api_resource, file_google_protobuf_timestamp, file_nvmed_v1_inventory, file_nvmed_v1_log, file_nvmed_v1_operations, file_nvmed_v1_resources, file_nvmed_v1_telemetry]);
 
 /**
  * An asynchronous event of a controller.
@@ -226,6 +234,412 @@ export const KeyExpiringDetailSchema: GenMessage<KeyExpiringDetail> = /*@__PURE_
   messageDesc(file_nvmed_v1_event, 4);
 
 /**
+ * A self-test that has ended.
+ *
+ * @generated from message nvmed.v1.SelfTestEndedDetail
+ */
+export type SelfTestEndedDetail = Message<"nvmed.v1.SelfTestEndedDetail"> & {
+  /**
+   * Which test it was.
+   *
+   * @generated from field: nvmed.v1.SelfTest test = 1;
+   */
+  test: SelfTest;
+
+  /**
+   * How it ended.
+   *
+   * @generated from field: nvmed.v1.SelfTestResult result = 2;
+   */
+  result?: SelfTestResult | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.SelfTestEndedDetail.
+ * Use `create(SelfTestEndedDetailSchema)` to create a new message.
+ */
+export const SelfTestEndedDetailSchema: GenMessage<SelfTestEndedDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 5);
+
+/**
+ * A capture that is on disk.
+ *
+ * @generated from message nvmed.v1.CaptureFinishedDetail
+ */
+export type CaptureFinishedDetail = Message<"nvmed.v1.CaptureFinishedDetail"> & {
+  /**
+   * `captures/{capture}`.
+   *
+   * @generated from field: string capture = 1;
+   */
+  capture: string;
+
+  /**
+   * Which log it is of.
+   *
+   * @generated from field: nvmed.v1.TelemetrySource source = 2;
+   */
+  source: TelemetrySource;
+
+  /**
+   * Size.
+   *
+   * @generated from field: uint64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Generation number.
+   *
+   * @generated from field: uint32 generation_number = 4;
+   */
+  generationNumber: number;
+
+  /**
+   * Whether the controller's event was acknowledged.
+   *
+   * @generated from field: bool acknowledged = 5;
+   */
+  acknowledged: boolean;
+};
+
+/**
+ * Describes the message nvmed.v1.CaptureFinishedDetail.
+ * Use `create(CaptureFinishedDetailSchema)` to create a new message.
+ */
+export const CaptureFinishedDetailSchema: GenMessage<CaptureFinishedDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 6);
+
+/**
+ * A sanitize that has ended.
+ *
+ * @generated from message nvmed.v1.SanitizeEndedDetail
+ */
+export type SanitizeEndedDetail = Message<"nvmed.v1.SanitizeEndedDetail"> & {
+  /**
+   * Why the drive does not count as erased: a reason of docs/errors.md, for example ERASURE_FAILED; empty if it does.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * `erasureRecords/{record}`: the signed record of it.
+   *
+   * @generated from field: string erasure_record = 2;
+   */
+  erasureRecord: string;
+};
+
+/**
+ * Describes the message nvmed.v1.SanitizeEndedDetail.
+ * Use `create(SanitizeEndedDetailSchema)` to create a new message.
+ */
+export const SanitizeEndedDetailSchema: GenMessage<SanitizeEndedDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 7);
+
+/**
+ * Firmware that waits for a reset.
+ *
+ * @generated from message nvmed.v1.FirmwarePendingDetail
+ */
+export type FirmwarePendingDetail = Message<"nvmed.v1.FirmwarePendingDetail"> & {
+  /**
+   * Slot that it is in.
+   *
+   * @generated from field: uint32 slot = 1;
+   */
+  slot: number;
+
+  /**
+   * Its revision, as far as the drive shows it; empty if it does not.
+   *
+   * @generated from field: string revision = 2;
+   */
+  revision: string;
+
+  /**
+   * Revision that runs.
+   *
+   * @generated from field: string running_revision = 3;
+   */
+  runningRevision: string;
+};
+
+/**
+ * Describes the message nvmed.v1.FirmwarePendingDetail.
+ * Use `create(FirmwarePendingDetailSchema)` to create a new message.
+ */
+export const FirmwarePendingDetailSchema: GenMessage<FirmwarePendingDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 8);
+
+/**
+ * A path to a namespace.
+ *
+ * @generated from message nvmed.v1.PathDetail
+ */
+export type PathDetail = Message<"nvmed.v1.PathDetail"> & {
+  /**
+   * The path: of one that is gone, how it was.
+   *
+   * @generated from field: nvmed.v1.Namespace.Path path = 1;
+   */
+  path?: Namespace_Path | undefined;
+
+  /**
+   * How many paths to the namespace can be used now; 0 means that its I/O fails or waits.
+   *
+   * @generated from field: uint32 usable_path_count = 2;
+   */
+  usablePathCount: number;
+};
+
+/**
+ * Describes the message nvmed.v1.PathDetail.
+ * Use `create(PathDetailSchema)` to create a new message.
+ */
+export const PathDetailSchema: GenMessage<PathDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 9);
+
+/**
+ * Errors on a link since it was looked at before.
+ *
+ * @generated from message nvmed.v1.PciErrorsDetail
+ */
+export type PciErrorsDetail = Message<"nvmed.v1.PciErrorsDetail"> & {
+  /**
+   * How many of each kind there were since then; kinds of which there were none are left out.
+   *
+   * @generated from field: nvmed.v1.PciErrors new_errors = 1;
+   */
+  newErrors?: PciErrors | undefined;
+
+  /**
+   * Over how long. 0 where it is not known: since the device was enumerated, or since an earlier run of the daemon.
+   *
+   * @generated from field: uint64 interval_ms = 2;
+   */
+  intervalMs: bigint;
+};
+
+/**
+ * Describes the message nvmed.v1.PciErrorsDetail.
+ * Use `create(PciErrorsDetailSchema)` to create a new message.
+ */
+export const PciErrorsDetailSchema: GenMessage<PciErrorsDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 10);
+
+/**
+ * A certificate that expires soon.
+ *
+ * @generated from message nvmed.v1.CertificateExpiringDetail
+ */
+export type CertificateExpiringDetail = Message<"nvmed.v1.CertificateExpiringDetail"> & {
+  /**
+   * What it is for.
+   *
+   * @generated from field: nvmed.v1.CertificateExpiringDetail.Use use = 1;
+   */
+  use: CertificateExpiringDetail_Use;
+
+  /**
+   * File that it is in.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Its subject, as RFC 4514 writes it.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * When it expires.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * SHA-256 of the certificate.
+   *
+   * @generated from field: bytes fingerprint = 5;
+   */
+  fingerprint: Uint8Array;
+};
+
+/**
+ * Describes the message nvmed.v1.CertificateExpiringDetail.
+ * Use `create(CertificateExpiringDetailSchema)` to create a new message.
+ */
+export const CertificateExpiringDetailSchema: GenMessage<CertificateExpiringDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 11);
+
+/**
+ * What a certificate is for.
+ *
+ * @generated from enum nvmed.v1.CertificateExpiringDetail.Use
+ */
+export enum CertificateExpiringDetail_Use {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: USE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The server's own, or one between it and its root.
+   *
+   * @generated from enum value: USE_SERVER = 1;
+   */
+  SERVER = 1,
+
+  /**
+   * A CA whose clients are trusted.
+   *
+   * @generated from enum value: USE_CLIENT_CA = 2;
+   */
+  CLIENT_CA = 2,
+}
+
+/**
+ * Describes the enum nvmed.v1.CertificateExpiringDetail.Use.
+ */
+export const CertificateExpiringDetail_UseSchema: GenEnum<CertificateExpiringDetail_Use> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_event, 11, 0);
+
+/**
+ * How long a drive takes over I/O, by the kernel's statistics, as a mean over an interval between two looks.
+ *
+ * @generated from message nvmed.v1.DriveLatencyDetail
+ */
+export type DriveLatencyDetail = Message<"nvmed.v1.DriveLatencyDetail"> & {
+  /**
+   * Reads or writes.
+   *
+   * @generated from field: nvmed.v1.DriveLatencyDetail.Direction direction = 1;
+   */
+  direction: DriveLatencyDetail_Direction;
+
+  /**
+   * What the drive took in the last interval.
+   *
+   * @generated from field: double latency_us = 2;
+   */
+  latencyUs: number;
+
+  /**
+   * Median of what the others of its model took then.
+   *
+   * @generated from field: double peers_latency_us = 3;
+   */
+  peersLatencyUs: number;
+
+  /**
+   * What the drive took usually, before.
+   *
+   * @generated from field: double past_latency_us = 4;
+   */
+  pastLatencyUs: number;
+
+  /**
+   * How many others that is.
+   *
+   * @generated from field: uint32 peer_count = 5;
+   */
+  peerCount: number;
+
+  /**
+   * Completed in the last interval.
+   *
+   * @generated from field: uint64 io_count = 6;
+   */
+  ioCount: bigint;
+
+  /**
+   * What the drive's own latency monitor counted (OCP, log page C3h) while it was behind the others, of DRIVE_SLOW. Where
+   * the drive is slow by the kernel's count and counted no slow command itself, look at the link and the host first. Absent
+   * where the drive has no monitor, has it off, or has not answered by then.
+   *
+   * @generated from field: nvmed.v1.DriveLatencyDetail.Monitored monitored = 7;
+   */
+  monitored?: DriveLatencyDetail_Monitored | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.DriveLatencyDetail.
+ * Use `create(DriveLatencyDetailSchema)` to create a new message.
+ */
+export const DriveLatencyDetailSchema: GenMessage<DriveLatencyDetail> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 12);
+
+/**
+ * Commands that the drive itself counted as slow.
+ *
+ * @generated from message nvmed.v1.DriveLatencyDetail.Monitored
+ */
+export type DriveLatencyDetail_Monitored = Message<"nvmed.v1.DriveLatencyDetail.Monitored"> & {
+  /**
+   * How many of this direction, since nvmed asked for the first time: at least so many, if the monitor began anew.
+   *
+   * @generated from field: uint64 command_count = 1;
+   */
+  commandCount: bigint;
+
+  /**
+   * How long they took at least: threshold A of the monitor.
+   *
+   * @generated from field: uint32 threshold_ms = 2;
+   */
+  thresholdMs: number;
+};
+
+/**
+ * Describes the message nvmed.v1.DriveLatencyDetail.Monitored.
+ * Use `create(DriveLatencyDetail_MonitoredSchema)` to create a new message.
+ */
+export const DriveLatencyDetail_MonitoredSchema: GenMessage<DriveLatencyDetail_Monitored> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_event, 12, 0);
+
+/**
+ * Whether it is about reads or writes.
+ *
+ * @generated from enum nvmed.v1.DriveLatencyDetail.Direction
+ */
+export enum DriveLatencyDetail_Direction {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Reads.
+   *
+   * @generated from enum value: DIRECTION_READ = 1;
+   */
+  READ = 1,
+
+  /**
+   * Writes.
+   *
+   * @generated from enum value: DIRECTION_WRITE = 2;
+   */
+  WRITE = 2,
+}
+
+/**
+ * Describes the enum nvmed.v1.DriveLatencyDetail.Direction.
+ */
+export const DriveLatencyDetail_DirectionSchema: GenEnum<DriveLatencyDetail_Direction> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_event, 12, 0);
+
+/**
  * One event.
  *
  * @generated from message nvmed.v1.Event
@@ -355,6 +769,78 @@ export type Event = Message<"nvmed.v1.Event"> & {
      */
     value: KeyExpiringDetail;
     case: "keyExpiring";
+  } | {
+    /**
+     * A self-test.
+     *
+     * @generated from field: nvmed.v1.SelfTestEndedDetail self_test_ended = 17;
+     */
+    value: SelfTestEndedDetail;
+    case: "selfTestEnded";
+  } | {
+    /**
+     * A capture.
+     *
+     * @generated from field: nvmed.v1.CaptureFinishedDetail capture_finished = 18;
+     */
+    value: CaptureFinishedDetail;
+    case: "captureFinished";
+  } | {
+    /**
+     * A sanitize.
+     *
+     * @generated from field: nvmed.v1.SanitizeEndedDetail sanitize_ended = 19;
+     */
+    value: SanitizeEndedDetail;
+    case: "sanitizeEnded";
+  } | {
+    /**
+     * Firmware.
+     *
+     * @generated from field: nvmed.v1.FirmwarePendingDetail firmware_pending = 20;
+     */
+    value: FirmwarePendingDetail;
+    case: "firmwarePending";
+  } | {
+    /**
+     * A path.
+     *
+     * @generated from field: nvmed.v1.PathDetail path = 21;
+     */
+    value: PathDetail;
+    case: "path";
+  } | {
+    /**
+     * A link, as it is.
+     *
+     * @generated from field: nvmed.v1.PciLink link = 22;
+     */
+    value: PciLink;
+    case: "link";
+  } | {
+    /**
+     * Errors on a link.
+     *
+     * @generated from field: nvmed.v1.PciErrorsDetail pci_errors = 23;
+     */
+    value: PciErrorsDetail;
+    case: "pciErrors";
+  } | {
+    /**
+     * A certificate.
+     *
+     * @generated from field: nvmed.v1.CertificateExpiringDetail certificate_expiring = 24;
+     */
+    value: CertificateExpiringDetail;
+    case: "certificateExpiring";
+  } | {
+    /**
+     * How long a drive takes.
+     *
+     * @generated from field: nvmed.v1.DriveLatencyDetail drive_latency = 25;
+     */
+    value: DriveLatencyDetail;
+    case: "driveLatency";
   } | { case: undefined; value?: undefined };
 };
 
@@ -363,7 +849,7 @@ export type Event = Message<"nvmed.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 5);
+  messageDesc(file_nvmed_v1_event, 13);
 
 /**
  * Request of WatchEvents.
@@ -414,7 +900,7 @@ export type WatchEventsRequest = Message<"nvmed.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 6);
+  messageDesc(file_nvmed_v1_event, 14);
 
 /**
  * One message of WatchEvents.
@@ -475,7 +961,7 @@ export type WatchEventsResponse = Message<"nvmed.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 7);
+  messageDesc(file_nvmed_v1_event, 15);
 
 /**
  * Says that the stream is alive.
@@ -490,7 +976,7 @@ export type WatchEventsResponse_Heartbeat = Message<"nvmed.v1.WatchEventsRespons
  * Use `create(WatchEventsResponse_HeartbeatSchema)` to create a new message.
  */
 export const WatchEventsResponse_HeartbeatSchema: GenMessage<WatchEventsResponse_Heartbeat> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 7, 0);
+  messageDesc(file_nvmed_v1_event, 15, 0);
 
 /**
  * Says that events are missing here.
@@ -511,7 +997,7 @@ export type WatchEventsResponse_Dropped = Message<"nvmed.v1.WatchEventsResponse.
  * Use `create(WatchEventsResponse_DroppedSchema)` to create a new message.
  */
 export const WatchEventsResponse_DroppedSchema: GenMessage<WatchEventsResponse_Dropped> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 7, 1);
+  messageDesc(file_nvmed_v1_event, 15, 1);
 
 /**
  * Says that the snapshot is complete.
@@ -526,7 +1012,7 @@ export type WatchEventsResponse_SnapshotEnd = Message<"nvmed.v1.WatchEventsRespo
  * Use `create(WatchEventsResponse_SnapshotEndSchema)` to create a new message.
  */
 export const WatchEventsResponse_SnapshotEndSchema: GenMessage<WatchEventsResponse_SnapshotEnd> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 7, 2);
+  messageDesc(file_nvmed_v1_event, 15, 2);
 
 /**
  * Request of ListEvents.
@@ -561,7 +1047,7 @@ export type ListEventsRequest = Message<"nvmed.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 8);
+  messageDesc(file_nvmed_v1_event, 16);
 
 /**
  * Answer of ListEvents.
@@ -589,7 +1075,7 @@ export type ListEventsResponse = Message<"nvmed.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_event, 9);
+  messageDesc(file_nvmed_v1_event, 17);
 
 /**
  * What happened.
@@ -688,6 +1174,101 @@ export enum EventKind {
    * @generated from enum value: EVENT_KIND_KEY_EXPIRING = 12;
    */
   KEY_EXPIRING = 12,
+
+  /**
+   * A self-test that RunSelfTest ran has ended, whatever its result.
+   *
+   * @generated from enum value: EVENT_KIND_SELF_TEST_ENDED = 13;
+   */
+  SELF_TEST_ENDED = 13,
+
+  /**
+   * A capture of telemetry is on disk, whoever asked for it; the detail says which.
+   *
+   * @generated from enum value: EVENT_KIND_CAPTURE_FINISHED = 14;
+   */
+  CAPTURE_FINISHED = 14,
+
+  /**
+   * A sanitize that SanitizeDrive began has ended, whatever came of it.
+   *
+   * @generated from enum value: EVENT_KIND_SANITIZE_ENDED = 15;
+   */
+  SANITIZE_ENDED = 15,
+
+  /**
+   * A drive was told to run other firmware and does so only after a reset that nobody has made yet.
+   *
+   * @generated from enum value: EVENT_KIND_FIRMWARE_PENDING = 16;
+   */
+  FIRMWARE_PENDING = 16,
+
+  /**
+   * A path to a namespace that is still there cannot be used any more: its controller went or is not connected, or its
+   * ANA state is inaccessible or persistent loss. `path` is how it is.
+   *
+   * @generated from enum value: EVENT_KIND_PATH_LOST = 17;
+   */
+  PATH_LOST = 17,
+
+  /**
+   * A path to a namespace can be used that could not, or that was not there.
+   *
+   * @generated from enum value: EVENT_KIND_PATH_RESTORED = 18;
+   */
+  PATH_RESTORED = 18,
+
+  /**
+   * I/O to a namespace takes other paths: none of those that were best before is among the best now. `path` is the first
+   * of the best.
+   *
+   * @generated from enum value: EVENT_KIND_PATH_FAILED_OVER = 19;
+   */
+  PATH_FAILED_OVER = 19,
+
+  /**
+   * The PCI Express link of a controller is slower or narrower than it could be, or has become worse than was told.
+   *
+   * @generated from enum value: EVENT_KIND_LINK_DEGRADED = 20;
+   */
+  LINK_DEGRADED = 20,
+
+  /**
+   * A link that was told as degraded is as fast and as wide as it could be again.
+   *
+   * @generated from enum value: EVENT_KIND_LINK_RESTORED = 21;
+   */
+  LINK_RESTORED = 21,
+
+  /**
+   * Errors were met on the link of a controller (Advanced Error Reporting): many that were corrected, or any that was
+   * not.
+   *
+   * @generated from enum value: EVENT_KIND_PCI_ERRORS = 22;
+   */
+  PCI_ERRORS = 22,
+
+  /**
+   * A certificate of a TLS listener, or of a CA that it trusts, expires soon. Told a few times for each certificate, at
+   * the distances that are configured.
+   *
+   * @generated from enum value: EVENT_KIND_CERTIFICATE_EXPIRING = 23;
+   */
+  CERTIFICATE_EXPIRING = 23,
+
+  /**
+   * A drive takes longer over I/O than the other drives of its model on this host, and than it did before.
+   *
+   * @generated from enum value: EVENT_KIND_DRIVE_SLOW = 24;
+   */
+  DRIVE_SLOW = 24,
+
+  /**
+   * A drive that was told as slow is not any more.
+   *
+   * @generated from enum value: EVENT_KIND_DRIVE_RECOVERED = 25;
+   */
+  DRIVE_RECOVERED = 25,
 }
 
 /**

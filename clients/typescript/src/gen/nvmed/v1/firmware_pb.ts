@@ -6,6 +6,9 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.js";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.js";
+import { file_google_api_resource } from "../../google/api/resource_pb.js";
 import type { OperationSchema } from "../../google/longrunning/operations_pb.js";
 import { file_google_longrunning_operations } from "../../google/longrunning/operations_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -20,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/firmware.proto.
  */
 export const file_nvmed_v1_firmware: GenFile = /*@__PURE__*/
-  fileDesc("Chdudm1lZC92MS9maXJtd2FyZS5wcm90bxIIbnZtZWQudjEiqAIKBUltYWdlEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFmaXJtd2FyZV9yZXZpc2lvbhgGIAEoCRIUCgxtb2RlbF9udW1iZXIYByABKAkSKwoGbGFiZWxzGAggAygLMhsubnZtZWQudjEuSW1hZ2UuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK1AQoGVXBsb2FkEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSFwoPY29tbWl0dGVkX2J5dGVzGAQgASgEEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAikgEKElVwbG9hZEltYWdlUmVxdWVzdBIoCgZoZWFkZXIYASABKAsyFi5udm1lZC52MS5VcGxvYWRIZWFkZXJIABIgCgVjaHVuaxgCIAEoCzIPLm52bWVkLnYxLkNodW5rSAASKAoGZmluaXNoGAMgASgLMhYubnZtZWQudjEuVXBsb2FkRmluaXNoSABCBgoEcGFydCLxAQoMVXBsb2FkSGVhZGVyEg4KBnNoYTI1NhgBIAEoDBISCgpzaXplX2J5dGVzGAIgASgEEhkKEWZpcm13YXJlX3JldmlzaW9uGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRIyCgZsYWJlbHMYBSADKAsyIi5udm1lZC52MS5VcGxvYWRIZWFkZXIuTGFiZWxzRW50cnkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBISCgpyZXF1ZXN0X2lkGAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiDgoMVXBsb2FkRmluaXNoIpUBChNVcGxvYWRJbWFnZVJlc3BvbnNlEiYKBXJlYWR5GAEgASgLMhUubnZtZWQudjEuVXBsb2FkUmVhZHlIABIsCghwcm9ncmVzcxgCIAEoCzIYLm52bWVkLnYxLlVwbG9hZFByb2dyZXNzSAASIAoFaW1hZ2UYAyABKAsyDy5udm1lZC52MS5JbWFnZUgAQgYKBHBhcnQiTwoLVXBsb2FkUmVhZHkSDgoGdXBsb2FkGAEgASgJEhcKD2NvbW1pdHRlZF9ieXRlcxgCIAEoBBIXCg9jaHVua19ieXRlc19tYXgYAyABKA0iKQoOVXBsb2FkUHJvZ3Jlc3MSFwoPY29tbWl0dGVkX2J5dGVzGAEgASgEIogCChFGZXRjaEltYWdlUmVxdWVzdBILCgN1cmwYASABKAkSDgoGc2hhMjU2GAIgASgMEhIKCnNpemVfYnl0ZXMYAyABKAQSGQoRZmlybXdhcmVfcmV2aXNpb24YBCABKAkSFAoMbW9kZWxfbnVtYmVyGAUgASgJEjcKBmxhYmVscxgGIAMoCzInLm52bWVkLnYxLkZldGNoSW1hZ2VSZXF1ZXN0LkxhYmVsc0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSEgoKcmVxdWVzdF9pZBgIIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIk4KEkZldGNoSW1hZ2VSZXNwb25zZRINCgVpbWFnZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhUKDWZldGNoZWRfYnl0ZXMYAyABKAQiIAoQR2V0VXBsb2FkUmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KEkFib3J0VXBsb2FkUmVxdWVzdBIMCgRuYW1lGAEgASgJEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSEgoKcmVxdWVzdF9pZBgDIAEoCSIjChNBYm9ydFVwbG9hZFJlc3BvbnNlEgwKBG5hbWUYASABKAkiSgoRTGlzdEltYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIk4KEkxpc3RJbWFnZXNSZXNwb25zZRIfCgZpbWFnZXMYASADKAsyDy5udm1lZC52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiHwoPR2V0SW1hZ2VSZXF1ZXN0EgwKBG5hbWUYASABKAkiTQoSRGVsZXRlSW1hZ2VSZXF1ZXN0EgwKBG5hbWUYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBISCgpyZXF1ZXN0X2lkGAMgASgJIiMKE0RlbGV0ZUltYWdlUmVzcG9uc2USDAoEbmFtZRgBIAEoCSJvChdEb3dubG9hZEZpcm13YXJlUmVxdWVzdBIqCgZoZWFkZXIYASABKAsyGC5udm1lZC52MS5Eb3dubG9hZEhlYWRlckgAEiAKBWNodW5rGAIgASgLMg8ubnZtZWQudjEuQ2h1bmtIAEIGCgRwYXJ0ItEBCg5Eb3dubG9hZEhlYWRlchISCgpjb250cm9sbGVyGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQSFAoMb2Zmc2V0X2J5dGVzGAMgASgEEhYKDnRyYW5zZmVyX2J5dGVzGAQgASgNEhYKDmlnbm9yZV9vdmVybGFwGAUgASgIEiYKDm92ZXJyaWRlX2dhdGVzGAYgAygOMg4ubnZtZWQudjEuR2F0ZRIVCg12YWxpZGF0ZV9vbmx5GAcgASgIEhIKCnJlcXVlc3RfaWQYCCABKAkifAoYRG93bmxvYWRGaXJtd2FyZVJlc3BvbnNlEhIKCmNvbnRyb2xsZXIYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBBIWCg50cmFuc2Zlcl9ieXRlcxgDIAEoDRIQCghjb21tYW5kcxgEIAEoDRIOCgZzaGEyNTYYBSABKAwiSAoVRmlybXdhcmVQcmVjb25kaXRpb25zEhQKDG1vZGVsX251bWJlchgBIAEoCRIZChFmaXJtd2FyZV9yZXZpc2lvbhgCIAEoCSKVAgoUU3RhZ2VGaXJtd2FyZVJlcXVlc3QSEwoLY29udHJvbGxlcnMYASADKAkSDQoFaW1hZ2UYAiABKAkSEQoEc2xvdBgDIAEoDUgAiAEBEhkKEWZpcm13YXJlX3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEhcKD21heF9jb25jdXJyZW5jeRgHIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEhIKCnJlcXVlc3RfaWQYCSABKAlCBwoFX3Nsb3Qi2QIKFVN0YWdlRmlybXdhcmVSZXNwb25zZRI1CgZkcml2ZXMYASADKAsyJS5udm1lZC52MS5TdGFnZUZpcm13YXJlUmVzcG9uc2UuRHJpdmUSIwoFZ2F0ZXMYAiADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0GuMBCgVEcml2ZRISCgpjb250cm9sbGVyGAEgASgJEhEKCW9wZXJhdGlvbhgCIAEoCRIqCgdvdXRjb21lGAMgASgOMhkubnZtZWQudjEuRmlybXdhcmVPdXRjb21lEgwKBHNsb3QYBCABKA0SFQoNc2xvdF9yZXZpc2lvbhgFIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAYgASgJEi8KDnJlcXVpcmVkX3Jlc2V0GAcgASgOMhcubnZtZWQudjEuUmVxdWlyZWRSZXNldBIXCg9zdGFnZWRfcmV2aXNpb24YCCABKAkisAIKF0FjdGl2YXRlRmlybXdhcmVSZXF1ZXN0EhIKCmNvbnRyb2xsZXIYASABKAkSDAoEc2xvdBgCIAEoDRIxCg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZRIVCg1zbG90X3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEh4KFmFja25vd2xlZGdlX2Rpc3J1cHRpb24YByABKAgSFQoNdmFsaWRhdGVfb25seRgIIAEoCBISCgpyZXF1ZXN0X2lkGAkgASgJIooCChhBY3RpdmF0ZUZpcm13YXJlUmVzcG9uc2USEgoKY29udHJvbGxlchgBIAEoCRIqCgdvdXRjb21lGAIgASgOMhkubnZtZWQudjEuRmlybXdhcmVPdXRjb21lEi8KDnJlcXVpcmVkX3Jlc2V0GAMgASgOMhcubnZtZWQudjEuUmVxdWlyZWRSZXNldBIMCgRzbG90GAQgASgNEhUKDXNsb3RfcmV2aXNpb24YBSABKAkSGQoRcHJldmlvdXNfcmV2aXNpb24YBiABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgHIAEoCRIjCgVnYXRlcxgIIAMoCzIULm52bWVkLnYxLkdhdGVSZXN1bHQifwoVVmVyaWZ5RmlybXdhcmVSZXF1ZXN0EhIKCmNvbnRyb2xsZXIYASABKAkSGQoRZmlybXdhcmVfcmV2aXNpb24YAiABKAkSDAoEc2xvdBgDIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCnJlcXVlc3RfaWQYBSABKAkidAoWVmVyaWZ5RmlybXdhcmVSZXNwb25zZRISCgpjb250cm9sbGVyGAEgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YAiABKAkSEwoLYWN0aXZlX3Nsb3QYAyABKA0SFwoPa2VybmVsX3JldmlzaW9uGAQgASgJIqcCChdSb2xsYmFja0Zpcm13YXJlUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJEhEKBHNsb3QYAiABKA1IAIgBARIxCg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZRI2Cg1wcmVjb25kaXRpb25zGAQgASgLMh8ubnZtZWQudjEuRmlybXdhcmVQcmVjb25kaXRpb25zEiYKDm92ZXJyaWRlX2dhdGVzGAUgAygOMg4ubnZtZWQudjEuR2F0ZRIeChZhY2tub3dsZWRnZV9kaXNydXB0aW9uGAYgASgIEhUKDXZhbGlkYXRlX29ubHkYByABKAgSEgoKcmVxdWVzdF9pZBgIIAEoCUIHCgVfc2xvdCItChdHZXRGaXJtd2FyZVNsb3RzUmVxdWVzdBISCgpjb250cm9sbGVyGAEgASgJIoYDCg1GaXJtd2FyZVNsb3RzEhIKCmNvbnRyb2xsZXIYASABKAkSKwoFc2xvdHMYAiADKAsyHC5udm1lZC52MS5GaXJtd2FyZVNsb3RzLlNsb3QSGAoQcnVubmluZ19yZXZpc2lvbhgDIAEoCRIXCg9rZXJuZWxfcmV2aXNpb24YBCABKAkSHwoXYWN0aXZhdGVzX3dpdGhvdXRfcmVzZXQYBSABKAgSGgoSYWN0aXZhdGlvbl90aW1lX21zGAYgASgNEhkKEWdyYW51bGFyaXR5X2J5dGVzGAcgASgNEhwKFGdyYW51bGFyaXR5X3JlcG9ydGVkGAggASgIEhoKEm1heF90cmFuc2Zlcl9ieXRlcxgJIAEoDRIXCg9zbG90c19ub3Rfc2hvd24YCiABKAgaVgoEU2xvdBIMCgRzbG90GAEgASgNEhAKCHJldmlzaW9uGAIgASgJEhAKCHdyaXRhYmxlGAMgASgIEg4KBmFjdGl2ZRgEIAEoCBIMCgRuZXh0GAUgASgIImMKGkxpc3RGaXJtd2FyZUhpc3RvcnlSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIOCgZmaWx0ZXIYBCABKAkiYQobTGlzdEZpcm13YXJlSGlzdG9yeVJlc3BvbnNlEikKB3JlY29yZHMYASADKAsyGC5udm1lZC52MS5GaXJtd2FyZVJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimAQKDkZpcm13YXJlUmVjb3JkEhEKCW9wZXJhdGlvbhgBIAEoCRISCgpjb250cm9sbGVyGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkSMAoFc3RhdGUYBSABKA4yIS5udm1lZC52MS5PcGVyYXRpb25NZXRhZGF0YS5TdGF0ZRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWltYWdlGAggASgJEgwKBHNsb3QYCSABKA0SMQoPYWN0aXZhdGlvbl9tb2RlGAogASgOMhgubnZtZWQudjEuQWN0aXZhdGlvbk1vZGUSKgoHb3V0Y29tZRgLIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIvCg5yZXF1aXJlZF9yZXNldBgMIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSGQoRcHJldmlvdXNfcmV2aXNpb24YDSABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgOIAEoCRIVCg1zbG90X3JldmlzaW9uGA8gASgJEhYKDmZhaWx1cmVfcmVhc29uGBAgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgRIAEoCSq+AQoOQWN0aXZhdGlvbk1vZGUSHwobQUNUSVZBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASIQodQUNUSVZBVElPTl9NT0RFX09OX05FWFRfUkVTRVQQARIkCiBBQ1RJVkFUSU9OX01PREVfQ09OVFJPTExFUl9SRVNFVBACEiMKH0FDVElWQVRJT05fTU9ERV9TVUJTWVNURU1fUkVTRVQQAxIdChlBQ1RJVkFUSU9OX01PREVfSU1NRURJQVRFEAQqjQEKDVJlcXVpcmVkUmVzZXQSHgoaUkVRVUlSRURfUkVTRVRfVU5TUEVDSUZJRUQQABIdChlSRVFVSVJFRF9SRVNFVF9DT05UUk9MTEVSEAESHAoYUkVRVUlSRURfUkVTRVRfU1VCU1lTVEVNEAISHwobUkVRVUlSRURfUkVTRVRfQ09OVkVOVElPTkFMEAMq2wEKD0Zpcm13YXJlT3V0Y29tZRIgChxGSVJNV0FSRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXRklSTVdBUkVfT1VUQ09NRV9TVEFHRUQQARIeChpGSVJNV0FSRV9PVVRDT01FX0FDVElWQVRFRBACEiIKHkZJUk1XQVJFX09VVENPTUVfUEVORElOR19SRVNFVBADEiQKIEZJUk1XQVJFX09VVENPTUVfQUxSRUFEWV9DVVJSRU5UEAQSHwobRklSTVdBUkVfT1VUQ09NRV9VTlZFUklGSUVEEAUy3ggKD0Zpcm13YXJlU2VydmljZRJOCgtVcGxvYWRJbWFnZRIcLm52bWVkLnYxLlVwbG9hZEltYWdlUmVxdWVzdBodLm52bWVkLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UoATABEkgKCkZldGNoSW1hZ2USGy5udm1lZC52MS5GZXRjaEltYWdlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SOQoJR2V0VXBsb2FkEhoubnZtZWQudjEuR2V0VXBsb2FkUmVxdWVzdBoQLm52bWVkLnYxLlVwbG9hZBJKCgtBYm9ydFVwbG9hZBIcLm52bWVkLnYxLkFib3J0VXBsb2FkUmVxdWVzdBodLm52bWVkLnYxLkFib3J0VXBsb2FkUmVzcG9uc2USRwoKTGlzdEltYWdlcxIbLm52bWVkLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GhwubnZtZWQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEjYKCEdldEltYWdlEhkubnZtZWQudjEuR2V0SW1hZ2VSZXF1ZXN0Gg8ubnZtZWQudjEuSW1hZ2USSgoLRGVsZXRlSW1hZ2USHC5udm1lZC52MS5EZWxldGVJbWFnZVJlcXVlc3QaHS5udm1lZC52MS5EZWxldGVJbWFnZVJlc3BvbnNlElsKEERvd25sb2FkRmlybXdhcmUSIS5udm1lZC52MS5Eb3dubG9hZEZpcm13YXJlUmVxdWVzdBoiLm52bWVkLnYxLkRvd25sb2FkRmlybXdhcmVSZXNwb25zZSgBEk4KDVN0YWdlRmlybXdhcmUSHi5udm1lZC52MS5TdGFnZUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SVAoQQWN0aXZhdGVGaXJtd2FyZRIhLm52bWVkLnYxLkFjdGl2YXRlRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJQCg5WZXJpZnlGaXJtd2FyZRIfLm52bWVkLnYxLlZlcmlmeUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SVAoQUm9sbGJhY2tGaXJtd2FyZRIhLm52bWVkLnYxLlJvbGxiYWNrRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbhJOChBHZXRGaXJtd2FyZVNsb3RzEiEubnZtZWQudjEuR2V0RmlybXdhcmVTbG90c1JlcXVlc3QaFy5udm1lZC52MS5GaXJtd2FyZVNsb3RzEmIKE0xpc3RGaXJtd2FyZUhpc3RvcnkSJC5udm1lZC52MS5MaXN0RmlybXdhcmVIaXN0b3J5UmVxdWVzdBolLm52bWVkLnYxLkxpc3RGaXJtd2FyZUhpc3RvcnlSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_longrunning_operations, file_google_protobuf_timestamp, file_nvmed_v1_common, file_nvmed_v1_operations]);
+  fileDesc("Chdudm1lZC92MS9maXJtd2FyZS5wcm90bxIIbnZtZWQudjEijgMKBUltYWdlEhIKBG5hbWUYASABKAlCBOJBAQgSFAoGc2hhMjU2GAIgASgMQgTiQQEDEhgKCnNpemVfYnl0ZXMYAyABKARCBOJBAQMSNQoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgTiQQEDEjUKC2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxIfChFmaXJtd2FyZV9yZXZpc2lvbhgGIAEoCUIE4kEBAxIaCgxtb2RlbF9udW1iZXIYByABKAlCBOJBAQMSMQoGbGFiZWxzGAggAygLMhsubnZtZWQudjEuSW1hZ2UuTGFiZWxzRW50cnlCBOJBAQMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATo06kExCg9udm1lZC5kZXYvSW1hZ2USD2ltYWdlcy97c2hhMjU2fSoGaW1hZ2VzMgVpbWFnZSLjAgoGVXBsb2FkEhIKBG5hbWUYASABKAlCBOJBAQgSFAoGc2hhMjU2GAIgASgMQgTiQQEDEhgKCnNpemVfYnl0ZXMYAyABKARCBOJBAQMSHQoPY29tbWl0dGVkX2J5dGVzGAQgASgEQgTiQQEDEjUKC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIE4kEBAxI1CgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBOJBAQMSFwoJcHJpbmNpcGFsGAcgASgJQgTiQQEDEhwKDnJlY2VpdmVkX2J5dGVzGAggASgEQgTiQQEDEhcKCXJlY2VpdmluZxgJIAEoCEIE4kEBAzo46kE1ChBudm1lZC5kZXYvVXBsb2FkEhB1cGxvYWRzL3t1cGxvYWR9Kgd1cGxvYWRzMgZ1cGxvYWQikgEKElVwbG9hZEltYWdlUmVxdWVzdBIoCgZoZWFkZXIYASABKAsyFi5udm1lZC52MS5VcGxvYWRIZWFkZXJIABIgCgVjaHVuaxgCIAEoCzIPLm52bWVkLnYxLkNodW5rSAASKAoGZmluaXNoGAMgASgLMhYubnZtZWQudjEuVXBsb2FkRmluaXNoSABCBgoEcGFydCKHAgoMVXBsb2FkSGVhZGVyEhQKBnNoYTI1NhgBIAEoDEIE4kEBAhIYCgpzaXplX2J5dGVzGAIgASgEQgTiQQECEhkKEWZpcm13YXJlX3JldmlzaW9uGAMgASgJEhQKDG1vZGVsX251bWJlchgEIAEoCRIyCgZsYWJlbHMYBSADKAsyIi5udm1lZC52MS5VcGxvYWRIZWFkZXIuTGFiZWxzRW50cnkSFQoNdmFsaWRhdGVfb25seRgGIAEoCBIcCgpyZXF1ZXN0X2lkGAcgASgJQgjijM/XCAIIARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIg4KDFVwbG9hZEZpbmlzaCKVAQoTVXBsb2FkSW1hZ2VSZXNwb25zZRImCgVyZWFkeRgBIAEoCzIVLm52bWVkLnYxLlVwbG9hZFJlYWR5SAASLAoIcHJvZ3Jlc3MYAiABKAsyGC5udm1lZC52MS5VcGxvYWRQcm9ncmVzc0gAEiAKBWltYWdlGAMgASgLMg8ubnZtZWQudjEuSW1hZ2VIAEIGCgRwYXJ0ImYKC1VwbG9hZFJlYWR5EiUKBnVwbG9hZBgBIAEoCUIV+kESChBudm1lZC5kZXYvVXBsb2FkEhcKD2NvbW1pdHRlZF9ieXRlcxgCIAEoBBIXCg9jaHVua19ieXRlc19tYXgYAyABKA0iKQoOVXBsb2FkUHJvZ3Jlc3MSFwoPY29tbWl0dGVkX2J5dGVzGAEgASgEIqQCChFGZXRjaEltYWdlUmVxdWVzdBIRCgN1cmwYASABKAlCBOJBAQISFAoGc2hhMjU2GAIgASgMQgTiQQECEhgKCnNpemVfYnl0ZXMYAyABKARCBOJBAQISGQoRZmlybXdhcmVfcmV2aXNpb24YBCABKAkSFAoMbW9kZWxfbnVtYmVyGAUgASgJEjcKBmxhYmVscxgGIAMoCzInLm52bWVkLnYxLkZldGNoSW1hZ2VSZXF1ZXN0LkxhYmVsc0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSHAoKcmVxdWVzdF9pZBgIIAEoCUII4ozP1wgCCAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJkChJGZXRjaEltYWdlUmVzcG9uc2USIwoFaW1hZ2UYASABKAlCFPpBEQoPbnZtZWQuZGV2L0ltYWdlEhIKCnNpemVfYnl0ZXMYAiABKAQSFQoNZmV0Y2hlZF9ieXRlcxgDIAEoBCI7ChBHZXRVcGxvYWRSZXF1ZXN0EicKBG5hbWUYASABKAlCGeJBAQL6QRIKEG52bWVkLmRldi9VcGxvYWQiXQoSTGlzdFVwbG9hZHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJRChNMaXN0VXBsb2Fkc1Jlc3BvbnNlEiEKB3VwbG9hZHMYASADKAsyEC5udm1lZC52MS5VcGxvYWQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKEkFib3J0VXBsb2FkUmVxdWVzdBInCgRuYW1lGAEgASgJQhniQQEC+kESChBudm1lZC5kZXYvVXBsb2FkEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSHAoKcmVxdWVzdF9pZBgDIAEoCUII4ozP1wgCCAEiOgoTQWJvcnRVcGxvYWRSZXNwb25zZRIjCgRuYW1lGAEgASgJQhX6QRIKEG52bWVkLmRldi9VcGxvYWQiXAoRTGlzdEltYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIk4KEkxpc3RJbWFnZXNSZXNwb25zZRIfCgZpbWFnZXMYASADKAsyDy5udm1lZC52MS5JbWFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOQoPR2V0SW1hZ2VSZXF1ZXN0EiYKBG5hbWUYASABKAlCGOJBAQL6QREKD252bWVkLmRldi9JbWFnZSJxChJEZWxldGVJbWFnZVJlcXVlc3QSJgoEbmFtZRgBIAEoCUIY4kEBAvpBEQoPbnZtZWQuZGV2L0ltYWdlEhUKDXZhbGlkYXRlX29ubHkYAiABKAgSHAoKcmVxdWVzdF9pZBgDIAEoCUII4ozP1wgCCAEiOQoTRGVsZXRlSW1hZ2VSZXNwb25zZRIiCgRuYW1lGAEgASgJQhT6QREKD252bWVkLmRldi9JbWFnZSJvChdEb3dubG9hZEZpcm13YXJlUmVxdWVzdBIqCgZoZWFkZXIYASABKAsyGC5udm1lZC52MS5Eb3dubG9hZEhlYWRlckgAEiAKBWNodW5rGAIgASgLMg8ubnZtZWQudjEuQ2h1bmtIAEIGCgRwYXJ0IoACCg5Eb3dubG9hZEhlYWRlchIxCgpjb250cm9sbGVyGAEgASgJQh3iQQEC+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchIYCgpzaXplX2J5dGVzGAIgASgEQgTiQQECEhQKDG9mZnNldF9ieXRlcxgDIAEoBBIWCg50cmFuc2Zlcl9ieXRlcxgEIAEoDRIWCg5pZ25vcmVfb3ZlcmxhcBgFIAEoCBImCg5vdmVycmlkZV9nYXRlcxgGIAMoDjIOLm52bWVkLnYxLkdhdGUSFQoNdmFsaWRhdGVfb25seRgHIAEoCBIcCgpyZXF1ZXN0X2lkGAggASgJQgjijM/XCAIIASKXAQoYRG93bmxvYWRGaXJtd2FyZVJlc3BvbnNlEi0KCmNvbnRyb2xsZXIYASABKAlCGfpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISEgoKc2l6ZV9ieXRlcxgCIAEoBBIWCg50cmFuc2Zlcl9ieXRlcxgDIAEoDRIQCghjb21tYW5kcxgEIAEoDRIOCgZzaGEyNTYYBSABKAwiSAoVRmlybXdhcmVQcmVjb25kaXRpb25zEhQKDG1vZGVsX251bWJlchgBIAEoCRIZChFmaXJtd2FyZV9yZXZpc2lvbhgCIAEoCSLYAgoUU3RhZ2VGaXJtd2FyZVJlcXVlc3QSMgoLY29udHJvbGxlcnMYASADKAlCHeJBAQL6QRYKFG52bWVkLmRldi9Db250cm9sbGVyEicKBWltYWdlGAIgASgJQhjiQQEC+kERCg9udm1lZC5kZXYvSW1hZ2USEQoEc2xvdBgDIAEoDUgAiAEBEhkKEWZpcm13YXJlX3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEhcKD21heF9jb25jdXJyZW5jeRgHIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAggASgIEhwKCnJlcXVlc3RfaWQYCSABKAlCCOKMz9cIAggBQgcKBV9zbG90Ip8DChVTdGFnZUZpcm13YXJlUmVzcG9uc2USNQoGZHJpdmVzGAEgAygLMiUubnZtZWQudjEuU3RhZ2VGaXJtd2FyZVJlc3BvbnNlLkRyaXZlEiMKBWdhdGVzGAIgAygLMhQubnZtZWQudjEuR2F0ZVJlc3VsdBqpAgoFRHJpdmUSLQoKY29udHJvbGxlchgBIAEoCUIZ+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchI8CglvcGVyYXRpb24YAiABKAlCKfpBJgokbG9uZ3J1bm5pbmcuZ29vZ2xlYXBpcy5jb20vT3BlcmF0aW9uEioKB291dGNvbWUYAyABKA4yGS5udm1lZC52MS5GaXJtd2FyZU91dGNvbWUSDAoEc2xvdBgEIAEoDRIVCg1zbG90X3JldmlzaW9uGAUgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YBiABKAkSLwoOcmVxdWlyZWRfcmVzZXQYByABKA4yFy5udm1lZC52MS5SZXF1aXJlZFJlc2V0EhcKD3N0YWdlZF9yZXZpc2lvbhgIIAEoCSLlAgoXQWN0aXZhdGVGaXJtd2FyZVJlcXVlc3QSMQoKY29udHJvbGxlchgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISEgoEc2xvdBgCIAEoDUIE4kEBAhI3Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZUIE4kEBAhIVCg1zbG90X3JldmlzaW9uGAQgASgJEjYKDXByZWNvbmRpdGlvbnMYBSABKAsyHy5udm1lZC52MS5GaXJtd2FyZVByZWNvbmRpdGlvbnMSJgoOb3ZlcnJpZGVfZ2F0ZXMYBiADKA4yDi5udm1lZC52MS5HYXRlEh4KFmFja25vd2xlZGdlX2Rpc3J1cHRpb24YByABKAgSFQoNdmFsaWRhdGVfb25seRgIIAEoCBIcCgpyZXF1ZXN0X2lkGAkgASgJQgjijM/XCAIIASKlAgoYQWN0aXZhdGVGaXJtd2FyZVJlc3BvbnNlEi0KCmNvbnRyb2xsZXIYASABKAlCGfpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISKgoHb3V0Y29tZRgCIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIvCg5yZXF1aXJlZF9yZXNldBgDIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSDAoEc2xvdBgEIAEoDRIVCg1zbG90X3JldmlzaW9uGAUgASgJEhkKEXByZXZpb3VzX3JldmlzaW9uGAYgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YByABKAkSIwoFZ2F0ZXMYCCADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0Iq4BChVWZXJpZnlGaXJtd2FyZVJlcXVlc3QSMQoKY29udHJvbGxlchgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISHwoRZmlybXdhcmVfcmV2aXNpb24YAiABKAlCBOJBAQISDAoEc2xvdBgDIAEoDRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhwKCnJlcXVlc3RfaWQYBSABKAlCCOKMz9cIAggBIo8BChZWZXJpZnlGaXJtd2FyZVJlc3BvbnNlEi0KCmNvbnRyb2xsZXIYASABKAlCGfpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISGAoQcnVubmluZ19yZXZpc2lvbhgCIAEoCRITCgthY3RpdmVfc2xvdBgDIAEoDRIXCg9rZXJuZWxfcmV2aXNpb24YBCABKAki1gIKF1JvbGxiYWNrRmlybXdhcmVSZXF1ZXN0EjEKCmNvbnRyb2xsZXIYASABKAlCHeJBAQL6QRYKFG52bWVkLmRldi9Db250cm9sbGVyEhEKBHNsb3QYAiABKA1IAIgBARI3Cg9hY3RpdmF0aW9uX21vZGUYAyABKA4yGC5udm1lZC52MS5BY3RpdmF0aW9uTW9kZUIE4kEBAhI2Cg1wcmVjb25kaXRpb25zGAQgASgLMh8ubnZtZWQudjEuRmlybXdhcmVQcmVjb25kaXRpb25zEiYKDm92ZXJyaWRlX2dhdGVzGAUgAygOMg4ubnZtZWQudjEuR2F0ZRIeChZhY2tub3dsZWRnZV9kaXNydXB0aW9uGAYgASgIEhUKDXZhbGlkYXRlX29ubHkYByABKAgSHAoKcmVxdWVzdF9pZBgIIAEoCUII4ozP1wgCCAFCBwoFX3Nsb3QiTAoXR2V0RmlybXdhcmVTbG90c1JlcXVlc3QSMQoKY29udHJvbGxlchgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXIioQMKDUZpcm13YXJlU2xvdHMSLQoKY29udHJvbGxlchgBIAEoCUIZ+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchIrCgVzbG90cxgCIAMoCzIcLm52bWVkLnYxLkZpcm13YXJlU2xvdHMuU2xvdBIYChBydW5uaW5nX3JldmlzaW9uGAMgASgJEhcKD2tlcm5lbF9yZXZpc2lvbhgEIAEoCRIfChdhY3RpdmF0ZXNfd2l0aG91dF9yZXNldBgFIAEoCBIaChJhY3RpdmF0aW9uX3RpbWVfbXMYBiABKA0SGQoRZ3JhbnVsYXJpdHlfYnl0ZXMYByABKA0SHAoUZ3JhbnVsYXJpdHlfcmVwb3J0ZWQYCCABKAgSGgoSbWF4X3RyYW5zZmVyX2J5dGVzGAkgASgNEhcKD3Nsb3RzX25vdF9zaG93bhgKIAEoCBpWCgRTbG90EgwKBHNsb3QYASABKA0SEAoIcmV2aXNpb24YAiABKAkSEAoId3JpdGFibGUYAyABKAgSDgoGYWN0aXZlGAQgASgIEgwKBG5leHQYBSABKAgiggEKGkxpc3RGaXJtd2FyZUhpc3RvcnlSZXF1ZXN0Ei0KBnBhcmVudBgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJImEKG0xpc3RGaXJtd2FyZUhpc3RvcnlSZXNwb25zZRIpCgdyZWNvcmRzGAEgAygLMhgubnZtZWQudjEuRmlybXdhcmVSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIvQECg5GaXJtd2FyZVJlY29yZBI8CglvcGVyYXRpb24YASABKAlCKfpBJgokbG9uZ3J1bm5pbmcuZ29vZ2xlYXBpcy5jb20vT3BlcmF0aW9uEi0KCmNvbnRyb2xsZXIYAiABKAlCGfpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISDgoGbWV0aG9kGAMgASgJEhEKCXByaW5jaXBhbBgEIAEoCRIwCgVzdGF0ZRgFIAEoDjIhLm52bWVkLnYxLk9wZXJhdGlvbk1ldGFkYXRhLlN0YXRlEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoFaW1hZ2UYCCABKAlCFPpBEQoPbnZtZWQuZGV2L0ltYWdlEgwKBHNsb3QYCSABKA0SMQoPYWN0aXZhdGlvbl9tb2RlGAogASgOMhgubnZtZWQudjEuQWN0aXZhdGlvbk1vZGUSKgoHb3V0Y29tZRgLIAEoDjIZLm52bWVkLnYxLkZpcm13YXJlT3V0Y29tZRIvCg5yZXF1aXJlZF9yZXNldBgMIAEoDjIXLm52bWVkLnYxLlJlcXVpcmVkUmVzZXQSGQoRcHJldmlvdXNfcmV2aXNpb24YDSABKAkSGAoQcnVubmluZ19yZXZpc2lvbhgOIAEoCRIVCg1zbG90X3JldmlzaW9uGA8gASgJEhYKDmZhaWx1cmVfcmVhc29uGBAgASgJEhcKD2ZhaWx1cmVfbWVzc2FnZRgRIAEoCSq+AQoOQWN0aXZhdGlvbk1vZGUSHwobQUNUSVZBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASIQodQUNUSVZBVElPTl9NT0RFX09OX05FWFRfUkVTRVQQARIkCiBBQ1RJVkFUSU9OX01PREVfQ09OVFJPTExFUl9SRVNFVBACEiMKH0FDVElWQVRJT05fTU9ERV9TVUJTWVNURU1fUkVTRVQQAxIdChlBQ1RJVkFUSU9OX01PREVfSU1NRURJQVRFEAQqjQEKDVJlcXVpcmVkUmVzZXQSHgoaUkVRVUlSRURfUkVTRVRfVU5TUEVDSUZJRUQQABIdChlSRVFVSVJFRF9SRVNFVF9DT05UUk9MTEVSEAESHAoYUkVRVUlSRURfUkVTRVRfU1VCU1lTVEVNEAISHwobUkVRVUlSRURfUkVTRVRfQ09OVkVOVElPTkFMEAMq2wEKD0Zpcm13YXJlT3V0Y29tZRIgChxGSVJNV0FSRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXRklSTVdBUkVfT1VUQ09NRV9TVEFHRUQQARIeChpGSVJNV0FSRV9PVVRDT01FX0FDVElWQVRFRBACEiIKHkZJUk1XQVJFX09VVENPTUVfUEVORElOR19SRVNFVBADEiQKIEZJUk1XQVJFX09VVENPTUVfQUxSRUFEWV9DVVJSRU5UEAQSHwobRklSTVdBUkVfT1VUQ09NRV9VTlZFUklGSUVEEAUynAsKD0Zpcm13YXJlU2VydmljZRJOCgtVcGxvYWRJbWFnZRIcLm52bWVkLnYxLlVwbG9hZEltYWdlUmVxdWVzdBodLm52bWVkLnYxLlVwbG9hZEltYWdlUmVzcG9uc2UoATABEnQKCkZldGNoSW1hZ2USGy5udm1lZC52MS5GZXRjaEltYWdlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iKspBJwoSRmV0Y2hJbWFnZVJlc3BvbnNlEhFPcGVyYXRpb25NZXRhZGF0YRI5CglHZXRVcGxvYWQSGi5udm1lZC52MS5HZXRVcGxvYWRSZXF1ZXN0GhAubnZtZWQudjEuVXBsb2FkEkoKC0xpc3RVcGxvYWRzEhwubnZtZWQudjEuTGlzdFVwbG9hZHNSZXF1ZXN0Gh0ubnZtZWQudjEuTGlzdFVwbG9hZHNSZXNwb25zZRJKCgtBYm9ydFVwbG9hZBIcLm52bWVkLnYxLkFib3J0VXBsb2FkUmVxdWVzdBodLm52bWVkLnYxLkFib3J0VXBsb2FkUmVzcG9uc2USRwoKTGlzdEltYWdlcxIbLm52bWVkLnYxLkxpc3RJbWFnZXNSZXF1ZXN0GhwubnZtZWQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEjYKCEdldEltYWdlEhkubnZtZWQudjEuR2V0SW1hZ2VSZXF1ZXN0Gg8ubnZtZWQudjEuSW1hZ2USSgoLRGVsZXRlSW1hZ2USHC5udm1lZC52MS5EZWxldGVJbWFnZVJlcXVlc3QaHS5udm1lZC52MS5EZWxldGVJbWFnZVJlc3BvbnNlElsKEERvd25sb2FkRmlybXdhcmUSIS5udm1lZC52MS5Eb3dubG9hZEZpcm13YXJlUmVxdWVzdBoiLm52bWVkLnYxLkRvd25sb2FkRmlybXdhcmVSZXNwb25zZSgBEn0KDVN0YWdlRmlybXdhcmUSHi5udm1lZC52MS5TdGFnZUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iLcpBKgoVU3RhZ2VGaXJtd2FyZVJlc3BvbnNlEhFPcGVyYXRpb25NZXRhZGF0YRKGAQoQQWN0aXZhdGVGaXJtd2FyZRIhLm52bWVkLnYxLkFjdGl2YXRlRmlybXdhcmVSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiIwykEtChhBY3RpdmF0ZUZpcm13YXJlUmVzcG9uc2USEU9wZXJhdGlvbk1ldGFkYXRhEoABCg5WZXJpZnlGaXJtd2FyZRIfLm52bWVkLnYxLlZlcmlmeUZpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iLspBKwoWVmVyaWZ5RmlybXdhcmVSZXNwb25zZRIRT3BlcmF0aW9uTWV0YWRhdGEShgEKEFJvbGxiYWNrRmlybXdhcmUSIS5udm1lZC52MS5Sb2xsYmFja0Zpcm13YXJlUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24iMMpBLQoYQWN0aXZhdGVGaXJtd2FyZVJlc3BvbnNlEhFPcGVyYXRpb25NZXRhZGF0YRJOChBHZXRGaXJtd2FyZVNsb3RzEiEubnZtZWQudjEuR2V0RmlybXdhcmVTbG90c1JlcXVlc3QaFy5udm1lZC52MS5GaXJtd2FyZVNsb3RzEmIKE0xpc3RGaXJtd2FyZUhpc3RvcnkSJC5udm1lZC52MS5MaXN0RmlybXdhcmVIaXN0b3J5UmVxdWVzdBolLm52bWVkLnYxLkxpc3RGaXJtd2FyZUhpc3RvcnlSZXNwb25zZUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_longrunning_operations, file_google_protobuf_timestamp, file_nvmed_v1_common, file_nvmed_v1_operations]);
 
 /**
  * An image in the spool.
@@ -139,6 +142,27 @@ export type Upload = Message<"nvmed.v1.Upload"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 6;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * Principal that uploads it, and alone may go on with it.
+   *
+   * @generated from field: string principal = 7;
+   */
+  principal: string;
+
+  /**
+   * Bytes that have arrived: `committed_bytes` and what is not on disk yet.
+   *
+   * @generated from field: uint64 received_bytes = 8;
+   */
+  receivedBytes: bigint;
+
+  /**
+   * Whether a call is sending it now.
+   *
+   * @generated from field: bool receiving = 9;
+   */
+  receiving: boolean;
 };
 
 /**
@@ -422,7 +446,8 @@ export type FetchImageRequest = Message<"nvmed.v1.FetchImageRequest"> & {
   labels: { [key: string]: string };
 
   /**
-   * Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151).
+   * Checks URL, room and limits, and connects to nothing; the operation is done and has no name (AIP-151). A gate that
+   * does not hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 7;
    */
@@ -500,6 +525,76 @@ export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*
   messageDesc(file_nvmed_v1_firmware, 10);
 
 /**
+ * Request of ListUploads.
+ *
+ * @generated from message nvmed.v1.ListUploadsRequest
+ */
+export type ListUploadsRequest = Message<"nvmed.v1.ListUploadsRequest"> & {
+  /**
+   * At most so many uploads in one answer: 50 if 0, never more than 500.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the answer before; the other fields must be the same as then.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * AIP-160 filter over fields of Upload, as in ListControllersRequest.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * AIP-132: fields of Upload to order by, as in ListControllersRequest.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message nvmed.v1.ListUploadsRequest.
+ * Use `create(ListUploadsRequestSchema)` to create a new message.
+ */
+export const ListUploadsRequestSchema: GenMessage<ListUploadsRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_firmware, 11);
+
+/**
+ * Answer of ListUploads.
+ *
+ * @generated from message nvmed.v1.ListUploadsResponse
+ */
+export type ListUploadsResponse = Message<"nvmed.v1.ListUploadsResponse"> & {
+  /**
+   * Uploads of this page.
+   *
+   * @generated from field: repeated nvmed.v1.Upload uploads = 1;
+   */
+  uploads: Upload[];
+
+  /**
+   * Token of the next page, empty on the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message nvmed.v1.ListUploadsResponse.
+ * Use `create(ListUploadsResponseSchema)` to create a new message.
+ */
+export const ListUploadsResponseSchema: GenMessage<ListUploadsResponse> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_firmware, 12);
+
+/**
  * Request of AbortUpload.
  *
  * @generated from message nvmed.v1.AbortUploadRequest
@@ -533,7 +628,7 @@ export type AbortUploadRequest = Message<"nvmed.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 11);
+  messageDesc(file_nvmed_v1_firmware, 13);
 
 /**
  * Answer of AbortUpload.
@@ -554,7 +649,7 @@ export type AbortUploadResponse = Message<"nvmed.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 12);
+  messageDesc(file_nvmed_v1_firmware, 14);
 
 /**
  * Request of ListImages.
@@ -582,6 +677,13 @@ export type ListImagesRequest = Message<"nvmed.v1.ListImagesRequest"> & {
    * @generated from field: string filter = 3;
    */
   filter: string;
+
+  /**
+   * AIP-132: fields of Image to order by, as in ListControllersRequest.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
 };
 
 /**
@@ -589,7 +691,7 @@ export type ListImagesRequest = Message<"nvmed.v1.ListImagesRequest"> & {
  * Use `create(ListImagesRequestSchema)` to create a new message.
  */
 export const ListImagesRequestSchema: GenMessage<ListImagesRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 13);
+  messageDesc(file_nvmed_v1_firmware, 15);
 
 /**
  * Answer of ListImages.
@@ -617,7 +719,7 @@ export type ListImagesResponse = Message<"nvmed.v1.ListImagesResponse"> & {
  * Use `create(ListImagesResponseSchema)` to create a new message.
  */
 export const ListImagesResponseSchema: GenMessage<ListImagesResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 14);
+  messageDesc(file_nvmed_v1_firmware, 16);
 
 /**
  * Request of GetImage.
@@ -638,7 +740,7 @@ export type GetImageRequest = Message<"nvmed.v1.GetImageRequest"> & {
  * Use `create(GetImageRequestSchema)` to create a new message.
  */
 export const GetImageRequestSchema: GenMessage<GetImageRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 15);
+  messageDesc(file_nvmed_v1_firmware, 17);
 
 /**
  * Request of DeleteImage.
@@ -674,7 +776,7 @@ export type DeleteImageRequest = Message<"nvmed.v1.DeleteImageRequest"> & {
  * Use `create(DeleteImageRequestSchema)` to create a new message.
  */
 export const DeleteImageRequestSchema: GenMessage<DeleteImageRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 16);
+  messageDesc(file_nvmed_v1_firmware, 18);
 
 /**
  * Answer of DeleteImage.
@@ -695,7 +797,7 @@ export type DeleteImageResponse = Message<"nvmed.v1.DeleteImageResponse"> & {
  * Use `create(DeleteImageResponseSchema)` to create a new message.
  */
 export const DeleteImageResponseSchema: GenMessage<DeleteImageResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 17);
+  messageDesc(file_nvmed_v1_firmware, 19);
 
 /**
  * A message of a download straight to a drive.
@@ -732,7 +834,7 @@ export type DownloadFirmwareRequest = Message<"nvmed.v1.DownloadFirmwareRequest"
  * Use `create(DownloadFirmwareRequestSchema)` to create a new message.
  */
 export const DownloadFirmwareRequestSchema: GenMessage<DownloadFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 18);
+  messageDesc(file_nvmed_v1_firmware, 20);
 
 /**
  * What will be downloaded to which drive.
@@ -802,7 +904,7 @@ export type DownloadHeader = Message<"nvmed.v1.DownloadHeader"> & {
  * Use `create(DownloadHeaderSchema)` to create a new message.
  */
 export const DownloadHeaderSchema: GenMessage<DownloadHeader> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 19);
+  messageDesc(file_nvmed_v1_firmware, 21);
 
 /**
  * Answer of DownloadFirmware.
@@ -851,7 +953,7 @@ export type DownloadFirmwareResponse = Message<"nvmed.v1.DownloadFirmwareRespons
  * Use `create(DownloadFirmwareResponseSchema)` to create a new message.
  */
 export const DownloadFirmwareResponseSchema: GenMessage<DownloadFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 20);
+  messageDesc(file_nvmed_v1_firmware, 22);
 
 /**
  * What must hold of a drive, beside what nvmed always asks for.
@@ -879,7 +981,7 @@ export type FirmwarePreconditions = Message<"nvmed.v1.FirmwarePreconditions"> & 
  * Use `create(FirmwarePreconditionsSchema)` to create a new message.
  */
 export const FirmwarePreconditionsSchema: GenMessage<FirmwarePreconditions> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 21);
+  messageDesc(file_nvmed_v1_firmware, 23);
 
 /**
  * Request of StageFirmware.
@@ -939,7 +1041,8 @@ export type StageFirmwareRequest = Message<"nvmed.v1.StageFirmwareRequest"> & {
   maxConcurrency: number;
 
   /**
-   * Evaluates every gate of every drive and changes nothing; the operation is done and has no name (AIP-151).
+   * Evaluates every gate of every drive and changes nothing; the operation is done and has no name (AIP-151). A gate
+   * that does not hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 8;
    */
@@ -959,7 +1062,7 @@ export type StageFirmwareRequest = Message<"nvmed.v1.StageFirmwareRequest"> & {
  * Use `create(StageFirmwareRequestSchema)` to create a new message.
  */
 export const StageFirmwareRequestSchema: GenMessage<StageFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 22);
+  messageDesc(file_nvmed_v1_firmware, 24);
 
 /**
  * Result of StageFirmware.
@@ -987,7 +1090,7 @@ export type StageFirmwareResponse = Message<"nvmed.v1.StageFirmwareResponse"> & 
  * Use `create(StageFirmwareResponseSchema)` to create a new message.
  */
 export const StageFirmwareResponseSchema: GenMessage<StageFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 23);
+  messageDesc(file_nvmed_v1_firmware, 25);
 
 /**
  * One drive.
@@ -1058,7 +1161,7 @@ export type StageFirmwareResponse_Drive = Message<"nvmed.v1.StageFirmwareRespons
  * Use `create(StageFirmwareResponse_DriveSchema)` to create a new message.
  */
 export const StageFirmwareResponse_DriveSchema: GenMessage<StageFirmwareResponse_Drive> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 23, 0);
+  messageDesc(file_nvmed_v1_firmware, 25, 0);
 
 /**
  * Request of ActivateFirmware.
@@ -1117,7 +1220,8 @@ export type ActivateFirmwareRequest = Message<"nvmed.v1.ActivateFirmwareRequest"
   acknowledgeDisruption: boolean;
 
   /**
-   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+   * hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 8;
    */
@@ -1137,7 +1241,7 @@ export type ActivateFirmwareRequest = Message<"nvmed.v1.ActivateFirmwareRequest"
  * Use `create(ActivateFirmwareRequestSchema)` to create a new message.
  */
 export const ActivateFirmwareRequestSchema: GenMessage<ActivateFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 24);
+  messageDesc(file_nvmed_v1_firmware, 26);
 
 /**
  * Result of ActivateFirmware and RollbackFirmware.
@@ -1207,7 +1311,7 @@ export type ActivateFirmwareResponse = Message<"nvmed.v1.ActivateFirmwareRespons
  * Use `create(ActivateFirmwareResponseSchema)` to create a new message.
  */
 export const ActivateFirmwareResponseSchema: GenMessage<ActivateFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 25);
+  messageDesc(file_nvmed_v1_firmware, 27);
 
 /**
  * Request of VerifyFirmware.
@@ -1256,7 +1360,7 @@ export type VerifyFirmwareRequest = Message<"nvmed.v1.VerifyFirmwareRequest"> & 
  * Use `create(VerifyFirmwareRequestSchema)` to create a new message.
  */
 export const VerifyFirmwareRequestSchema: GenMessage<VerifyFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 26);
+  messageDesc(file_nvmed_v1_firmware, 28);
 
 /**
  * Result of VerifyFirmware.
@@ -1298,7 +1402,7 @@ export type VerifyFirmwareResponse = Message<"nvmed.v1.VerifyFirmwareResponse"> 
  * Use `create(VerifyFirmwareResponseSchema)` to create a new message.
  */
 export const VerifyFirmwareResponseSchema: GenMessage<VerifyFirmwareResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 27);
+  messageDesc(file_nvmed_v1_firmware, 29);
 
 /**
  * Request of RollbackFirmware.
@@ -1350,7 +1454,8 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
   acknowledgeDisruption: boolean;
 
   /**
-   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+   * hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 7;
    */
@@ -1370,7 +1475,7 @@ export type RollbackFirmwareRequest = Message<"nvmed.v1.RollbackFirmwareRequest"
  * Use `create(RollbackFirmwareRequestSchema)` to create a new message.
  */
 export const RollbackFirmwareRequestSchema: GenMessage<RollbackFirmwareRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 28);
+  messageDesc(file_nvmed_v1_firmware, 30);
 
 /**
  * Request of GetFirmwareSlots.
@@ -1391,7 +1496,7 @@ export type GetFirmwareSlotsRequest = Message<"nvmed.v1.GetFirmwareSlotsRequest"
  * Use `create(GetFirmwareSlotsRequestSchema)` to create a new message.
  */
 export const GetFirmwareSlotsRequestSchema: GenMessage<GetFirmwareSlotsRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 29);
+  messageDesc(file_nvmed_v1_firmware, 31);
 
 /**
  * The firmware slots of a controller.
@@ -1475,7 +1580,7 @@ export type FirmwareSlots = Message<"nvmed.v1.FirmwareSlots"> & {
  * Use `create(FirmwareSlotsSchema)` to create a new message.
  */
 export const FirmwareSlotsSchema: GenMessage<FirmwareSlots> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 30);
+  messageDesc(file_nvmed_v1_firmware, 32);
 
 /**
  * One slot.
@@ -1524,7 +1629,7 @@ export type FirmwareSlots_Slot = Message<"nvmed.v1.FirmwareSlots.Slot"> & {
  * Use `create(FirmwareSlots_SlotSchema)` to create a new message.
  */
 export const FirmwareSlots_SlotSchema: GenMessage<FirmwareSlots_Slot> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 30, 0);
+  messageDesc(file_nvmed_v1_firmware, 32, 0);
 
 /**
  * Request of ListFirmwareHistory.
@@ -1566,7 +1671,7 @@ export type ListFirmwareHistoryRequest = Message<"nvmed.v1.ListFirmwareHistoryRe
  * Use `create(ListFirmwareHistoryRequestSchema)` to create a new message.
  */
 export const ListFirmwareHistoryRequestSchema: GenMessage<ListFirmwareHistoryRequest> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 31);
+  messageDesc(file_nvmed_v1_firmware, 33);
 
 /**
  * Answer of ListFirmwareHistory.
@@ -1594,7 +1699,7 @@ export type ListFirmwareHistoryResponse = Message<"nvmed.v1.ListFirmwareHistoryR
  * Use `create(ListFirmwareHistoryResponseSchema)` to create a new message.
  */
 export const ListFirmwareHistoryResponseSchema: GenMessage<ListFirmwareHistoryResponse> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 32);
+  messageDesc(file_nvmed_v1_firmware, 34);
 
 /**
  * What was done to the firmware of one controller.
@@ -1727,7 +1832,7 @@ export type FirmwareRecord = Message<"nvmed.v1.FirmwareRecord"> & {
  * Use `create(FirmwareRecordSchema)` to create a new message.
  */
 export const FirmwareRecordSchema: GenMessage<FirmwareRecord> = /*@__PURE__*/
-  messageDesc(file_nvmed_v1_firmware, 33);
+  messageDesc(file_nvmed_v1_firmware, 35);
 
 /**
  * How firmware becomes active.
@@ -1925,7 +2030,18 @@ export const FirmwareService: GenService<{
     output: typeof UploadSchema;
   },
   /**
-   * Gives an upload up and frees its space.
+   * Lists the uploads that are not finished, ordered by name: the caller's own, and of others those that it has
+   * `firmware.read` over.
+   *
+   * @generated from rpc nvmed.v1.FirmwareService.ListUploads
+   */
+  listUploads: {
+    methodKind: "unary";
+    input: typeof ListUploadsRequestSchema;
+    output: typeof ListUploadsResponseSchema;
+  },
+  /**
+   * Gives an upload up and frees its space. UPLOAD_BUSY while a call sends it.
    *
    * @generated from rpc nvmed.v1.FirmwareService.AbortUpload
    */

@@ -4,10 +4,15 @@
 // @generated from file nvmed/v1/inventory.proto (package nvmed.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb.js";
+import { file_google_api_field_info } from "../../google/api/field_info_pb.js";
+import { file_google_api_resource } from "../../google/api/resource_pb.js";
 import type { OperationSchema } from "../../google/longrunning/operations_pb.js";
 import { file_google_longrunning_operations } from "../../google/longrunning/operations_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Gate, GateResult } from "./operations_pb.js";
 import { file_nvmed_v1_operations } from "./operations_pb.js";
 import type { Controller, ControllerSchema, Namespace, NamespaceSchema, Subsystem, SubsystemSchema } from "./resources_pb.js";
@@ -18,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nvmed/v1/inventory.proto.
  */
 export const file_nvmed_v1_inventory: GenFile = /*@__PURE__*/
-  fileDesc("Chhudm1lZC92MS9pbnZlbnRvcnkucHJvdG8SCG52bWVkLnYxIk8KFkxpc3RDb250cm9sbGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIl0KF0xpc3RDb250cm9sbGVyc1Jlc3BvbnNlEikKC2NvbnRyb2xsZXJzGAEgAygLMhQubnZtZWQudjEuQ29udHJvbGxlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJAoUR2V0Q29udHJvbGxlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSIwCiBHZXRDb250cm9sbGVyQ2FwYWJpbGl0aWVzUmVxdWVzdBIMCgRuYW1lGAEgASgJIuACChZDb250cm9sbGVyQ2FwYWJpbGl0aWVzEhIKCmNvbnRyb2xsZXIYASABKAkSQQoMY2FwYWJpbGl0aWVzGAIgAygLMisubnZtZWQudjEuQ29udHJvbGxlckNhcGFiaWxpdGllcy5DYXBhYmlsaXR5EhQKDG52bWVfdmVyc2lvbhgDIAEoCRIaChJtYXhfdHJhbnNmZXJfYnl0ZXMYBCABKAQSFgoOZmlybXdhcmVfc2xvdHMYBSABKA0SIAoYZmlybXdhcmVfc2xvdDFfcmVhZF9vbmx5GAYgASgIEikKIWZpcm13YXJlX3VwZGF0ZV9ncmFudWxhcml0eV9ieXRlcxgHIAEoDRpYCgpDYXBhYmlsaXR5EhIKCmNhcGFiaWxpdHkYASABKAkSEQoJc3VwcG9ydGVkGAIgASgIEg4KBnNvdXJjZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCSJOChVMaXN0U3Vic3lzdGVtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJIloKFkxpc3RTdWJzeXN0ZW1zUmVzcG9uc2USJwoKc3Vic3lzdGVtcxgBIAMoCzITLm52bWVkLnYxLlN1YnN5c3RlbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIwoTR2V0U3Vic3lzdGVtUmVxdWVzdBIMCgRuYW1lGAEgASgJIl4KFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJIloKFkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USJwoKbmFtZXNwYWNlcxgBIAMoCzITLm52bWVkLnYxLk5hbWVzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIwoTR2V0TmFtZXNwYWNlUmVxdWVzdBIMCgRuYW1lGAEgASgJIpkBChZSZXNldENvbnRyb2xsZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSHgoWYWNrbm93bGVkZ2VfZGlzcnVwdGlvbhgCIAEoCBImCg5vdmVycmlkZV9nYXRlcxgDIAMoDjIOLm52bWVkLnYxLkdhdGUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBISCgpyZXF1ZXN0X2lkGAUgASgJIocBChdSZXNldENvbnRyb2xsZXJSZXNwb25zZRISCgpjb250cm9sbGVyGAEgASgJEhkKEXByZXZpb3VzX3JldmlzaW9uGAIgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YAyABKAkSIwoFZ2F0ZXMYBCADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0IpgBChVSZXNldFN1YnN5c3RlbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIeChZhY2tub3dsZWRnZV9kaXNydXB0aW9uGAIgASgIEiYKDm92ZXJyaWRlX2dhdGVzGAMgAygOMg4ubnZtZWQudjEuR2F0ZRIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEhIKCnJlcXVlc3RfaWQYBSABKAkihQEKFlJlc2V0U3Vic3lzdGVtUmVzcG9uc2USEQoJc3Vic3lzdGVtGAEgASgJEhkKEXByZXZpb3VzX3JldmlzaW9uGAIgASgJEhgKEHJ1bm5pbmdfcmV2aXNpb24YAyABKAkSIwoFZ2F0ZXMYBCADKAsyFC5udm1lZC52MS5HYXRlUmVzdWx0MvQFChBJbnZlbnRvcnlTZXJ2aWNlElYKD0xpc3RDb250cm9sbGVycxIgLm52bWVkLnYxLkxpc3RDb250cm9sbGVyc1JlcXVlc3QaIS5udm1lZC52MS5MaXN0Q29udHJvbGxlcnNSZXNwb25zZRJFCg1HZXRDb250cm9sbGVyEh4ubnZtZWQudjEuR2V0Q29udHJvbGxlclJlcXVlc3QaFC5udm1lZC52MS5Db250cm9sbGVyEmkKGUdldENvbnRyb2xsZXJDYXBhYmlsaXRpZXMSKi5udm1lZC52MS5HZXRDb250cm9sbGVyQ2FwYWJpbGl0aWVzUmVxdWVzdBogLm52bWVkLnYxLkNvbnRyb2xsZXJDYXBhYmlsaXRpZXMSUwoOTGlzdFN1YnN5c3RlbXMSHy5udm1lZC52MS5MaXN0U3Vic3lzdGVtc1JlcXVlc3QaIC5udm1lZC52MS5MaXN0U3Vic3lzdGVtc1Jlc3BvbnNlEkIKDEdldFN1YnN5c3RlbRIdLm52bWVkLnYxLkdldFN1YnN5c3RlbVJlcXVlc3QaEy5udm1lZC52MS5TdWJzeXN0ZW0SUwoOTGlzdE5hbWVzcGFjZXMSHy5udm1lZC52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIC5udm1lZC52MS5MaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEkIKDEdldE5hbWVzcGFjZRIdLm52bWVkLnYxLkdldE5hbWVzcGFjZVJlcXVlc3QaEy5udm1lZC52MS5OYW1lc3BhY2USUgoPUmVzZXRDb250cm9sbGVyEiAubnZtZWQudjEuUmVzZXRDb250cm9sbGVyUmVxdWVzdBodLmdvb2dsZS5sb25ncnVubmluZy5PcGVyYXRpb24SUAoOUmVzZXRTdWJzeXN0ZW0SHy5udm1lZC52MS5SZXNldFN1YnN5c3RlbVJlcXVlc3QaHS5nb29nbGUubG9uZ3J1bm5pbmcuT3BlcmF0aW9uQkQKDGRldi5udm1lZC52MVABWjJnaXRodWIuY29tL252bWVkL252bWVkL2NsaWVudHMvZ28vbnZtZWQvdjE7bnZtZWR2MWIGcHJvdG8z", [file_google_longrunning_operations, file_nvmed_v1_operations, file_nvmed_v1_resources]);
+  fileDesc("Chhudm1lZC92MS9pbnZlbnRvcnkucHJvdG8SCG52bWVkLnYxImEKFkxpc3RDb250cm9sbGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIl0KF0xpc3RDb250cm9sbGVyc1Jlc3BvbnNlEikKC2NvbnRyb2xsZXJzGAEgAygLMhQubnZtZWQudjEuQ29udHJvbGxlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiQwoUR2V0Q29udHJvbGxlclJlcXVlc3QSKwoEbmFtZRgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXIiTwogR2V0Q29udHJvbGxlckNhcGFiaWxpdGllc1JlcXVlc3QSKwoEbmFtZRgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXIi+wIKFkNvbnRyb2xsZXJDYXBhYmlsaXRpZXMSLQoKY29udHJvbGxlchgBIAEoCUIZ+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchJBCgxjYXBhYmlsaXRpZXMYAiADKAsyKy5udm1lZC52MS5Db250cm9sbGVyQ2FwYWJpbGl0aWVzLkNhcGFiaWxpdHkSFAoMbnZtZV92ZXJzaW9uGAMgASgJEhoKEm1heF90cmFuc2Zlcl9ieXRlcxgEIAEoBBIWCg5maXJtd2FyZV9zbG90cxgFIAEoDRIgChhmaXJtd2FyZV9zbG90MV9yZWFkX29ubHkYBiABKAgSKQohZmlybXdhcmVfdXBkYXRlX2dyYW51bGFyaXR5X2J5dGVzGAcgASgNGlgKCkNhcGFiaWxpdHkSEgoKY2FwYWJpbGl0eRgBIAEoCRIRCglzdXBwb3J0ZWQYAiABKAgSDgoGc291cmNlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJImAKFUxpc3RTdWJzeXN0ZW1zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiWgoWTGlzdFN1YnN5c3RlbXNSZXNwb25zZRInCgpzdWJzeXN0ZW1zGAEgAygLMhMubnZtZWQudjEuU3Vic3lzdGVtEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJBChNHZXRTdWJzeXN0ZW1SZXF1ZXN0EioKBG5hbWUYASABKAlCHOJBAQL6QRUKE252bWVkLmRldi9TdWJzeXN0ZW0iigEKFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIoCgZwYXJlbnQYASABKAlCGPpBFQoTbnZtZWQuZGV2L1N1YnN5c3RlbRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIOCgZmaWx0ZXIYBCABKAkSEAoIb3JkZXJfYnkYBSABKAkiWgoWTGlzdE5hbWVzcGFjZXNSZXNwb25zZRInCgpuYW1lc3BhY2VzGAEgAygLMhMubnZtZWQudjEuTmFtZXNwYWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJBChNHZXROYW1lc3BhY2VSZXF1ZXN0EioKBG5hbWUYASABKAlCHOJBAQL6QRUKE252bWVkLmRldi9OYW1lc3BhY2UiwgEKFlJlc2V0Q29udHJvbGxlclJlcXVlc3QSKwoEbmFtZRgBIAEoCUId4kEBAvpBFgoUbnZtZWQuZGV2L0NvbnRyb2xsZXISHgoWYWNrbm93bGVkZ2VfZGlzcnVwdGlvbhgCIAEoCBImCg5vdmVycmlkZV9nYXRlcxgDIAMoDjIOLm52bWVkLnYxLkdhdGUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBIcCgpyZXF1ZXN0X2lkGAUgASgJQgjijM/XCAIIASKiAQoXUmVzZXRDb250cm9sbGVyUmVzcG9uc2USLQoKY29udHJvbGxlchgBIAEoCUIZ+kEWChRudm1lZC5kZXYvQ29udHJvbGxlchIZChFwcmV2aW91c19yZXZpc2lvbhgCIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAMgASgJEiMKBWdhdGVzGAQgAygLMhQubnZtZWQudjEuR2F0ZVJlc3VsdCLAAQoVUmVzZXRTdWJzeXN0ZW1SZXF1ZXN0EioKBG5hbWUYASABKAlCHOJBAQL6QRUKE252bWVkLmRldi9TdWJzeXN0ZW0SHgoWYWNrbm93bGVkZ2VfZGlzcnVwdGlvbhgCIAEoCBImCg5vdmVycmlkZV9nYXRlcxgDIAMoDjIOLm52bWVkLnYxLkdhdGUSFQoNdmFsaWRhdGVfb25seRgEIAEoCBIcCgpyZXF1ZXN0X2lkGAUgASgJQgjijM/XCAIIASKfAQoWUmVzZXRTdWJzeXN0ZW1SZXNwb25zZRIrCglzdWJzeXN0ZW0YASABKAlCGPpBFQoTbnZtZWQuZGV2L1N1YnN5c3RlbRIZChFwcmV2aW91c19yZXZpc2lvbhgCIAEoCRIYChBydW5uaW5nX3JldmlzaW9uGAMgASgJEiMKBWdhdGVzGAQgAygLMhQubnZtZWQudjEuR2F0ZVJlc3VsdCJPCiBHZXRDb250cm9sbGVyU3Vycm91bmRpbmdzUmVxdWVzdBIrCgRuYW1lGAEgASgJQh3iQQEC+kEWChRudm1lZC5kZXYvQ29udHJvbGxlciLyAwoWQ29udHJvbGxlclN1cnJvdW5kaW5ncxItCgpjb250cm9sbGVyGAEgASgJQhn6QRYKFG52bWVkLmRldi9Db250cm9sbGVyEi4KCGxvY2F0aW9uGAIgASgLMhwubnZtZWQudjEuQ29udHJvbGxlckxvY2F0aW9uEh8KBGxpbmsYAyABKAsyES5udm1lZC52MS5QY2lMaW5rEicKCnBjaV9lcnJvcnMYBCABKAsyEy5udm1lZC52MS5QY2lFcnJvcnMSGAoLcXVldWVfY291bnQYBSABKA1IAIgBARIYCgtxdWV1ZV9kZXB0aBgGIAEoDUgBiAEBEk0KD2tlcm5lbF9jb3VudGVycxgHIAMoCzI0Lm52bWVkLnYxLkNvbnRyb2xsZXJTdXJyb3VuZGluZ3MuS2VybmVsQ291bnRlcnNFbnRyeRInCgVwYXRocxgIIAMoCzIYLm52bWVkLnYxLlBhdGhTdGF0aXN0aWNzEiwKCmluZGljYXRvcnMYCSADKAsyGC5udm1lZC52MS5JbmRpY2F0b3JTdGF0ZRo1ChNLZXJuZWxDb3VudGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAFCDgoMX3F1ZXVlX2NvdW50Qg4KDF9xdWV1ZV9kZXB0aCKMAQoSQ29udHJvbGxlckxvY2F0aW9uEhMKC3BjaV9hZGRyZXNzGAEgASgJEgwKBHNsb3QYAiABKAkSDQoFbGFiZWwYAyABKAkSEQoJZW5jbG9zdXJlGAQgASgJEgsKA2JheRgFIAEoCRIWCgludW1hX25vZGUYBiABKA1IAIgBAUIMCgpfbnVtYV9ub2RlImcKB1BjaUxpbmsSEQoJc3BlZWRfbXRzGAEgASgNEg0KBXdpZHRoGAIgASgNEhUKDW1heF9zcGVlZF9tdHMYAyABKA0SEQoJbWF4X3dpZHRoGAQgASgNEhAKCGRlZ3JhZGVkGAUgASgIIr0CCglQY2lFcnJvcnMSOQoLY29ycmVjdGFibGUYASADKAsyJC5udm1lZC52MS5QY2lFcnJvcnMuQ29ycmVjdGFibGVFbnRyeRIzCghub25mYXRhbBgCIAMoCzIhLm52bWVkLnYxLlBjaUVycm9ycy5Ob25mYXRhbEVudHJ5Ei0KBWZhdGFsGAMgAygLMh4ubnZtZWQudjEuUGNpRXJyb3JzLkZhdGFsRW50cnkaMgoQQ29ycmVjdGFibGVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBGi8KDU5vbmZhdGFsRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ARosCgpGYXRhbEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEi1AIKDlBhdGhTdGF0aXN0aWNzEhMKC2RldmljZV9ub2RlGAEgASgJEgwKBG5zaWQYAiABKA0SEQoJYW5hX3N0YXRlGAMgASgJEhIKCnJlYWRfY291bnQYBCABKAQSEwoLd3JpdGVfY291bnQYBSABKAQSEgoKcmVhZF9ieXRlcxgGIAEoBBIVCg13cml0dGVuX2J5dGVzGAcgASgEEhcKD2luX2ZsaWdodF9jb3VudBgIIAEoBBJFCg9rZXJuZWxfY291bnRlcnMYCSADKAsyLC5udm1lZC52MS5QYXRoU3RhdGlzdGljcy5LZXJuZWxDb3VudGVyc0VudHJ5Eg8KB3JlYWRfbXMYCiABKAQSEAoId3JpdGVfbXMYCyABKAQaNQoTS2VybmVsQ291bnRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBInUKDkluZGljYXRvclN0YXRlEiYKCWluZGljYXRvchgBIAEoDjITLm52bWVkLnYxLkluZGljYXRvchIKCgJvbhgCIAEoCBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAivQEKEVNldExvY2F0b3JSZXF1ZXN0EisKBG5hbWUYASABKAlCHeJBAQL6QRYKFG52bWVkLmRldi9Db250cm9sbGVyEiYKCWluZGljYXRvchgCIAEoDjITLm52bWVkLnYxLkluZGljYXRvchIKCgJvbhgDIAEoCBISCgp0aW1lb3V0X21zGAQgASgEEhUKDXZhbGlkYXRlX29ubHkYBSABKAgSHAoKcmVxdWVzdF9pZBgGIAEoCUII4ozP1wgCCAEiqAEKElNldExvY2F0b3JSZXNwb25zZRItCgpjb250cm9sbGVyGAEgASgJQhn6QRYKFG52bWVkLmRldi9Db250cm9sbGVyEiYKCWluZGljYXRvchgCIAEoDjITLm52bWVkLnYxLkluZGljYXRvchIKCgJvbhgDIAEoCBIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqUQoJSW5kaWNhdG9yEhkKFUlORElDQVRPUl9VTlNQRUNJRklFRBAAEhQKEElORElDQVRPUl9MT0NBVEUQARITCg9JTkRJQ0FUT1JfRkFVTFQQAjKLCAoQSW52ZW50b3J5U2VydmljZRJWCg9MaXN0Q29udHJvbGxlcnMSIC5udm1lZC52MS5MaXN0Q29udHJvbGxlcnNSZXF1ZXN0GiEubnZtZWQudjEuTGlzdENvbnRyb2xsZXJzUmVzcG9uc2USRQoNR2V0Q29udHJvbGxlchIeLm52bWVkLnYxLkdldENvbnRyb2xsZXJSZXF1ZXN0GhQubnZtZWQudjEuQ29udHJvbGxlchJpChlHZXRDb250cm9sbGVyQ2FwYWJpbGl0aWVzEioubnZtZWQudjEuR2V0Q29udHJvbGxlckNhcGFiaWxpdGllc1JlcXVlc3QaIC5udm1lZC52MS5Db250cm9sbGVyQ2FwYWJpbGl0aWVzElMKDkxpc3RTdWJzeXN0ZW1zEh8ubnZtZWQudjEuTGlzdFN1YnN5c3RlbXNSZXF1ZXN0GiAubnZtZWQudjEuTGlzdFN1YnN5c3RlbXNSZXNwb25zZRJCCgxHZXRTdWJzeXN0ZW0SHS5udm1lZC52MS5HZXRTdWJzeXN0ZW1SZXF1ZXN0GhMubnZtZWQudjEuU3Vic3lzdGVtElMKDkxpc3ROYW1lc3BhY2VzEh8ubnZtZWQudjEuTGlzdE5hbWVzcGFjZXNSZXF1ZXN0GiAubnZtZWQudjEuTGlzdE5hbWVzcGFjZXNSZXNwb25zZRJCCgxHZXROYW1lc3BhY2USHS5udm1lZC52MS5HZXROYW1lc3BhY2VSZXF1ZXN0GhMubnZtZWQudjEuTmFtZXNwYWNlEmkKGUdldENvbnRyb2xsZXJTdXJyb3VuZGluZ3MSKi5udm1lZC52MS5HZXRDb250cm9sbGVyU3Vycm91bmRpbmdzUmVxdWVzdBogLm52bWVkLnYxLkNvbnRyb2xsZXJTdXJyb3VuZGluZ3MSRwoKU2V0TG9jYXRvchIbLm52bWVkLnYxLlNldExvY2F0b3JSZXF1ZXN0GhwubnZtZWQudjEuU2V0TG9jYXRvclJlc3BvbnNlEoMBCg9SZXNldENvbnRyb2xsZXISIC5udm1lZC52MS5SZXNldENvbnRyb2xsZXJSZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiIvykEsChdSZXNldENvbnRyb2xsZXJSZXNwb25zZRIRT3BlcmF0aW9uTWV0YWRhdGESgAEKDlJlc2V0U3Vic3lzdGVtEh8ubnZtZWQudjEuUmVzZXRTdWJzeXN0ZW1SZXF1ZXN0Gh0uZ29vZ2xlLmxvbmdydW5uaW5nLk9wZXJhdGlvbiIuykErChZSZXNldFN1YnN5c3RlbVJlc3BvbnNlEhFPcGVyYXRpb25NZXRhZGF0YUJECgxkZXYubnZtZWQudjFQAVoyZ2l0aHViLmNvbS9udm1lZC9udm1lZC9jbGllbnRzL2dvL252bWVkL3YxO252bWVkdjFiBnByb3RvMw", [file_google_api_field_behavior, file_google_api_field_info, file_google_api_resource, file_google_longrunning_operations, file_google_protobuf_timestamp, file_nvmed_v1_operations, file_nvmed_v1_resources]);
 
 /**
  * Request of ListControllers.
@@ -49,6 +54,14 @@ export type ListControllersRequest = Message<"nvmed.v1.ListControllersRequest"> 
    * @generated from field: string filter = 3;
    */
   filter: string;
+
+  /**
+   * AIP-132: fields of Controller to order by, apart by commas, each ascending unless ` desc` follows, for example
+   * `model_number, firmware_revision desc`. What is equal by all of them, or by none, is ordered by name.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
 };
 
 /**
@@ -260,6 +273,13 @@ export type ListSubsystemsRequest = Message<"nvmed.v1.ListSubsystemsRequest"> & 
    * @generated from field: string filter = 3;
    */
   filter: string;
+
+  /**
+   * AIP-132: fields of Subsystem to order by, as in ListControllersRequest.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
 };
 
 /**
@@ -351,6 +371,13 @@ export type ListNamespacesRequest = Message<"nvmed.v1.ListNamespacesRequest"> & 
    * @generated from field: string filter = 4;
    */
   filter: string;
+
+  /**
+   * AIP-132: fields of Namespace to order by, as in ListControllersRequest.
+   *
+   * @generated from field: string order_by = 5;
+   */
+  orderBy: string;
 };
 
 /**
@@ -437,7 +464,8 @@ export type ResetControllerRequest = Message<"nvmed.v1.ResetControllerRequest"> 
   overrideGates: Gate[];
 
   /**
-   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+   * hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -529,7 +557,8 @@ export type ResetSubsystemRequest = Message<"nvmed.v1.ResetSubsystemRequest"> & 
   overrideGates: Gate[];
 
   /**
-   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151).
+   * Evaluates every gate and changes nothing; the operation is done and has no name (AIP-151). A gate that does not
+   * hold is the call's status then, and the operation's `error` without it.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -592,6 +621,505 @@ export type ResetSubsystemResponse = Message<"nvmed.v1.ResetSubsystemResponse"> 
  */
 export const ResetSubsystemResponseSchema: GenMessage<ResetSubsystemResponse> = /*@__PURE__*/
   messageDesc(file_nvmed_v1_inventory, 14);
+
+/**
+ * Request of GetControllerSurroundings.
+ *
+ * @generated from message nvmed.v1.GetControllerSurroundingsRequest
+ */
+export type GetControllerSurroundingsRequest = Message<"nvmed.v1.GetControllerSurroundingsRequest"> & {
+  /**
+   * Required. `controllers/{controller}`, or a device node now.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message nvmed.v1.GetControllerSurroundingsRequest.
+ * Use `create(GetControllerSurroundingsRequestSchema)` to create a new message.
+ */
+export const GetControllerSurroundingsRequestSchema: GenMessage<GetControllerSurroundingsRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 15);
+
+/**
+ * What a host knows around a controller. What it does not tell is not set; counters begin anew at a restart of the host,
+ * and most of them when the device is enumerated again.
+ *
+ * @generated from message nvmed.v1.ControllerSurroundings
+ */
+export type ControllerSurroundings = Message<"nvmed.v1.ControllerSurroundings"> & {
+  /**
+   * `controllers/{controller}`.
+   *
+   * @generated from field: string controller = 1;
+   */
+  controller: string;
+
+  /**
+   * Where it sits.
+   *
+   * @generated from field: nvmed.v1.ControllerLocation location = 2;
+   */
+  location?: ControllerLocation | undefined;
+
+  /**
+   * Its PCI Express link; not set for one that is reached over fabrics, and where the kernel shows none.
+   *
+   * @generated from field: nvmed.v1.PciLink link = 3;
+   */
+  link?: PciLink | undefined;
+
+  /**
+   * Advanced Error Reporting of its PCI function; not set where the kernel shows none.
+   *
+   * @generated from field: nvmed.v1.PciErrors pci_errors = 4;
+   */
+  pciErrors?: PciErrors | undefined;
+
+  /**
+   * Queues that the kernel has to it, the admin queue included.
+   *
+   * @generated from field: optional uint32 queue_count = 5;
+   */
+  queueCount?: number | undefined;
+
+  /**
+   * Entries of each queue less one, as the kernel shows it (sqsize).
+   *
+   * @generated from field: optional uint32 queue_depth = 6;
+   */
+  queueDepth?: number | undefined;
+
+  /**
+   * The kernel's own counters about the controller, under its names (its `diag` directory); empty before Linux has them.
+   *
+   * @generated from field: map<string, uint64> kernel_counters = 7;
+   */
+  kernelCounters: { [key: string]: bigint };
+
+  /**
+   * Its paths to namespaces.
+   *
+   * @generated from field: repeated nvmed.v1.PathStatistics paths = 8;
+   */
+  paths: PathStatistics[];
+
+  /**
+   * The lights of its bay that can be switched.
+   *
+   * @generated from field: repeated nvmed.v1.IndicatorState indicators = 9;
+   */
+  indicators: IndicatorState[];
+};
+
+/**
+ * Describes the message nvmed.v1.ControllerSurroundings.
+ * Use `create(ControllerSurroundingsSchema)` to create a new message.
+ */
+export const ControllerSurroundingsSchema: GenMessage<ControllerSurroundings> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 16);
+
+/**
+ * Where a controller sits, as far as the host tells; a field that it does not tell is empty.
+ *
+ * @generated from message nvmed.v1.ControllerLocation
+ */
+export type ControllerLocation = Message<"nvmed.v1.ControllerLocation"> & {
+  /**
+   * Address of the PCI function, for example 0000:3b:00.0.
+   *
+   * @generated from field: string pci_address = 1;
+   */
+  pciAddress: string;
+
+  /**
+   * Name of the slot it is plugged into, as the platform numbers slots.
+   *
+   * @generated from field: string slot = 2;
+   */
+  slot: string;
+
+  /**
+   * What the firmware calls the device (SMBIOS type 41 or _DSM), for example NVMe bay 3.
+   *
+   * @generated from field: string label = 3;
+   */
+  label: string;
+
+  /**
+   * Enclosure device that has it.
+   *
+   * @generated from field: string enclosure = 4;
+   */
+  enclosure: string;
+
+  /**
+   * Bay of that enclosure.
+   *
+   * @generated from field: string bay = 5;
+   */
+  bay: string;
+
+  /**
+   * NUMA node; not set where it has none.
+   *
+   * @generated from field: optional uint32 numa_node = 6;
+   */
+  numaNode?: number | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.ControllerLocation.
+ * Use `create(ControllerLocationSchema)` to create a new message.
+ */
+export const ControllerLocationSchema: GenMessage<ControllerLocation> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 17);
+
+/**
+ * A PCI Express link, as it is and as both of its ends could.
+ *
+ * @generated from message nvmed.v1.PciLink
+ */
+export type PciLink = Message<"nvmed.v1.PciLink"> & {
+  /**
+   * Millions of transfers a second on each lane: 16000 is 16 GT/s, generation 4.
+   *
+   * @generated from field: uint32 speed_mts = 1;
+   */
+  speedMts: number;
+
+  /**
+   * Lanes.
+   *
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * Highest speed.
+   *
+   * @generated from field: uint32 max_speed_mts = 3;
+   */
+  maxSpeedMts: number;
+
+  /**
+   * Most lanes.
+   *
+   * @generated from field: uint32 max_width = 4;
+   */
+  maxWidth: number;
+
+  /**
+   * Whether it is slower or narrower than it could be.
+   *
+   * @generated from field: bool degraded = 5;
+   */
+  degraded: boolean;
+};
+
+/**
+ * Describes the message nvmed.v1.PciLink.
+ * Use `create(PciLinkSchema)` to create a new message.
+ */
+export const PciLinkSchema: GenMessage<PciLink> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 18);
+
+/**
+ * How often the kernel met errors on a link, by their names in its attributes (aer_dev_correctable and so on).
+ *
+ * @generated from message nvmed.v1.PciErrors
+ */
+export type PciErrors = Message<"nvmed.v1.PciErrors"> & {
+  /**
+   * Corrected by the hardware, for example RxErr, BadTLP, Timeout. Many of them are a bad contact.
+   *
+   * @generated from field: map<string, uint64> correctable = 1;
+   */
+  correctable: { [key: string]: bigint };
+
+  /**
+   * Uncorrectable, the link goes on.
+   *
+   * @generated from field: map<string, uint64> nonfatal = 2;
+   */
+  nonfatal: { [key: string]: bigint };
+
+  /**
+   * Uncorrectable, the link was reset.
+   *
+   * @generated from field: map<string, uint64> fatal = 3;
+   */
+  fatal: { [key: string]: bigint };
+};
+
+/**
+ * Describes the message nvmed.v1.PciErrors.
+ * Use `create(PciErrorsSchema)` to create a new message.
+ */
+export const PciErrorsSchema: GenMessage<PciErrors> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 19);
+
+/**
+ * A path to a namespace, as the kernel counts what went over it.
+ *
+ * @generated from message nvmed.v1.PathStatistics
+ */
+export type PathStatistics = Message<"nvmed.v1.PathStatistics"> & {
+  /**
+   * What the kernel calls the path: the namespace's own node, or nvme0c1n1 below a multipath head.
+   *
+   * @generated from field: string device_node = 1;
+   */
+  deviceNode: string;
+
+  /**
+   * Namespace identifier.
+   *
+   * @generated from field: uint32 nsid = 2;
+   */
+  nsid: number;
+
+  /**
+   * ANA state, as Namespace.Path has it; empty without ANA.
+   *
+   * @generated from field: string ana_state = 3;
+   */
+  anaState: string;
+
+  /**
+   * Completed reads.
+   *
+   * @generated from field: uint64 read_count = 4;
+   */
+  readCount: bigint;
+
+  /**
+   * Completed writes.
+   *
+   * @generated from field: uint64 write_count = 5;
+   */
+  writeCount: bigint;
+
+  /**
+   * Bytes read.
+   *
+   * @generated from field: uint64 read_bytes = 6;
+   */
+  readBytes: bigint;
+
+  /**
+   * Bytes written.
+   *
+   * @generated from field: uint64 written_bytes = 7;
+   */
+  writtenBytes: bigint;
+
+  /**
+   * Commands that are on their way now.
+   *
+   * @generated from field: uint64 in_flight_count = 8;
+   */
+  inFlightCount: bigint;
+
+  /**
+   * The kernel's own counters about the path, under its names.
+   *
+   * @generated from field: map<string, uint64> kernel_counters = 9;
+   */
+  kernelCounters: { [key: string]: bigint };
+
+  /**
+   * Time that the reads took in all; reads that were on their way together count each by itself.
+   *
+   * @generated from field: uint64 read_ms = 10;
+   */
+  readMs: bigint;
+
+  /**
+   * Time that the writes took in all.
+   *
+   * @generated from field: uint64 write_ms = 11;
+   */
+  writeMs: bigint;
+};
+
+/**
+ * Describes the message nvmed.v1.PathStatistics.
+ * Use `create(PathStatisticsSchema)` to create a new message.
+ */
+export const PathStatisticsSchema: GenMessage<PathStatistics> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 20);
+
+/**
+ * A light of a bay, and whether it is on.
+ *
+ * @generated from message nvmed.v1.IndicatorState
+ */
+export type IndicatorState = Message<"nvmed.v1.IndicatorState"> & {
+  /**
+   * Which light.
+   *
+   * @generated from field: nvmed.v1.Indicator indicator = 1;
+   */
+  indicator: Indicator;
+
+  /**
+   * Whether it is on, whoever switched it.
+   *
+   * @generated from field: bool on = 2;
+   */
+  on: boolean;
+
+  /**
+   * When nvmed switches it off; not set if nvmed did not switch it on.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.IndicatorState.
+ * Use `create(IndicatorStateSchema)` to create a new message.
+ */
+export const IndicatorStateSchema: GenMessage<IndicatorState> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 21);
+
+/**
+ * Request of SetLocator.
+ *
+ * @generated from message nvmed.v1.SetLocatorRequest
+ */
+export type SetLocatorRequest = Message<"nvmed.v1.SetLocatorRequest"> & {
+  /**
+   * Required. `controllers/{controller}`, or a device node now.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Which light: that to locate by if not given.
+   *
+   * @generated from field: nvmed.v1.Indicator indicator = 2;
+   */
+  indicator: Indicator;
+
+  /**
+   * Whether it is to be on.
+   *
+   * @generated from field: bool on = 3;
+   */
+  on: boolean;
+
+  /**
+   * After how many milliseconds it goes off by itself, an hour if 0, at most 30 days. It is remembered over restarts of
+   * nvmed and of the host.
+   *
+   * @generated from field: uint64 timeout_ms = 4;
+   */
+  timeoutMs: bigint;
+
+  /**
+   * Looks whether there is such a light and changes nothing.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
+
+  /**
+   * UUID of this request (AIP-155), in upper or lower case: repeated by the same principal with the same one, it is done
+   * once and answered the same. Another principal's is another request. May be empty.
+   *
+   * @generated from field: string request_id = 6;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message nvmed.v1.SetLocatorRequest.
+ * Use `create(SetLocatorRequestSchema)` to create a new message.
+ */
+export const SetLocatorRequestSchema: GenMessage<SetLocatorRequest> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 22);
+
+/**
+ * Answer of SetLocator.
+ *
+ * @generated from message nvmed.v1.SetLocatorResponse
+ */
+export type SetLocatorResponse = Message<"nvmed.v1.SetLocatorResponse"> & {
+  /**
+   * `controllers/{controller}`.
+   *
+   * @generated from field: string controller = 1;
+   */
+  controller: string;
+
+  /**
+   * Which light.
+   *
+   * @generated from field: nvmed.v1.Indicator indicator = 2;
+   */
+  indicator: Indicator;
+
+  /**
+   * Whether it is on now.
+   *
+   * @generated from field: bool on = 3;
+   */
+  on: boolean;
+
+  /**
+   * When it goes off by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message nvmed.v1.SetLocatorResponse.
+ * Use `create(SetLocatorResponseSchema)` to create a new message.
+ */
+export const SetLocatorResponseSchema: GenMessage<SetLocatorResponse> = /*@__PURE__*/
+  messageDesc(file_nvmed_v1_inventory, 23);
+
+/**
+ * A light of a bay.
+ *
+ * @generated from enum nvmed.v1.Indicator
+ */
+export enum Indicator {
+  /**
+   * Not given.
+   *
+   * @generated from enum value: INDICATOR_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Shows which drive is meant.
+   *
+   * @generated from enum value: INDICATOR_LOCATE = 1;
+   */
+  LOCATE = 1,
+
+  /**
+   * Shows that a drive has failed.
+   *
+   * @generated from enum value: INDICATOR_FAULT = 2;
+   */
+  FAULT = 2,
+}
+
+/**
+ * Describes the enum nvmed.v1.Indicator.
+ */
+export const IndicatorSchema: GenEnum<Indicator> = /*@__PURE__*/
+  enumDesc(file_nvmed_v1_inventory, 0);
 
 /**
  * Finds what a host has, and resets it. Reads come from the kernel's own view and send no command to a drive, but for
@@ -669,6 +1197,28 @@ export const InventoryService: GenService<{
     methodKind: "unary";
     input: typeof GetNamespaceRequestSchema;
     output: typeof NamespaceSchema;
+  },
+  /**
+   * Gets what the host knows around a controller: where it sits, its link and the errors on it, its queues, its paths, the
+   * lights of its bay. Read from the kernel's files, without a command to the drive. CONTROLLER_NOT_FOUND.
+   *
+   * @generated from rpc nvmed.v1.InventoryService.GetControllerSurroundings
+   */
+  getControllerSurroundings: {
+    methodKind: "unary";
+    input: typeof GetControllerSurroundingsRequestSchema;
+    output: typeof ControllerSurroundingsSchema;
+  },
+  /**
+   * Switches the locate or the fault light of a controller's bay, on for a time or off. INDICATOR_UNSUPPORTED where there
+   * is none: `indicators` of GetControllerSurroundings has those there are.
+   *
+   * @generated from rpc nvmed.v1.InventoryService.SetLocator
+   */
+  setLocator: {
+    methodKind: "unary";
+    input: typeof SetLocatorRequestSchema;
+    output: typeof SetLocatorResponseSchema;
   },
   /**
    * Resets a controller (disable and enable), which activates firmware that waits for that. The operation's response is

@@ -1,0 +1,1 @@
+"""Erasing drives for good: sanitize, revert, and signed records that tell what was done."""

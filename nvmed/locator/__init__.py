@@ -1,0 +1,1 @@
+"""The lights of bays: which are on, for whom, and until when."""

@@ -1,0 +1,1 @@
+"""Self-tests of drives: started, watched to their end whatever daemon sees it, and aborted."""
