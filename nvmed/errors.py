@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 DOMAIN = "nvmed.dev"
 """`google.rpc.ErrorInfo.domain` of every error."""
@@ -125,6 +125,17 @@ class NvmedError(Exception):
         self.retry_delay_ms = retry_delay_ms
         self.metadata = dict(metadata or {})
         self.remedy = remedy
+
+    def copy(self) -> Self:
+        """Another that says the same, for another caller to be told.
+
+        An exception keeps all frames that it was raised through, and each time that it is raised it has more: one that
+        many are told, or that outlives a call, would hold what every call before had in its hands.
+        """
+        return type(self)(
+            self.reason, self.message, nvme=self.nvme, os=self.os, fields=self.fields, gates=self.gates,
+            retry_delay_ms=self.retry_delay_ms, metadata=self.metadata, remedy=self.remedy,
+        )  # fmt: skip
 
 
 class InvalidArgument(NvmedError):

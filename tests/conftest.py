@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from nvmed import grpc_environment
 
 os.environ["XDG_CONFIG_HOME"] = "/nonexistent"  # no context of who runs the tests
 grpc_environment.prepare()  # before anything imports grpc, as the daemon does
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it for what it runs beside itself
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a slow machine is no error. In CI, examples are the same every time.
 settings.register_profile("default", deadline=None)

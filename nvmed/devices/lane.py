@@ -80,7 +80,7 @@ class _Turns:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_exception(why)
+                turn.set_exception(why.copy())
 
 
 class _Job:

@@ -154,7 +154,7 @@ class Events:
     def check_open(self) -> None:
         """Raise SHUTTING_DOWN once it is closed."""
         if self._closed is not None:
-            raise self._closed
+            raise self._closed.copy()
 
     def _forget(self, watcher: Watcher) -> None:
         watcher.stop()

@@ -112,7 +112,7 @@ class KeyStore:
     async def check_files(self) -> None:
         """Raise the first thing that kept a key of a file out of the keyring when it was last looked."""
         if self._problem is not None:
-            raise self._problem
+            raise self._problem.copy()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

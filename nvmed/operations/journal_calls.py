@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from nvmed.devices.lane import Lane
+from nvmed.errors import NvmedError
 from nvmed.operations.journal import Journal
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class JournalCalls:
         except BaseException as exc:  # whatever it is belongs to those who wait
             for _, answer in group:
                 if not answer.done():
-                    answer.set_exception(exc)
+                    answer.set_exception(exc.copy() if isinstance(exc, NvmedError) else exc)
             if isinstance(exc, asyncio.CancelledError):
                 raise
             return

@@ -230,7 +230,7 @@ class Admission:
     def _identified_call(self) -> Call:
         """The call of whoever it is, from here on the current one; raises UNKNOWN_PRINCIPAL, TOO_MANY_CALLS."""
         if self._refusal is not None:
-            raise self._refusal
+            raise self._refusal.copy()
         call = self._made_call()
         current_call.set(call)
         structlog.contextvars.bind_contextvars(principal=call.principal.name)

@@ -12,7 +12,17 @@ from pathlib import Path
 import grpc
 import pytest
 
-from nvmed.errors import CLASSES, DOMAIN, NvmedError, Unavailable
+from nvmed.errors import (
+    CLASSES,
+    DOMAIN,
+    FieldViolation,
+    GateViolation,
+    NotFound,
+    NvmedError,
+    NvmeStatus,
+    OsFailure,
+    Unavailable,
+)
 from nvmed.reasons import CONTENTION, CONTENTION_RETRY_MS, Reason, error, invalid_field
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,3 +111,29 @@ def test_the_documentation_says_what_the_tables_say() -> None:
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert f"`{DOMAIN}`" in (ROOT / "docs/errors.md").read_text()
+
+
+def test_a_copy_says_the_same_and_has_been_nowhere() -> None:
+    told = NotFound(
+        "REASON", "message", nvme=NvmeStatus(2, "NVME_SC_INVALID_FIELD", 6, 1, 0), os=OsFailure(5, "EIO", "ioctl"),
+        fields=[FieldViolation("name", "is wrong")], gates=[GateViolation("IN_USE", "nvme0", "unmount it")],
+        retry_delay_ms=7, metadata={"a": "b"}, remedy="Do.",
+    )  # fmt: skip
+    try:
+        raise told
+    except NvmedError:
+        copy = told.copy()
+    assert (type(copy), copy.args, vars(copy)) == (type(told), told.args, vars(told))
+    assert (copy.__traceback__, copy.__context__) == (None, None)
+
+
+def test_an_error_that_is_kept_is_not_raised_itself() -> None:
+    """It would hold the frames of each call that it was raised in, and with them what those had in their hands."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("nvmed", "clients/python", "fleet")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Attribute) and ast.unparse(node.exc.value) == "self"
+    ]
+    assert found == [], "raise a copy() of it"
