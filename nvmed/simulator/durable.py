@@ -1,6 +1,7 @@
-"""A simulated drive whose firmware and erasure outlive its process, and that writes down what it was told.
+"""A simulated drive that outlives its process, apart from what is stored in it, and writes down what it was told.
 
-    FOLDER/SERIAL.json          its slots, what runs, how a sanitize is: written before the host gets the answer
+    FOLDER/SERIAL.json          its slots, what runs, how a sanitize is, namespaces, features, telemetry: written before
+                                the host gets the answer
     FOLDER/SERIAL.log           a JSON object a line for each download, commit, sanitize and reset; only appended to
 
 So what a host did to its drives can be counted afterwards, whatever died in between.
@@ -11,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,13 @@ from nvmed.simulator.state.drive import Change, ControllerState
 from nvmed.simulator.subsystem import Subsystem
 
 FIRMWARE = (AdminOpcode.FIRMWARE_IMAGE_DOWNLOAD, AdminOpcode.FIRMWARE_COMMIT)
+CHANGING = (
+    *FIRMWARE, AdminOpcode.SANITIZE, AdminOpcode.FORMAT_NVM, AdminOpcode.SET_FEATURES,
+    AdminOpcode.NAMESPACE_MANAGEMENT, AdminOpcode.NAMESPACE_ATTACHMENT,
+)  # fmt: skip
+CHANGING_LOGS = (LogPage.SANITIZE_STATUS, LogPage.TELEMETRY_HOST_INITIATED, LogPage.TELEMETRY_CONTROLLER_INITIATED)
+"""What a host saw of a sanitize stays true; a reading may create a telemetry log, or acknowledge it."""
+
 DO_NOT_RETRY = 0x4000
 SLOW_MS = 100.0
 
@@ -40,6 +49,8 @@ class DurableDrive:
     subsystem: Subsystem
     folder: Path
     kill: str = ""
+    _saving: threading.Lock = field(default_factory=threading.Lock)
+    _saved: str = ""
 
     @property
     def serial(self) -> str:
@@ -53,14 +64,14 @@ class DurableDrive:
 
     def after(self, controller: ControllerState, command: Command, data: Data) -> None:
         """As of an `Action`: called before the host gets the answer."""
-        if command.opcode == AdminOpcode.SANITIZE:
+        if command.opcode in CHANGING or (
+            command.opcode == AdminOpcode.GET_LOG_PAGE and decode(command).lid in CHANGING_LOGS
+        ):
             self._save()
+        if command.opcode == AdminOpcode.SANITIZE:
             self._log("sanitize", cdw10=command.cdw10, state=self.subsystem.sanitizer.state.name)
-        elif command.opcode == AdminOpcode.GET_LOG_PAGE and decode(command).lid == LogPage.SANITIZE_STATUS:
-            self._save()  # what the host saw of it stays true
         if command.opcode not in FIRMWARE:
             return
-        self._save()
         if command.opcode == AdminOpcode.FIRMWARE_COMMIT:
             wanted = decode_commit(command)
             held = self.subsystem.firmware.slots[wanted.slot - 1] if wanted.slot else ""
@@ -77,19 +88,33 @@ class DurableDrive:
         self._die("after-reset")
 
     def _save(self) -> None:
+        """Write the state, if it is another than the file's."""
+        with self._saving:
+            with self.subsystem.lock:
+                text = json.dumps(self._state())
+            if text == self._saved:
+                return
+            path = self.folder / f"{self.serial}.json"
+            temporary = path.with_suffix(".new")
+            temporary.write_text(text)
+            temporary.replace(path)
+            self._saved = text
+
+    def _state(self) -> dict[str, Any]:
         firmware = self.subsystem.firmware
-        state = {
+        return {
             "slots": firmware.slots,
             "active": firmware.active,
             "pending": firmware.pending,
             "waits_for": firmware.waits_for.value if firmware.waits_for else None,
             "revision": firmware.revision,
             "sanitize": self.subsystem.sanitizer.save(),
+            "namespaces": self.subsystem.namespaces.save(),
+            "controllers": {
+                number: {"features": one.features.save(), "telemetry": one.telemetry.save()}
+                for number, one in self.subsystem.controllers.items()
+            },
         }
-        path = self.folder / f"{self.serial}.json"
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(state))
-        temporary.replace(path)
 
     def load(self) -> None:
         """Be as the file says; a new drive if there is none."""
@@ -103,6 +128,12 @@ class DurableDrive:
             firmware.wait_for_reset(state["pending"], Activation(state["waits_for"]))
         if "sanitize" in state:
             self.subsystem.sanitizer.load(state["sanitize"])
+        if "namespaces" in state:
+            self.subsystem.namespaces.load(state["namespaces"])
+        for number, kept in state.get("controllers", {}).items():
+            controller = self.subsystem.controllers[int(number)]
+            controller.features.load(kept["features"])
+            controller.telemetry.load(kept["telemetry"])
 
     def _log(self, what: str, **more: object) -> None:
         entry = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nvmed.nvme import feature_table_ocp as ocp
 from nvmed.nvme.features import HostBehavior
@@ -137,6 +138,22 @@ class Features:
             self.etdas = bool(HostBehavior.parse(value[1]).etdas)
         if save:
             self._saved[key] = value
+
+    def save(self) -> dict[str, Any]:
+        """Current and saved values as JSON has them: a daemon that dies resets no drive."""
+        both = {"current": self._current, "saved": self._saved}
+        return {
+            which: [[*key, dword, data.hex()] for key, (dword, data) in values.items()]
+            for which, values in both.items()
+        } | {"etdas": self.etdas}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Be as `save` says."""
+        self._current, self._saved = (
+            {(fid, nsid, selector): (dword, bytes.fromhex(data)) for fid, nsid, selector, dword, data in saved[which]}
+            for which in ("current", "saved")
+        )
+        self.etdas = saved["etdas"]
 
 
 def default_value(feature_id: int, selector: int = 0) -> Value:

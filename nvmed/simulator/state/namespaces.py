@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from nvmed.nvme.namespace import flbas_of
 from nvmed.simulator.refusal import Refused, Sc
@@ -150,6 +151,21 @@ class Namespaces:
     def unallocated_bytes(self) -> int:
         """UNVMCAP: what is left for new namespaces."""
         return self._spec.capacity_bytes - sum(namespace.size_bytes for namespace in self._by_nsid.values())
+
+    def save(self) -> dict[str, Any]:
+        """What outlives the power, as JSON has it; what is stored in them does not."""
+        kept = ("nsid", "size_blocks", "format_index", "extended", "shared", "ana_group", "name", "write_protected")
+        rows = [
+            {name: getattr(one, name) for name in kept} | {"controllers": sorted(one.controllers)}
+            for one in self._by_nsid.values()
+        ]
+        return {"created": self._created, "namespaces": rows}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Be as `save` says, without what was stored."""
+        self._created = saved["created"]
+        rows = [{**row, "controllers": set(row["controllers"])} for row in saved["namespaces"]]
+        self._by_nsid = {row["nsid"]: Namespace(formats=self._spec.lba_formats, **row) for row in rows}
 
     def format_remaining_percent(self, namespace: Namespace) -> int:
         """FPI bits 6:0: how much of a Format NVM is still to be done, 0 when none is running."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from nvmed.nvme.telemetry import HEADER_BYTES, TelemetryHeader, TelemetryLog
 from nvmed.simulator.refusal import Refused, Sc
@@ -103,6 +104,23 @@ class Telemetry:
     def acknowledge(self) -> None:
         """The host read the controller-initiated log with RAE clear."""
         self.controller_data_available = False
+
+    def save(self) -> dict[str, Any]:
+        """What outlives the power, as JSON has it."""
+        logs = {
+            int(log): [*one.last_blocks, one.generation, one.reason.hex(), one.key, one.beginning.hex()]
+            for log, one in self._logs.items()
+        }
+        return {"logs": logs, "available": self.controller_data_available}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Be as `save` says."""
+        for log, (*blocks, generation, reason, key, beginning) in saved["logs"].items():
+            one, two, three, four = blocks
+            self._logs[TelemetryLog(int(log))] = Snapshot(
+                (one, two, three, four), generation, bytes.fromhex(reason), key, bytes.fromhex(beginning)
+            )
+        self.controller_data_available = saved["available"]
 
     def header(self, log: TelemetryLog, extended: bool) -> TelemetryHeader:
         """The header of a log as a host sees it that knows area 4, or does not."""
