@@ -10,7 +10,7 @@ from nvmed.config import Config, Otel
 
 SERVED = """
 import asyncio, sys
-from nvmed import daemon, grpc_environment
+from nvmed import daemon, grpc_environment, logs
 from nvmed.config import Config, HostConfig, Listen, Loopback
 
 async def serve(folder):
@@ -22,6 +22,7 @@ async def serve(folder):
         return sorted(name for name in sys.modules if name.split(".")[0] == "opentelemetry" or "nvmed.otel" in name)
 
 grpc_environment.prepare()
+logs.configure("warning")
 print(asyncio.run(serve(sys.argv[1])))
 """
 
