@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import mmap
 import os
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from nvmedctl import ocp
 from nvmedctl.ocp.document import lines
 
-from bench.memory import peak_bytes
+from bench.figures import Figure
+from bench.processes import MIB, peak_bytes
 from nvmed.nvme.ocp_telemetry import DWORD_BYTES, AreaHeader, FifoPlace, build_event
 from nvmed.nvme.telemetry import BLOCK_BYTES, TelemetryHeader
 
-MIB = 1 << 20
 LOG_BYTES = 64 * MIB
 EVENT = build_event(0x03, 7, bytes((6, 2, 0, 5, 0, 1, 0, 0)) + b"\x07\x80what a vendor adds")
-LOGS = {"2 MiB of events, 62 MiB of the vendor's": 2 * MIB, "30 MiB of events, the rest the vendor's": 30 * MIB}
-"""How many bytes of events are in data area 1, which has at most 32 MiB."""
+EVENTS_MIB = {"decode": 2, "decode-events": 30}
+"""How many MiB of events are in data area 1, which has at most 32; the rest is the vendor's."""
 
 
 def build(event_bytes: int) -> bytes:
@@ -48,21 +48,21 @@ def decode(file: Path) -> None:
     print(time.perf_counter() - started, peak_bytes(os.getpid()) - before, found)
 
 
-def measure(scratch: Path, rounds: int = 3) -> None:
+def measure(scratch: Path, rounds: int = 3) -> Iterator[Figure]:
     """Each kind of log, in a process of its own."""
-    for kind, event_bytes in LOGS.items():
+    for key, events_mib in EVENTS_MIB.items():
         file = scratch / "log"
-        file.write_bytes(build(event_bytes))
-        taken, found = [], ""
+        file.write_bytes(build(events_mib * MIB))
+        taken = []
         for _ in range(rounds):
             command = [sys.executable, "-m", "bench.decode", str(file)]
-            took, memory, found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-            taken.append((float(took), int(memory)))
-        seconds, memory_bytes = (statistics.median(column) for column in zip(*taken, strict=True))
-        print(
-            f"decoding 64 MiB of telemetry, {kind}: {LOG_BYTES / seconds / MIB:.0f} MiB/s, {found} lines, "
-            f"{memory_bytes / LOG_BYTES:.2f} times the file in memory, the mapped file included"
-        )
+            told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            taken.append([float(text) for text in told])
+        seconds, memory_bytes, _ = zip(*taken, strict=True)
+        what = f"decoding 64 MiB of telemetry, {events_mib} MiB of it events"
+        yield Figure(key, what, "MiB/s", tuple(LOG_BYTES / MIB / took for took in seconds))
+        times = tuple(took / LOG_BYTES for took in memory_bytes)
+        yield Figure(f"{key}-memory", f"memory of {what}, mapped file included", "times the file", times)
 
 
 if __name__ == "__main__":

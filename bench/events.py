@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import statistics
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,7 +23,8 @@ malloc.tune()
 
 import grpc  # noqa: E402
 
-from bench.memory import rss_bytes  # noqa: E402
+from bench.figures import Figure  # noqa: E402
+from bench.processes import cpu_s, rss_bytes, server  # noqa: E402
 from nvmed import daemon, limits, logs  # noqa: E402
 from nvmed.config import Config, HostConfig, Limits, Listen, UnixListener  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
@@ -37,9 +37,6 @@ WATCH = "/nvmed.v1.EventService/WatchEvents"
 BARE = "/bench.Bare/Watch"
 MESSAGE_BYTES = 512
 """About what an event about a controller has."""
-
-StartServer = Callable[..., AbstractContextManager[int]]
-"""`bench.__main__.server`: (module, kind, socket, ...) to the pid."""
 
 STARTED = pb.WatchEventsRequest(kinds=[pb.EVENT_KIND_CONTROLLER_STARTED]).SerializeToString()
 OTHERS = pb.WatchEventsRequest(kinds=[pb.EVENT_KIND_KEY_EXPIRING]).SerializeToString()
@@ -69,14 +66,14 @@ async def serve_bare(socket: str) -> None:
             had += 1
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell)
-    server = grpc.aio.server(options=OPTIONS)
+    bare = grpc.aio.server(options=OPTIONS)
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(watch)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Watch": handler}),))
-    server.add_insecure_port(f"unix:{socket}")
-    await server.start()
+    bare.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Bare", {"Watch": handler}),))
+    bare.add_insecure_port(f"unix:{socket}")
+    await bare.start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    await bare.wait_for_termination()
 
 
 async def serve_nvmed(socket: str) -> None:
@@ -127,52 +124,44 @@ async def tell(pid: int, streams: Sequence[Any]) -> float:
     return perf_counter() - started
 
 
-def cpu_s(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def measure_latency(scratch: Path, start: StartServer, count: int, rounds: int = 20) -> None:
-    """Ours against a server that has nothing to look at, each with `count` who all want to know."""
+async def latencies(scratch: Path, count: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds to `count` who all want to know, round by round: ours, and a server that has nothing to look at."""
     ours, bare = scratch / f"events{count}.sock", scratch / f"bare{count}.sock"
-    with start("bench.events", "nvmed", ours) as our_pid, start("bench.events", "bare", bare) as bare_pid:
+    taken: tuple[list[float], list[float]] = ([], [])
+    with server("bench.events", "nvmed", ours) as our_pid, server("bench.events", "bare", bare) as bare_pid:
         async with watchers(ours, WATCH, STARTED, count) as our_streams, watchers(bare, BARE, b"", count) as others:
-            ratios, times = [], []
             for _ in range(rounds):
-                our_s, bare_s = await tell(our_pid, our_streams), await tell(bare_pid, others)
-                ratios.append(our_s / bare_s)
-                times.append(our_s)
-    print(
-        f"event to {count} watchers / bare gRPC message to as many: {statistics.median(ratios):.2f}  "
-        f"({statistics.median(times) * 1000:.1f} ms here)"
-    )
+                taken[0].append(await tell(our_pid, our_streams) * 1000)
+                taken[1].append(await tell(bare_pid, others) * 1000)
+    return taken
 
 
-async def measure_idle(scratch: Path, start: StartServer, idle: int, rounds: int = 20, wait_s: float = 10.0) -> None:
+async def _idle(scratch: Path, idle: int, rounds: int = 20, wait_s: float = 10.0) -> list[Figure]:
     """One who wants to know, alone and among `idle` who wait for something else; and what those cost."""
     socket = scratch / "idle.sock"
-    with start("bench.events", "nvmed", socket) as pid:
+    with server("bench.events", "nvmed", socket) as pid:
         async with watchers(socket, WATCH, STARTED, 1) as one:
-            alone = statistics.median([await tell(pid, one) for _ in range(rounds)])
+            alone = tuple([await tell(pid, one) * 1000 for _ in range(rounds)])
             before = rss_bytes(pid)
             async with watchers(socket, WATCH, OTHERS, idle):
                 each_kib = (rss_bytes(pid) - before) / idle / 1024
-                among = statistics.median([await tell(pid, one) for _ in range(rounds)])
+                among = tuple([await tell(pid, one) * 1000 for _ in range(rounds)])
                 used = cpu_s(pid)
                 await asyncio.sleep(wait_s)
                 used = cpu_s(pid) - used
-    print(
-        f"event among {idle} idle watchers / alone: {among / alone:.2f}  ({among * 1000:.1f} ms here); "
-        f"{each_kib:.0f} KiB and {used / wait_s / idle * 1e6:.1f} us of processor time a second for each idle watcher"
-    )
+    return [
+        Figure("watchers", f"event among {idle} idle watchers", "ms", among, "alone", alone),
+        Figure("watchers-memory", "memory of each of them", "KiB", (each_kib,)),
+        Figure("watchers-cpu", "processor time of each of them", "us a second", (used / wait_s / idle * 1e6,)),
+    ]
 
 
-def measure(scratch: Path, start: StartServer, idle: int = limits.WATCHERS_MAX - 1) -> None:
+def measure(scratch: Path, idle: int = limits.WATCHERS_MAX - 1) -> Iterator[Figure]:
     """Everything about events."""
     for count in (1, 1000):
-        asyncio.run(measure_latency(scratch, start, count))
-    asyncio.run(measure_idle(scratch, start, idle))
+        ours, bare = (tuple(side) for side in asyncio.run(latencies(scratch, count, 20)))
+        yield Figure(f"events-{count}", f"event to {count} watchers", "ms", ours, "bare messages to as many", bare)
+    yield from asyncio.run(_idle(scratch, idle))
 
 
 if __name__ == "__main__":

@@ -34,9 +34,11 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from bench import child
+from bench.processes import MIB, cpu_s, peak_bytes
+
 IN_FLIGHT = 50
 PHASES = 3
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class NoHosts(Activities):
@@ -85,19 +87,6 @@ class Cost:
     worker_mib: float
 
 
-def processor_s(pid: int) -> float:
-    """Processor time that a process took until now."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def peak_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 async def work(address: str, folder: Path) -> None:
     """A worker, until it is killed."""
     client = await Client.connect(address)
@@ -117,8 +106,8 @@ async def work(address: str, folder: Path) -> None:
 @contextmanager
 def worker(address: str, folder: Path) -> Iterator[int]:
     """A worker's process."""
-    command = [sys.executable, "-m", "bench.fleet", "worker", address, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [*child.COMMAND, "bench.fleet", "worker", address, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         try:
@@ -145,11 +134,11 @@ async def measure(
     assert server.process is not None
     a_plan(store, name, hosts)
     with worker(server.address, folder) as pid:
-        before = processor_s(server.process.pid), processor_s(pid), time.perf_counter()
+        before = cpu_s(server.process.pid), cpu_s(pid), time.perf_counter()
         await run(client, store, name)
-        after = processor_s(server.process.pid), processor_s(pid), time.perf_counter()
+        after = cpu_s(server.process.pid), cpu_s(pid), time.perf_counter()
         engine_s, worker_s, seconds = (end - begin for end, begin in zip(after, before, strict=True))
-        return Cost(hosts, seconds, engine_s, worker_s, peak_mib(pid))
+        return Cost(hosts, seconds, engine_s, worker_s, peak_bytes(pid) / MIB)
 
 
 async def a_campaign(client: Client, store: Store, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import statistics
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 from google.longrunning import operations_pb2 as longrunning
 
+from bench.figures import Figure
 from nvmed.config import Config, Events, HostConfig, Limits, Listen, UnixListener
 from nvmed.daemon import serving
 from nvmed.operations import journal_file
@@ -91,10 +92,10 @@ async def longest_wait(channel: grpc.aio.Channel, other: grpc.aio.Channel, metho
     return longest
 
 
-async def compare(scratch: Path, rounds: int) -> None:
+async def compare(scratch: Path, rounds: int) -> list[Figure]:
     """Two daemons, one on each journal, asked in turns."""
     async with AsyncExitStack() as stack:
-        channels = []
+        channels, started = [], list[float]()
         for count in (FEW, MANY):
             fill(scratch / f"rows{count}", count)
             socket = UnixListener(path=str(scratch / f"{count}.sock"), principal="bench", roles=("admin",))
@@ -107,20 +108,20 @@ async def compare(scratch: Path, rounds: int) -> None:
             )
             began = perf_counter()
             (address,) = await stack.enter_async_context(serving(default_host(1), config))
-            print(f"start with a journal of {count}: {(perf_counter() - began) * 1000:.0f} ms here")
+            started.append((perf_counter() - began) * 1000)
             channels.append(await stack.enter_async_context(grpc.aio.insecure_channel(address)))
         few, many = channels
-        for name, (method, request) in CASES.items():
+        short, long = f"of {FEW} operations", f"a journal of {MANY:,} operations"
+        found = [Figure("history-start", f"start with {long}", "ms", (started[1],), short, (started[0],))]
+        for number, (name, (method, request)) in enumerate(CASES.items()):
             taken = [(await ask(few, method, request), await ask(many, method, request)) for _ in range(rounds)][1:]
-            ratio = statistics.median(large / small for small, large in taken)
-            here_ms = statistics.median(large for _, large in taken) * 1000
-            wait_ms = await longest_wait(many, few, method, request) * 1000
-            print(
-                f"{name}, {MANY} operations / {FEW}: {ratio:.2f}  ({here_ms:.1f} ms here; beside eight of them a small "
-                f"call takes at most {wait_ms:.0f} ms)"
-            )
+            small, large = (tuple(took * 1000 for took in side) for side in zip(*taken, strict=True))
+            found.append(Figure(f"history-{number}", f"{name}, {long}", "ms", large, short, small))
+            waits = tuple([await longest_wait(many, few, method, request) * 1000 for _ in range(3)])
+            found.append(Figure(f"history-{number}-wait", f"a small call beside eight of {name}", "ms at most", waits))
+        return found
 
 
-def measure(scratch: Path, rounds: int = 25) -> None:
-    """Print every ratio."""
-    asyncio.run(compare(scratch, rounds))
+def measure(scratch: Path, rounds: int = 25) -> Iterator[Figure]:
+    """Every page."""
+    yield from asyncio.run(compare(scratch, rounds))

@@ -6,71 +6,63 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 
-from bench.memory import peak_bytes, rss_bytes
+from bench import child
+from bench.figures import Figure
+from bench.processes import MIB, peak_bytes, rss_bytes, server
+from bench.streams import BARE, STREAM, telemetry_request
 from nvmed.rpc.server import OPTIONS
 from nvmed.rpc.wire import varint
-from nvmed.v1 import telemetry_pb2
 
-MIB = 1 << 20
 INFO = "/nvmed.v1.AdminService/GetServerInfo"
-STREAM = "/nvmed.v1.TelemetryService/StreamTelemetry"
+ECHO = "/bench.Bare/Echo"
 STALLED = 64
 OVERSIZE = 300
 HEAVY = 8
 CALLS = 1500
 
-StartServer = Callable[..., AbstractContextManager[int]]
 
-
-def measure(scratch: Path, start: StartServer) -> None:
+def measure(scratch: Path, rounds: int = 5) -> Iterator[Figure]:
     """Measure all of it, each on a daemon of its own."""
-    socket = scratch / "hostile.sock"
+    yield from _memory(scratch / "memory.sock")
+    socket, bare = scratch / "hostile.sock", scratch / "bare.sock"
+    what = f"p99 of small calls beside {HEAVY} heavy streams"
+    with server("bench.servers", "nvmed", socket, "--sizes", str(512 * MIB), "--effortless"):
+        idle, busy = p99s(asyncio.run(beside(socket, HEAVY, rounds)))
+    yield Figure("small-calls", what, "ms", busy, "on an idle daemon", idle)
+    with server("bench.servers", "bare", bare, "--total-bytes", str(512 * MIB)):
+        idle, busy = p99s(asyncio.run(beside(bare, HEAVY, rounds, ECHO, BARE)))
+    yield Figure("small-calls-bare", f"of a bare server, {what}", "ms", busy, "on an idle one", idle)
+    with server("bench.servers", "nvmed", socket, "--sizes", str(MIB)), server("bench.servers", "bare", bare):
+        beyond = tuple(asyncio.run(_admission(socket, bare)))
+    yield Figure("admission", "a call that is admitted, beyond a bare gRPC call", "us", beyond)
+
+
+def _memory(socket: Path) -> Iterator[Figure]:
     for chunk_bytes in (256 << 10, MIB):
-        with start("bench.servers", "nvmed", socket, "--sizes", str(64 * MIB)) as pid:
+        with server("bench.servers", "nvmed", socket, "--sizes", str(64 * MIB)) as pid:
             before, peak, after = asyncio.run(_stalled(socket, pid, chunk_bytes))
-            print(
-                f"{STALLED} streams of {chunk_bytes >> 10} KiB chunks, unread: {(peak - before) / MIB:+.0f} MiB "
-                f"over {before / MIB:.0f}; {(after - before) / MIB:+.0f} MiB 12 s after they are cancelled"
-            )
-    with start("bench.servers", "nvmed", socket, "--sizes", str(MIB)) as pid:
+        key, what = f"stalled-{chunk_bytes >> 10}", f"{STALLED} streams of {chunk_bytes >> 10} KiB chunks, unread"
+        yield Figure(key, f"memory of {what}", "MiB", ((peak - before) / MIB,))
+        yield Figure(f"{key}-after", "of it 12 s after they are cancelled", "MiB", ((after - before) / MIB,))
+    with server("bench.servers", "nvmed", socket, "--sizes", str(MIB)) as pid:
         for size in (1_300_000, 4_000_000):
             before = rss_bytes(pid)
             asyncio.run(_oversize(socket, size))
-            print(
-                f"{OVERSIZE} calls of {size / 1e6:.1f} MB at once: at most "
-                f"{(peak_bytes(pid) - before) / MIB:+.0f} MiB over {before / MIB:.0f}"
-            )
-    with start("bench.servers", "nvmed", socket, "--sizes", str(512 * MIB)) as _:
-        idle, busy = asyncio.run(_beside_streams(socket))
-        print(
-            f"small calls beside {HEAVY} heavy streams / on an idle daemon, p99: {_p99(busy) / _p99(idle):.1f}  "
-            f"({_p99(busy) * 1e3:.1f} and {_p99(idle) * 1e3:.1f} ms here)"
-        )
-    bare = scratch / "hostile-bare.sock"
-    with (
-        start("bench.servers", "nvmed", socket, "--sizes", str(MIB)),
-        start("bench.servers", "bare", bare),
-    ):
-        ours, theirs = asyncio.run(_admission(socket, bare))
-        print(f"a call that is admitted, beyond a bare gRPC call: {(ours - theirs) * 1e6:.0f} us (median)")
+            what = f"memory of {OVERSIZE} calls of {size / 1e6:.1f} MB at once"
+            yield Figure(f"oversize-{size}", what, "MiB at most", ((peak_bytes(pid) - before) / MIB,))
 
 
 async def _stalled(socket: Path, pid: int, chunk_bytes: int) -> tuple[int, int, int]:
-    asked = telemetry_pb2.StreamTelemetryRequest(
-        controller="nvme0",
-        source=telemetry_pb2.TELEMETRY_SOURCE_HOST,
-        data_area=telemetry_pb2.TELEMETRY_DATA_AREA_4,
-        chunk_bytes=chunk_bytes,
-        window=8,
-    ).SerializeToString()
+    asked = telemetry_request(0, chunk_bytes, window=8)
     before = rss_bytes(pid)
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
         stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
@@ -96,45 +88,68 @@ async def _oversize(socket: Path, size: int) -> None:
         await asyncio.gather(*(calls[index % 16](message) for index in range(OVERSIZE)), return_exceptions=True)
 
 
-async def _beside_streams(socket: Path) -> tuple[Sequence[float], Sequence[float]]:
-    async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
-        idle = await _taken(channel, INFO, CALLS)
-        script = "import asyncio, sys; from bench.hostile import read; asyncio.run(read(sys.argv[1]))"
-        readers = [
-            await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(socket)) for _ in range(HEAVY)
-        ]
-        await asyncio.sleep(3)
-        busy = await _taken(channel, INFO, CALLS // 3)
-        for reader in readers:
+@asynccontextmanager
+async def readers(socket: Path, method: str, request: bytes, count: int) -> AsyncIterator[None]:
+    """So many processes that read a stream again and again."""
+    command = [*child.COMMAND, "bench.hostile", str(socket), method, request.hex()]
+    started = [
+        await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        for _ in range(count)
+    ]
+    try:
+        for reader in started:
+            assert reader.stdout is not None
+            assert await reader.stdout.readline() == b"reading\n"
+        yield
+    finally:
+        for reader in started:
             reader.kill()
-            await reader.wait()
-        return idle, busy
+            await reader.communicate()
 
 
-async def read(socket: str) -> None:
-    """Read a long log again and again; run in a process of its own."""
-    asked = telemetry_pb2.StreamTelemetryRequest(
-        controller="nvme0",
-        source=telemetry_pb2.TELEMETRY_SOURCE_HOST,
-        data_area=telemetry_pb2.TELEMETRY_DATA_AREA_4,
-    ).SerializeToString()
+Rounds = list[list[float]]
+
+
+async def beside(
+    socket: Path, streams: int, rounds: int, small: str = INFO, method: str = STREAM
+) -> tuple[Rounds, Rounds]:
+    """Milliseconds of small calls, round by round: on an idle server, and beside streams that each a process reads."""
+    request = telemetry_request(0) if method == STREAM else b""
+    idle: Rounds = []
+    busy: Rounds = []
     async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
-        stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
+        for _ in range(rounds):
+            idle.append([took * 1e3 for took in await _taken(channel, small, CALLS)])
+            async with readers(socket, method, request, streams):
+                busy.append([took * 1e3 for took in await _taken(channel, small, CALLS // 3)])
+    return idle, busy
+
+
+async def _read(socket: str, method: str, request: bytes) -> None:
+    async with grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as channel:
+        stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
+        is_told = False
         while True:
-            async for _ in stream(asked):
-                pass
+            async for _ in stream(request):
+                if not is_told:
+                    print("reading", flush=True)
+                    is_told = True
 
 
-async def _admission(socket: Path, bare: Path) -> tuple[float, float]:
+async def _admission(socket: Path, bare: Path, rounds: int = 6) -> Sequence[float]:
+    """Microseconds by which the medians differ, round by round."""
     async with (
         grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS) as ours,
         grpc.aio.insecure_channel(f"unix:{bare}", options=OPTIONS) as theirs,
     ):
-        taken: list[list[float]] = [[], []]
-        for _ in range(6):
-            taken[0] += await _taken(ours, INFO, CALLS // 6)
-            taken[1] += await _taken(theirs, "/bench.Bare/Echo", CALLS // 6)
-        return _median(taken[0]), _median(taken[1])
+        found = []
+        for _ in range(rounds):
+            our_s, their_s = [
+                statistics.median(await _taken(channel, method, CALLS // 6))
+                for channel, method in ((ours, INFO), (theirs, ECHO))
+            ]
+            found.append((our_s - their_s) * 1e6)
+        return found
 
 
 async def _taken(channel: grpc.aio.Channel, method: str, count: int) -> list[float]:
@@ -147,9 +162,10 @@ async def _taken(channel: grpc.aio.Channel, method: str, count: int) -> list[flo
     return taken
 
 
-def _p99(taken: Sequence[float]) -> float:
-    return sorted(taken)[len(taken) * 99 // 100]
+def p99s(sides: Iterable[Rounds]) -> Iterator[tuple[float, ...]]:
+    """Of each side, the 99th percentile of each round."""
+    return (tuple(sorted(taken)[len(taken) * 99 // 100] for taken in side) for side in sides)
 
 
-def _median(taken: Sequence[float]) -> float:
-    return sorted(taken)[len(taken) // 2]
+if __name__ == "__main__":
+    asyncio.run(_read(sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3])))

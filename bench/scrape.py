@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+from bench.figures import Figure
 from nvmed import daemon, logs
 from nvmed.config import Config, HostConfig, Listen, UnixListener
 from nvmed.security.bindings import make_policy
@@ -19,7 +20,7 @@ TURNS = 5
 """Logs that have a turn each, of a drive with one namespace."""
 
 
-async def _measure(rounds: int) -> None:
+async def _measure(rounds: int) -> tuple[list[float], list[float], int]:
     with tempfile.TemporaryDirectory() as state:
         listen = Listen(unix=(UnixListener(path=f"{state}/admin.sock", roles=("admin",)),))
         configured = Config(state_dir=state, host=HostConfig(simulate=DRIVES), listen=listen)
@@ -38,21 +39,16 @@ async def _measure(rounds: int) -> None:
             for times in (anew, as_before):
                 began = perf_counter()
                 parts.metrics.exposition()
-                times.append(perf_counter() - began)
+                times.append((perf_counter() - began) * 1000)
         series = parts.metrics.exposition().count(b"{controller=")
         parts.inventory.close()
-    print(
-        f"scrape of {DRIVES} drives, {series:,} series of theirs: "
-        f"{statistics.median(as_before) * 1000:.1f} ms, "
-        f"{statistics.median(anew) * 1000:.1f} ms where all are in another state (limit 50 ms)"
-    )
+    return as_before, anew, series
 
 
-def measure(scratch: Path, rounds: int = 20) -> None:
-    """Print it; `scratch` is not used, there is no server."""
+def measure(_: Path, rounds: int = 20) -> Iterator[Figure]:
+    """Without a server."""
     logs.configure("warning")
-    asyncio.run(_measure(rounds))
-
-
-if __name__ == "__main__":
-    measure(Path())
+    as_before, anew, series = asyncio.run(_measure(rounds))
+    what = f"scrape of {DRIVES} drives, {series:,} series of theirs"
+    yield Figure("scrape", f"{what}, all in another state", "ms", tuple(anew))
+    yield Figure("scrape-again", f"{what}, as before", "ms", tuple(as_before))

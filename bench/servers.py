@@ -29,6 +29,8 @@ from nvmed.simulator.host import SimulatedHost  # noqa: E402
 from nvmed.simulator.spec import DriveSpec, TelemetrySpec  # noqa: E402
 from nvmed.simulator.subsystem import Subsystem  # noqa: E402
 
+MANY = 1_000_000
+
 
 async def serve_bare(socket: str, message_bytes: int, total_bytes: int) -> None:
     """A grpc.aio server that streams the same bytes again and again, as fast as it can: what gRPC costs by itself.
@@ -114,7 +116,9 @@ async def serve_nvmed(socket: Path, sizes: list[int], latency_ms: float, *, effo
     ]
     with tempfile.TemporaryDirectory() as state:
         listen = Listen(unix=(UnixListener(path=str(socket), roles=("admin",)),))
-        limits = Limits(calls_per_second=1_000_000, calls_burst=1_000_000)  # what is measured is not what one may take
+        limits = Limits(  # what is measured is not what one may take
+            calls_per_second=MANY, calls_burst=MANY, streams_at_once=MANY, streams_per_connection=MANY
+        )
         config = Config(state_dir=state, host=HostConfig(simulate=len(sizes)), listen=listen, limits=limits)
         host = EffortlessHost(drives) if effortless else SimulatedHost(drives)
         await daemon.run(host, config, lambda _: print("ready", flush=True))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import statistics
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +14,8 @@ from typing import Any
 import grpc
 from google.longrunning import operations_pb2 as longrunning
 
+from bench.figures import Figure
+from bench.processes import MIB, server
 from nvmed.nvme.firmware import GRANULARITY_BYTES, download
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.firmware_image import build_image
@@ -27,10 +27,6 @@ from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 
 DRIVES = 24
 LATENCY_MS = 1.0
-MIB = 1 << 20
-
-StartServer = Callable[..., AbstractContextManager[int]]
-"""`bench.__main__.server`."""
 
 
 async def put(stub: Any, revision: str, size: int) -> str:
@@ -65,15 +61,15 @@ async def stage(channel: grpc.aio.Channel, image: str, drives: int) -> float:
 
 
 async def compare(socket: Path, rounds: int, size: int) -> tuple[list[float], list[float]]:
-    """The ratios of the rounds, and how long one drive took."""
-    ratios, ones = [], []
+    """Times that many drives take longer than one, round by round: of the daemon, and of the drives alone."""
+    ours, bare = [], []
     async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
         for turn in range(rounds + 1):
             one = await stage(channel, await put(FirmwareServiceStub(channel), f"2.{turn}", size), 1)
             many = await stage(channel, await put(FirmwareServiceStub(channel), f"3.{turn}", size), DRIVES)
-            ratios.append(many / one)
-            ones.append(one)
-    return ratios[1:], ones[1:]
+            ours.append(many / one)
+            bare.append(alone(DRIVES, size) / alone(1, size))
+    return ours[1:], bare[1:]
 
 
 def alone(drives: int, size: int) -> float:
@@ -92,16 +88,12 @@ def alone(drives: int, size: int) -> float:
         return perf_counter() - started
 
 
-def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 2 * MIB) -> None:
+def measure(scratch: Path, rounds: int = 5, size: int = 2 * MIB) -> Iterator[Figure]:
     """How much longer many drives take than one, each of them slow."""
     socket = scratch / "stage.sock"
     sizes = [str(MIB)] * DRIVES
     latency = ("--latency-ms", str(LATENCY_MS))
     with server("bench.servers", "nvmed", socket, "--sizes", *sizes, *latency, state=scratch):
-        ratios, ones = asyncio.run(compare(socket, rounds, size))
-    bare = statistics.median(alone(DRIVES, size) / alone(1, size) for _ in range(rounds))
-    print(
-        f"staging on {DRIVES} drives of {LATENCY_MS:g} ms a command / on one: {statistics.median(ratios):.2f}; "
-        f"the simulated drives alone, in bare threads: {bare:.2f}  "
-        f"({statistics.median(ones):.2f} s for one of {size // MIB} MiB here)"
-    )
+        ours, bare = asyncio.run(compare(socket, rounds, size))
+    what = f"staging on {DRIVES} drives of {LATENCY_MS:g} ms a command, to one"
+    yield Figure("stage", what, "times", tuple(ours), "the simulated drives alone, in bare threads", tuple(bare))

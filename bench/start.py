@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from bench.figures import Figure, in_turns
 
 ASKED = ("--version", "--help", "logs --help")
 
@@ -18,11 +21,11 @@ def seconds(*command: str) -> float:
     return time.perf_counter() - started
 
 
-def measure(rounds: int = 15) -> None:
+def measure(_: Path, rounds: int = 15) -> Iterator[Figure]:
     """`nvmedctl` that only tells something of itself, and `python -c pass`."""
     nvmedctl = str(Path(sys.executable).with_name("nvmedctl"))
     for asked in ASKED:
-        taken = [(seconds(nvmedctl, *asked.split()), seconds(sys.executable, "-c", "pass")) for _ in range(rounds)]
-        ratio = statistics.median(ours / python for ours, python in taken)
-        ours_ms = statistics.median(ours for ours, _ in taken) * 1000
-        print(f"nvmedctl {asked} / python -c pass: {ratio:.1f}  ({ours_ms:.0f} ms here)")
+        sides = partial(seconds, nvmedctl, *asked.split()), partial(seconds, sys.executable, "-c", "pass")
+        ours, python = (tuple(took * 1000 for took in side) for side in in_turns(rounds, *sides))
+        key = "nvmedctl-" + asked.replace("--", "").replace(" ", "-")
+        yield Figure(key, f"nvmedctl {asked}", "ms", ours, "python -c pass", python)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import statistics
 import sys
 import tempfile
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,6 +25,8 @@ malloc.tune()
 import grpc  # noqa: E402
 from isal import isal_zlib  # noqa: E402
 
+from bench.figures import Figure, in_turns  # noqa: E402
+from bench.processes import MIB, peak_bytes, server  # noqa: E402
 from nvmed.firmware.spool import COMMIT_BYTES  # noqa: E402
 from nvmed.rpc.server import OPTIONS  # noqa: E402
 from nvmed.v1 import firmware_pb2 as pb  # noqa: E402
@@ -32,10 +34,6 @@ from nvmed.v1.common_pb2 import Chunk  # noqa: E402
 
 UPLOAD = "/nvmed.v1.FirmwareService/UploadImage"
 BARE = ("/bench.Bare/Upload", "/bench.Bare/UploadStored")
-MIB = 1 << 20
-
-StartServer = Callable[..., AbstractContextManager[int]]
-"""`bench.__main__.server`: (module, kind, socket, ...) to the pid."""
 
 
 async def serve_bare(socket: str, folder: str) -> None:
@@ -103,41 +101,36 @@ async def send(socket: Path, method: str, parts: Sequence[bytes]) -> float:
         return perf_counter() - started
 
 
-def peak_bytes(pid: int) -> int:
-    """The most resident memory that a process ever had."""
-    line = next(text for text in Path(f"/proc/{pid}/status").read_text().splitlines() if text.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
-
-
-def measure(scratch: Path, server: StartServer, *, rounds: int = 5, size: int = 192 * MIB) -> None:
-    """Speed against the bare server, for a spool in memory and for one on this disk; memory of uploads side by side."""
+def measure(scratch: Path, rounds: int = 5, size: int = 192 * MIB) -> Iterator[Figure]:
+    """Time against the bare server, for a spool in memory and for one on this disk; memory of uploads side by side."""
     memory = Path("/dev/shm")  # noqa: S108  # to measure us and not the disk
-    places = [("in memory", memory)] if os.access(memory, os.W_OK) else []
-    for place, folder in [*places, ("on this disk", scratch)]:
+    places = [("memory", memory)] if os.access(memory, os.W_OK) else []
+    for place, folder in [*places, ("disk", scratch)]:
         ours, bare = scratch / "upload.sock", scratch / "bare-upload.sock"
         with ExitStack() as stack:
             stack.enter_context(server("bench.servers", "nvmed", ours, "--sizes", str(MIB), state=folder))
             stack.enter_context(server("bench.upload", "bare", bare, str(folder)))
-            taken = []
-            for turn in range(rounds + 1):
-                parts = messages(size, 512 << 10, turn)
-                ours_s = asyncio.run(send(ours, UPLOAD, parts))
-                bare_s, stored_s = (asyncio.run(send(bare, method, parts)) for method in BARE)
-                taken.append((bare_s / ours_s, stored_s / ours_s, size / ours_s / MIB))
-        ratio, stored, speed = (statistics.median(column) for column in zip(*taken[1:], strict=True))
-        print(
-            f"upload, spool {place} / bare gRPC upload, 512 KiB chunks: {ratio:.2f}; "
-            f"/ one with the same checks, write and syncs: {stored:.2f}  ({speed:.0f} MiB/s here)"
-        )
-    measure_memory(scratch, server)
+            sides = [_sending(ours, UPLOAD, size), *(_sending(bare, method, size) for method in BARE)]
+            took, plain, stored = in_turns(rounds, *sides)
+        what = f"upload of {size // MIB} MiB in chunks of 512 KiB, spool in {place}"
+        yield Figure(f"upload-{place}", what, "s", took, "a bare gRPC upload", plain)
+        same = "a bare one with the same checks, write and syncs"
+        yield Figure(f"upload-{place}-same", what, "s", took, same, stored)
+    yield from _measure_memory(scratch)
 
 
-def measure_memory(scratch: Path, server: StartServer, *, uploads: int = 4, size: int = 64 * MIB) -> None:
+def _sending(socket: Path, method: str, size: int) -> Callable[[], float]:
+    """Sends another image each time, as the spool has one for all who bring the same."""
+    seeds = count()
+    return lambda: asyncio.run(send(socket, method, messages(size, 512 << 10, next(seeds))))
+
+
+def _measure_memory(scratch: Path, uploads: int = 4, size: int = 64 * MIB) -> Iterator[Figure]:
     """What each of several uploads at the same time adds to the daemon's peak, after one has warmed it up."""
     socket = scratch / "upload-memory.sock"
 
-    async def together(first_seed: int, count: int) -> None:
-        parts = [messages(size, 512 << 10, first_seed + number) for number in range(count)]
+    async def together(first_seed: int, number: int) -> None:
+        parts = [messages(size, 512 << 10, first_seed + one) for one in range(number)]
         await asyncio.gather(*(send(socket, UPLOAD, one) for one in parts))
 
     with server("bench.servers", "nvmed", socket, "--sizes", str(MIB), state=scratch) as pid:
@@ -145,7 +138,7 @@ def measure_memory(scratch: Path, server: StartServer, *, uploads: int = 4, size
         before = peak_bytes(pid)
         asyncio.run(together(200, uploads))
         each = (peak_bytes(pid) - before) / (uploads - 1) / MIB
-    print(f"peak memory of each further upload at the same time: {each:+.1f} MiB")
+    yield Figure("upload-peak", "peak memory of each further upload at the same time", "MiB", (each,))
 
 
 if __name__ == "__main__":

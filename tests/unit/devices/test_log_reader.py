@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.errors import NvmedError
-from nvmed.nvme import memory
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.telemetry import TelemetryLog, read_data
 from nvmed.simulator.faults import Fault, Refuse
@@ -116,19 +115,3 @@ async def test_what_a_chunk_raised_comes_in_its_turn(failing: int) -> None:
         await read(host)
     assert failure.value.nvme is not None
     assert failure.value.nvme.raw == ABORTED
-
-
-async def test_a_stream_makes_one_buffer_for_all_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a stream may cost is counted, never timed: fresh pages cost five times what checking and copying takes."""
-    made, pages = list[int](), memory.pages
-
-    def counted(size_bytes: int) -> memoryview:
-        made.append(size_bytes)
-        return pages(size_bytes)
-
-    host = drive()
-    await read(host)  # what is asked once of a drive has been asked
-    monkeypatch.setattr(memory, "pages", counted)
-    chunks = await read(host, chunk=512, window=1, transfer=512)
-    assert len(chunks) == SIZE // 512 - 1
-    assert len(made) == 1
