@@ -66,11 +66,11 @@ def fill(state: Path, count: int) -> None:
     result = json.dumps({"drives": [drive]})
     rows = (
         (f"{number:032x}", STAGE, f"controllers/d{number % DRIVES}-1", "unix:bench", "", b"", "{}", "SUCCEEDED",
-         "commit", now - number, now - number, result, None, "", "[]", 1)
+         "commit", now - number, now - number, result, None, "", "[]", 1, "")
         for number in range(count)
     )  # fmt: skip
     with closing(sqlite3.connect(path)) as db, db:
-        db.executemany(f"INSERT INTO operations VALUES ({', '.join('?' * 16)})", rows)  # noqa: S608
+        db.executemany(f"INSERT INTO operations VALUES ({', '.join('?' * 17)})", rows)  # noqa: S608
 
 
 async def ask(channel: grpc.aio.Channel, method: str, request: Any = b"") -> float:
