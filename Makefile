@@ -57,8 +57,8 @@ vm-bench: setup ## Speed on a real kernel in QEMU, as ratios to nvme-cli: root (
 	$(BIN)/python -m tests.vm.bench $(ROUNDS)
 
 .PHONY: robustness
-robustness: setup ## A real daemon under attack: memory and service, a minute and a half (PYTEST_ARGS="-k load -s")
-	$(BIN)/python -m pytest tests/robustness $(PYTEST_ARGS)
+robustness: setup ## A real daemon under attack and among faults: what is promised holds; or for long (MINUTES=60 SEED=1)
+	$(BIN)/python -m $(if $(MINUTES),tests.robustness.rounds --minutes $(MINUTES) --seed $(or $(SEED),1) $(ROBUSTNESS_ARGS),pytest tests/robustness $(PYTEST_ARGS))
 
 .PHONY: soak
 soak: setup tests/robustness/soak.py ## Requests of every method by the hundred thousand: no fault, no leak (REQUESTS=1000000 SEED=1)

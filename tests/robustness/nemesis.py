@@ -58,11 +58,13 @@ async def renew_certificate(world: World, _: random.Random) -> None:
     await asyncio.to_thread(world.renew_certificate)
 
 
-HOST: Final[tuple[tuple[int, Happens], ...]] = (
+HostFaults = tuple[tuple[int, Happens], ...]
+DriveFaults = tuple[tuple[int, str], ...]
+HOST: Final[HostFaults] = (
     (4, kill), (3, lose_power), (2, freeze), (2, fill_disk), (2, fail_syncs), (2, step_clock), (1, renew_certificate),
 )  # fmt: skip
 
-DRIVE: Final = (
+DRIVE: Final[DriveFaults] = (
     (3, 'kind = "hang"'),
     (2, 'kind = "hang"\nopcode = "firmware-commit"\nexecuted = true'),
     (2, 'kind = "hang"\nopcode = "get-log-page"\nafter = 3'),
@@ -79,21 +81,21 @@ DRIVE: Final = (
 """Faults of `nvmed.simulator.fault_file`, by how often they are drawn."""
 
 
-async def host(world: World, chance: random.Random, until_s: float) -> None:
+async def host(world: World, chance: random.Random, until_s: float, table: HostFaults = HOST) -> None:
     """What goes wrong with the host, until then by CLOCK_MONOTONIC."""
-    while time.monotonic() < until_s:
+    while table and time.monotonic() < until_s:
         await asyncio.sleep(chance.uniform(1, 4))
-        ((_, happens),) = chance.choices(HOST, [weight for weight, _ in HOST])
+        ((_, happens),) = chance.choices(table, [weight for weight, _ in table])
         world.record(Fault(kind=happens.__name__, is_on=True))
         await happens(world, chance)
         world.record(Fault(kind=happens.__name__, is_on=False))
 
 
-async def drives(world: World, chance: random.Random, until_s: float) -> None:
+async def drives(world: World, chance: random.Random, until_s: float, table: DriveFaults = DRIVE) -> None:
     """What goes wrong with drives, until then: a daemon that dies takes the fault with it."""
-    while time.monotonic() < until_s:
+    while table and time.monotonic() < until_s:
         await asyncio.sleep(chance.uniform(0.3, 2))
-        ((_, text),) = chance.choices(DRIVE, [weight for weight, _ in DRIVE])
+        ((_, text),) = chance.choices(table, [weight for weight, _ in table])
         spec, kind = chance.choice(SPECS), text.split('"')[1]
         row = f'[[faults]]\n{text}\nname = "drawn"\ncontroller = "{spec.serial}"\n'
         with suppress(OSError, NvmedError):

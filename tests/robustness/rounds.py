@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from nvmed.errors import NvmedError
 from nvmed.v1 import erasure_pb2, firmware_pb2, telemetry_pb2
 from tests.robustness import history, nemesis, traffic, validators
 from tests.robustness.callers import Caller, Known, calling
-from tests.robustness.history import Answered, Fault, Kept, Trailer, of
+from tests.robustness.history import Answered, Bug, Fault, Kept, Trailer, of
 from tests.robustness.world import ALICE, BOB, EVE, REMOTE, World, made
 from tests.support.memory import MEMORY
 
@@ -48,31 +49,48 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     broken: dict[str, list[str]] = {}
 
 
-async def play(world: World, seed: int, seconds: float) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a round is drawn from: its seed, how long it takes, and the tables."""
+
+    seed: int
+    seconds: float = ROUND_S
+    work: traffic.Actions = traffic.WORK
+    host: nemesis.HostFaults = nemesis.HOST
+    drives: nemesis.DriveFaults = nemesis.DRIVE
+    sabotage: str = ""
+
+
+async def play(world: World, plan: Plan) -> None:
     """Traffic and faults for so long; then heal, wait, and look at what is there."""
     known = Known()
     await world.start()
     world.look()
     async with AsyncExitStack() as stack:
         callers = [
-            await stack.enter_async_context(calling(world, principal, f"{seed}/{number}", known))
+            await stack.enter_async_context(calling(world, principal, f"{plan.seed}/{number}", known))
             for number, principal in enumerate((*WORKERS, EVE, ALICE, REMOTE))
         ]
         *workers, eve, watcher, remote_watcher = callers
         await workers[0].learn()
         async with running(
-            *(traffic.act(worker, traffic.WORK) for worker in workers), traffic.act(eve, traffic.MISCHIEF),
+            *(traffic.act(worker, plan.work) for worker in workers), traffic.act(eve, traffic.MISCHIEF),
             traffic.watch(watcher, "first"), traffic.watch(remote_watcher, "second"), looking(world),
         ):  # fmt: skip
-            until_s = time.monotonic() + seconds
-            await asyncio.gather(*(
-                goes_wrong(world, random.Random(f"{seed}/{goes_wrong.__name__}"), until_s)
-                for goes_wrong in (nemesis.host, nemesis.drives)
-            ))  # fmt: skip
+            until_s = time.monotonic() + plan.seconds
+            await asyncio.gather(
+                nemesis.host(world, random.Random(f"{plan.seed}/host"), until_s, plan.host),
+                nemesis.drives(world, random.Random(f"{plan.seed}/drives"), until_s, plan.drives),
+                asyncio.sleep(plan.seconds),
+            )
             await heal(world)
             await asyncio.sleep(1)
-        await settle(workers[0])
-    world.look(is_idle=True)
+        try:
+            await settle(workers[0])
+        except NvmedError as failure:
+            world.record(Bug(line=f"after the round: {failure.reason}: {failure.message}"))
+    if world.is_alive:
+        world.look(is_idle=True)
     world.end("", signal.SIGTERM)
 
 
@@ -106,8 +124,8 @@ async def heal(world: World) -> None:
     """Nothing is wrong any more, and a daemon serves."""
     world.thaw()
     world.empty_disk()
-    assert world.process is not None
-    if world.process.poll() is not None:
+    if not world.is_alive:
+        world.end("")
         await world.start()
     world.change(syncs_fail=False)
     with suppress(OSError, NvmedError):
@@ -143,10 +161,10 @@ async def settle(caller: Caller) -> None:
         caller.world.record(Trailer(name=image.name, said=image.sha256.hex(), received=received))
 
 
-def played(seed: int, seconds: float) -> history.History:
+def played(plan: Plan) -> history.History:
     """The history of a round."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, made(Path(folder)) as world:
-        asyncio.run(play(world, seed, seconds))
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, made(Path(folder), plan.sabotage) as world:
+        asyncio.run(play(world, plan))
         return world.collect()
 
 
@@ -164,7 +182,7 @@ def rounds(first_seed: int, minutes: float) -> Iterator[tuple[int, history.Histo
     """One round after another until the time is over, at least one."""
     deadline, seed = time.monotonic() + minutes * 60, first_seed
     while seed == first_seed or time.monotonic() < deadline:
-        yield seed, played(seed, ROUND_S)
+        yield seed, played(Plan(seed=seed))
         seed += 1
 
 

@@ -248,8 +248,9 @@ async def delete_namespace(caller: Caller) -> None:
 
 async def set_feature(caller: Caller) -> None:
     name, drive = caller.drive()
+    field = feature_pb2.FeatureFieldValue(name="threshold_less_one", value=caller.chance.randrange(256))
     request = feature_pb2.SetFeatureRequest(
-        controller=name, feature="interrupt-coalescing", raw_value=caller.chance.randrange(1 << 16),
+        controller=name, feature="interrupt-coalescing", fields=[field],
         acknowledge_risk=True, request_id=caller.request_id(),
     )  # fmt: skip
     await caller.surely("SetFeature", lambda: caller.client.drives.SetFeature(request, timeout=CALL_S), drive)
@@ -314,7 +315,11 @@ async def trespass(caller: Caller) -> None:
     """What only another role may do."""
     name, drive = caller.drive()
     request = feature_pb2.SetFeatureRequest(
-        controller=name, feature="interrupt-coalescing", raw_value=1, request_id=caller.request_id()
+        controller=name,
+        feature="volatile-write-cache",
+        acknowledge_risk=True,
+        request_id=caller.request_id(),
+        fields=[feature_pb2.FeatureFieldValue(name="enabled", value=0)],
     )
     await caller.call("SetFeature", caller.client.drives.SetFeature(request, timeout=CALL_S), drive)
 
@@ -336,14 +341,15 @@ async def knock(caller: Caller) -> None:
 
 
 Action = Callable[[Caller], Awaitable[None]]
-WORK: Final[tuple[tuple[int, Action], ...]] = (
+Actions = tuple[tuple[int, Action], ...]
+WORK: Final[Actions] = (
     (8, read_telemetry), (4, upload), (5, stage), (4, activate), (3, create_namespace), (3, delete_namespace),
     (4, set_feature), (1, sanitize), (3, keys), (3, capture), (3, read_capture), (1, delete_capture), (4, look),
 )  # fmt: skip
-MISCHIEF: Final[tuple[tuple[int, Action], ...]] = ((3, look), (3, trespass), (2, read_telemetry), (2, knock))
+MISCHIEF: Final[Actions] = ((3, look), (3, trespass), (2, read_telemetry), (2, knock))
 
 
-async def act(caller: Caller, table: tuple[tuple[int, Action], ...]) -> None:
+async def act(caller: Caller, table: Actions) -> None:
     """One thing after another, until cancelled."""
     weights, actions = [weight for weight, _ in table], [action for _, action in table]
     while True:

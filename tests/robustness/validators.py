@@ -49,7 +49,9 @@ Validator = Callable[[History], Iterator[str]]
 
 def attributed(history: History) -> Iterator[tuple[Command, Step]]:
     """What drives were told, each with the steps under way that were about that drive."""
-    drives = {one.name: one.drive for one in of(history, Named)}
+    drives: dict[str, str] = {}
+    for named in of(history, Named):
+        drives.setdefault(named.name, named.drive)
     for command in of(history, Command):
         for step in command.open_steps:
             if drives.get(step.target) == command.drive:

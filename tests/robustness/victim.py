@@ -1,4 +1,4 @@
-"""`python -m tests.robustness.victim`: a daemon on simulated drives that outlive it, and a disk that is made to fail.
+"""`python -m tests.robustness.victim FOLDER [SABOTAGE]`: a daemon on drives that outlive it and a disk that fails.
 
     FOLDER/nvmed.toml           its configuration
     FOLDER/disk/state/             its state: what a power cut is about
@@ -35,6 +35,7 @@ from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec, FirmwareSpec, NamespaceSpec, TelemetrySpec
 from nvmed.simulator.state.drive import Change, ControllerState
 from tests.robustness import history
+from tests.robustness.sabotage import SABOTAGES
 from tests.support.power_cut import PowerCut
 
 DRIVES: Final = 3
@@ -197,8 +198,10 @@ def make_host(folder: Path) -> SimulatedHost:
 
 def main() -> None:
     """Serve until it is killed."""
-    folder = Path(sys.argv[1])
+    folder, *sabotages = Path(sys.argv[1]), *sys.argv[2:]
     Disk(folder).install()
+    for sabotage in sabotages:
+        SABOTAGES[sabotage]()
     logs.configure("warning")
     watch.POLL_S = 0.05  # type: ignore[misc]  # it is sanitized sooner than real ones
     file = folder / "nvmed.toml"

@@ -73,6 +73,7 @@ class World:
     folder: Path
     port: int
     has_own_disk: bool
+    sabotage: str = ""
     kept: history.History = field(default_factory=list)
     planted: set[str] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
@@ -105,18 +106,24 @@ class World:
             self.change()
         self.record(Started(viewers=tuple(name for name, (_, role) in PRINCIPALS.items() if role == "viewer")))
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the daemon runs."""
+        return self.process is not None and self.process.poll() is None
+
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.robustness.victim", str(self.folder)]
+        command = [sys.executable, "-m", "tests.robustness.victim", str(self.folder), *filter(None, [self.sabotage])]
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log)
 
     def end(self, how: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End the daemon, and wait for it."""
+        """End the daemon, and wait for it; one that has ended by itself before says how."""
         assert self.process is not None
+        is_alive = self.is_alive
         self.thaw()
         self.process.send_signal(number)
         code = self.process.wait(START_S_MAX)
-        self.record(Died(how=how if number is signal.SIGKILL else f"exit {code}"))
+        self.record(Died(how=how if is_alive and number is signal.SIGKILL else f"exit {code}"))
 
     def change(self, **changes: Any) -> None:
         """Make the daemon's disk or clock as `Control` has it."""
@@ -226,7 +233,7 @@ class World:
 
 
 @contextmanager
-def made(folder: Path) -> Iterator[World]:
+def made(folder: Path, sabotage: str = "") -> Iterator[World]:
     """A world without a daemon yet, on a disk of its own where that is allowed; nothing of it runs afterwards."""
     folder.chmod(0o700)
     with ExitStack() as stack:
@@ -243,7 +250,7 @@ def made(folder: Path) -> Iterator[World]:
         file = folder / "nvmed.toml"
         file.write_text(configuration(folder, port))
         file.chmod(0o600)
-        world = World(folder, port, has_own_disk)
+        world = World(folder, port, has_own_disk, sabotage)
         try:
             yield world
         finally:
