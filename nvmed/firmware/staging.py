@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -230,7 +230,8 @@ class Firmware:
     async def _download(self, session: Session, running: Running, plan: _Plan, pinned: Pinned) -> Mapping[str, Any]:
         image = pinned.image
         pieces = DownloadPlan(image.size_bytes, plan.piece_bytes)
-        sent = await download(session, pinned.blocks(), pieces, checkpoint=running.checkpoint, advance=running.advance)
+        async with aclosing(pinned.blocks()) as blocks:  # or a drive's refusal leaves the file open
+            sent = await download(session, blocks, pieces, checkpoint=running.checkpoint, advance=running.advance)
         if sent.sha256.hex() != image.sha256:
             raise error(
                 Reason.IMAGE_DAMAGED,

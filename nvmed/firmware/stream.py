@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,8 +96,11 @@ async def run(firmware: Firmware, running: Running, wanted: DirectDownload, feed
     ):
         plan = await _plan(firmware, session, drive, wanted)
         detail = {"offset_bytes": plan.offset_bytes, "size_bytes": plan.size_bytes}
-        async with running.step("download", cancellable=True, transfer_bytes=plan.transfer_bytes, **detail) as outcome:
-            sent = await download(session, feed.blocks(), plan, checkpoint=checkpoint, advance=running.advance)
+        async with (
+            running.step("download", cancellable=True, transfer_bytes=plan.transfer_bytes, **detail) as outcome,
+            aclosing(feed.blocks()) as blocks,
+        ):
+            sent = await download(session, blocks, plan, checkpoint=checkpoint, advance=running.advance)
             outcome["commands"] = sent.commands
     return {
         **_result(wanted, plan),
