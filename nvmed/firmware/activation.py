@@ -200,11 +200,15 @@ class Activations:
         self, running: Running, chosen: _Chosen, drive: DriveState, identity: IdentifyController | None = None
     ) -> dict[str, Any]:
         """That the drive runs what is in the slot: a fresh Identify decides, and where it cannot, the slot log."""
-        device = (await self._drives.inventory.find(drive.controller)).device
-        async with device.open() as session:
-            after = await look(session, running)
-            revision = (identity or await fresh_identity(session)).fr
-        await self._drives.forget_identities(drive.subsystem)
+        try:
+            device = (await self._drives.inventory.find(drive.controller)).device
+            async with device.open() as session:
+                after = await look(session, running)
+                revision = (identity or await fresh_identity(session)).fr
+            await self._drives.forget_identities(drive.subsystem)
+        except NvmedError:
+            running.uncertain()  # the image is committed, whether anybody can look at the drive or not
+            raise
         expected, active = chosen.content.revision, after.running_slot(revision) if after else 0
         done = runs_wanted(drive.revision, revision, expected, from_slot=active == chosen.slot)
         if done is False:
