@@ -64,6 +64,10 @@ robustness: setup ## A real daemon under attack and among faults: what is promis
 soak: setup tests/robustness/soak.py ## Requests of every method by the hundred thousand: no fault, no leak (REQUESTS=1000000 SEED=1)
 	$(BIN)/python -m tests.robustness.soak --requests $(or $(REQUESTS),1000000) --seed $(or $(SEED),1) $(SOAK_ARGS)
 
+.PHONY: vopr
+vopr: setup tests/vopr/__main__.py ## A host's months in minutes, from a seed that replays them: crashes, power cuts, bad drives (RUNS=10 HOURS=24 SEED=1)
+	$(BIN)/python -m tests.vopr --seed $(or $(SEED),1) --runs $(or $(RUNS),10) --hours $(or $(HOURS),24) $(VOPR_ARGS)
+
 .PHONY: mutants
 mutants: setup tests/mutants/by_hand.py ## Break nvmed on purpose and see a test say so (COUNT=20 more, drawn by SEED=1)
 	$(BIN)/python -m tests.mutants --count $(or $(COUNT),0) --seed $(or $(SEED),1) $(MUTANTS_ARGS)

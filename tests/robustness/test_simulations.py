@@ -1,0 +1,30 @@
+"""More simulations than `tests/vopr` has in each run of the tests, and the rest of what is broken on purpose."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.vopr.simulating import require_seen, simulate
+
+BROKEN = (
+    ("names are not synced", "kept_is_there"),
+    ("committed is told before it is", "committed_stays"),
+    ("a request_id is not remembered", "one_effect"),
+    ("the journal forgets", "one_effect"),
+    ("a verdict is guessed", "true_verdicts"),
+    ("what was cut off stays open", "ends_once"),
+    ("a capture is damaged on its way", "kept_is_there"),
+)
+"""How nvmed is broken, and the validator that objects."""
+
+
+@pytest.mark.timeout(120)
+def test_promises_hold() -> None:
+    status, said = simulate("--seed", 100, "--runs", 6, "--hours", 6)
+    assert status == 0, said
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("how", "validator"), BROKEN)
+def test_what_is_broken_is_seen(how: str, validator: str) -> None:
+    require_seen(how, validator)

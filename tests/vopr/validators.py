@@ -1,0 +1,372 @@
+"""What must be true of any history, whatever was asked and whatever went wrong: docs/guarantees.md has the promises.
+
+Each validator reads a history from its beginning and says what is wrong, sentence by sentence. It knows nothing of what
+made it, so that a history can be judged again later, or by another validator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.vopr.history import (
+    Audited,
+    Began,
+    Bug,
+    Committed,
+    Died,
+    Dropped,
+    Ended,
+    Entry,
+    Intended,
+    Kept,
+    Listed,
+    Named,
+    Opened,
+    Published,
+    Raised,
+    Sent,
+    Settled,
+    Told,
+    Took,
+    Watched,
+)
+
+DAY_MS: Final = 24 * 3600 * 1000
+"""For so long a request_id finds its operation, and an upload what was committed of it."""
+
+STAGE: Final = "nvmed.v1.FirmwareService/StageFirmware"
+ACTIVATE: Final = "nvmed.v1.FirmwareService/ActivateFirmware"
+OPEN: Final = ("PENDING", "RUNNING")
+
+CERTAIN: Final = ("SAFE_TO_RETRY", "CANCELLED")
+"""States that say that nothing came of an operation."""
+
+History = Sequence[Entry]
+
+
+def no_bug(history: History) -> Iterator[str]:
+    """Nothing happens that nobody foresaw; a daemon starts on whatever a crash leaves."""
+    for entry in history:
+        if isinstance(entry, Bug):
+            yield f"{_when(entry)}: {entry.text}"
+
+
+def one_effect(history: History) -> Iterator[str]:
+    """A request_id of a principal begins one operation in a day, and whoever repeats it is told of that one."""
+    begun: dict[tuple[str, str], Began] = {}
+    for entry in history:
+        if isinstance(entry, Began) and entry.request_id:
+            before = begun.get((entry.principal, entry.request_id))
+            if before is not None and entry.at_ms - before.at_ms < DAY_MS:
+                yield f"{_when(entry)}: request {entry.request_id} began {entry.operation} after {before.operation}"
+            begun[entry.principal, entry.request_id] = entry
+        elif isinstance(entry, Told):
+            known = begun.get((entry.principal, entry.request_id))
+            if known is None or entry.at_ms - known.at_ms >= DAY_MS:
+                continue
+            if not entry.operation:
+                yield f"{_when(entry)}: {known.operation} is not known any more"
+            elif entry.operation != known.operation:
+                yield f"{_when(entry)}: request {entry.request_id} is {known.operation}, {entry.operation} was told"
+
+
+def ends_once(history: History) -> Iterator[str]:
+    """An operation ends once, and is told as what it ended as; what a crash cut off has ended when a daemon serves."""
+    open_since: dict[str, Began] = {}
+    ended: dict[str, Ended] = {}
+    for entry in history:
+        if isinstance(entry, Began):
+            open_since[entry.operation] = entry
+        elif isinstance(entry, Ended):
+            if entry.operation in ended:
+                yield f"{_when(entry)}: {entry.operation} ended twice, {ended[entry.operation].state}, {entry.state}"
+            ended[entry.operation] = entry
+            open_since.pop(entry.operation, None)
+        elif isinstance(entry, Told) and entry.operation:
+            now = ended.get(entry.operation)
+            if entry.state not in OPEN and (now is None or now.state != entry.state):
+                yield f"{_when(entry)}: {entry.operation} was told as {entry.state}, it is {now and now.state}"
+        elif isinstance(entry, Opened):
+            for began in open_since.values():
+                yield f"{_when(entry)}: {began.operation} ({began.kind}) of life {began.life} is open"
+    if history and isinstance(history[-1], Died) and history[-1].stopped:
+        for began in open_since.values():
+            yield f"{began.operation} ({began.kind}) of life {began.life} never ended"
+
+
+# -- drives
+
+
+@dataclass(slots=True)
+class _Work:
+    """An operation as far as it has come: `step` is the one that it is in."""
+
+    began: Began
+    audited: bool = False
+    step: str = ""
+    did: list[Took] = field(default_factory=list)
+
+
+class _Works:
+    """Which operations are in a step, and on which drive."""
+
+    def __init__(self) -> None:
+        self.works: dict[str, _Work] = {}
+        self.names: dict[str, set[str]] = defaultdict(set)
+
+    def see(self, entry: Entry) -> None:
+        """Take the next entry."""
+        if isinstance(entry, Began):
+            self.works[entry.operation] = _Work(entry)
+        elif isinstance(entry, Audited) and entry.operation in self.works:
+            self.works[entry.operation].audited = True
+        elif isinstance(entry, Intended):
+            self.works[entry.operation].step = entry.name
+        elif isinstance(entry, Settled):
+            self.works[entry.operation].step = ""
+        elif isinstance(entry, Died):
+            for work in self.works.values():
+                work.step = ""
+        elif isinstance(entry, Named):
+            self.names[entry.drive].add(entry.name)
+
+    def on(self, drive: str) -> list[_Work]:
+        """Those in a step on a drive."""
+        return [one for one in self.works.values() if one.step and one.began.target in self.names[drive]]
+
+
+STEPS: Final = {
+    "download": ("download",),
+    "commit": ("commit",),
+    "reset": ("reset", "reset_controller", "reset_subsystem"),
+    "create": ("create",),
+    "clear": ("clear_event",),
+}
+"""In which steps a command is sent that changes a drive."""
+
+
+def row_before_act(history: History) -> Iterator[str]:
+    """What changes a drive is sent in a step that the journal has, of an operation that the audit has."""
+    works = _Works()
+    for entry in history:
+        works.see(entry)
+        if isinstance(entry, Sent):
+            found = [one for one in works.on(entry.drive) if one.step in STEPS[entry.what]]
+            if not found:
+                yield f"{_when(entry)}: {entry.what} was sent to {entry.drive}, and no step says so"
+            elif not any(one.audited for one in found):
+                yield f"{_when(entry)}: {entry.what} was sent to {entry.drive} for what the audit does not have"
+            elif len(found) > 1 and entry.what in ("download", "commit", "reset"):
+                yield f"{_when(entry)}: {len(found)} operations change the firmware of {entry.drive}"
+        if isinstance(entry, Ended):
+            works.works.pop(entry.operation, None)
+
+
+def true_verdicts(history: History) -> Iterator[str]:
+    """How an operation on firmware ended is what the drive did, whether the daemon lived to hear it or not."""
+    works, now = _Works(), dict[str, Took]()
+    for entry in history:
+        if isinstance(entry, Took) and entry.detail:
+            if entry.what == "commit":
+                for work in works.on(entry.drive):
+                    if work.step == "commit" and _changed(now.get(entry.drive), entry):
+                        work.did.append(entry)
+            now[entry.drive] = entry
+            for work in works.works.values():
+                if work.began.target in works.names[entry.drive] and entry.what != "commit":
+                    work.did.append(entry)
+        works.see(entry)
+        if isinstance(entry, Ended) and entry.operation in works.works:
+            problem = _untrue(works.works.pop(entry.operation), entry, works, now)
+            if problem:
+                yield f"{_when(entry)}: {entry.operation} ended {entry.state}: {problem}"
+
+
+def _untrue(work: _Work, ended: Ended, works: _Works, now: dict[str, Took]) -> str:
+    """What is wrong with a verdict, "" for nothing."""
+    commits = [took for took in work.did if took.what == "commit"]
+    if work.began.kind not in (STAGE, ACTIVATE) or not work.began.target.startswith("controllers/"):
+        return ""
+    if ended.state in CERTAIN and commits:
+        return f"the drive took {[took.detail for took in commits]}"
+    if ended.state == "FAILED" and commits and ended.reason != "FIRMWARE_NOT_VERIFIED":
+        return f"{ended.reason}, and the drive took {[took.detail for took in commits]}"
+    if len(commits) > 1:
+        return f"the drive took {len(commits)} commits"
+    if ended.state != "SUCCEEDED":
+        return ""
+    (result,) = ended.result.get("drives", [ended.result])
+    outcome = str(result.get("outcome", "")).removeprefix("FIRMWARE_OUTCOME_")
+    drive = next((drive for drive, names in works.names.items() if work.began.target in names), "")
+    held = now[drive].detail if drive in now else {}
+    if outcome == "STAGED" and held["slots"][result["slot"] - 1] != result["slot_revision"]:
+        return f"slot {result['slot']} of {drive} does not hold {result['slot_revision']}: {held}"
+    ran = {held.get("revision"), *(took.detail["revision"] for took in work.did)}
+    if (
+        outcome in ("ACTIVATED", "ALREADY_CURRENT")
+        and work.began.kind == ACTIVATE
+        and result["slot_revision"] not in ran
+    ):
+        return f"{drive} does not run {result['slot_revision']}: {held}"
+    return ""
+
+
+def _changed(before: Took | None, after: Took) -> bool:
+    """Whether a commit left a drive other than it was."""
+    keys = ("slots", "active", "pending", "revision")
+    return before is None or any(before.detail[key] != after.detail[key] for key in keys)
+
+
+def names_stay(history: History) -> Iterator[str]:
+    """A name never passes from a drive to another; and a drive that can be told from all others keeps its name."""
+    owner: dict[str, str] = {}
+    names: dict[str, str] = {}
+    serials = defaultdict[str, set[str]](set)
+    for entry in history:
+        if isinstance(entry, Named):
+            serials[entry.drive.partition("#")[0]].add(entry.drive)
+            if owner.setdefault(entry.name, entry.drive) != entry.drive:
+                yield f"{_when(entry)}: {entry.name} was {owner[entry.name]}, and is {entry.drive} now"
+                return
+            before = names.setdefault(entry.drive, entry.name)
+            if before != entry.name and len(serials[entry.drive.partition("#")[0]]) == 1:
+                yield f"{_when(entry)}: {entry.drive} was {before}, and is {entry.name} now"
+                return
+
+
+# -- what is kept
+
+
+def committed_stays(history: History) -> Iterator[str]:
+    """What was told as committed of an upload is there when it goes on."""
+    told: dict[str, Committed] = {}
+    for entry in history:
+        if isinstance(entry, Committed):
+            before = told.get(entry.upload)
+            if before is not None and entry.size_bytes < before.size_bytes and entry.at_ms - before.at_ms < DAY_MS:
+                yield (
+                    f"{_when(entry)}: {entry.size_bytes} bytes of {entry.upload} are committed, {before.size_bytes} "
+                    f"were told at {before.at_ms} ms"
+                )
+            told[entry.upload] = entry
+        elif isinstance(entry, Dropped | Kept):
+            _forget(told, entry.name)
+        elif isinstance(entry, Listed):
+            for name in entry.there:
+                _forget(told, name)
+
+
+def _forget(told: dict[str, Committed], name: str) -> None:
+    """Whatever `name` is of, an upload or an image, nothing of its uploads need be there."""
+    ending = f"/{name.rpartition('/')[2]}"
+    for upload in [upload for upload in told if upload.endswith(ending)]:
+        del told[upload]
+
+
+def kept_is_there(history: History) -> Iterator[str]:
+    """What was told as kept is there, until somebody deletes it or its time is over; and every byte of what is there is
+    what was put there.
+    """
+    kept: dict[str, Kept] = {}
+    dropped: set[str] = set()
+    for entry in history:
+        if isinstance(entry, Kept):
+            if not (entry.name.startswith("captures/") and entry.name in dropped):  # there is no second one
+                kept[entry.name] = entry
+        elif isinstance(entry, Dropped):
+            dropped.add(entry.name)
+            kept.pop(entry.name, None)
+        elif isinstance(entry, Listed):
+            for name, (should, has, _) in entry.there.items():
+                if should != has:
+                    yield f"{_when(entry)}: {name} should be {should}, and is {has}"
+            for name, one in kept.items():
+                is_due = one.at_ms < entry.since_ms and entry.at_ms < one.until_ms
+                if name.startswith(entry.kind) and name not in entry.there and is_due:
+                    yield f"{_when(entry)}: {name} was told as kept at {one.at_ms} ms, and is not there"
+
+
+def never_spliced(history: History) -> Iterator[str]:
+    """A capture is one log that a drive had, from its beginning to its end."""
+    raised: set[str] = set()
+    for entry in history:
+        if isinstance(entry, Raised):
+            raised.add(entry.sha256)
+        elif isinstance(entry, Listed) and entry.kind == "captures/":
+            for name, (_, _, data) in entry.there.items():
+                if data not in raised:
+                    yield f"{_when(entry)}: {name} is no log that any drive ever had"
+
+
+# -- events
+
+
+def no_untold_gap(history: History) -> Iterator[str]:
+    """Events are numbered without gaps; who watches reads all of them, or is told how many are missing."""
+    last: dict[str, int] = {}
+    read: dict[str, tuple[str, int]] = {}
+    for entry in history:
+        if isinstance(entry, Published):
+            if entry.number != last.setdefault(entry.run, 0) + 1:
+                yield f"{_when(entry)}: event {entry.number} follows {last[entry.run]}"
+            last[entry.run] = entry.number
+        elif isinstance(entry, Watched):
+            run, at = read.get(entry.watcher, ("", 0))
+            if entry.begins and run != entry.run:
+                at = entry.numbers[0]
+            elif entry.begins:
+                if entry.numbers != (at,):
+                    yield f"{_when(entry)}: {entry.watcher} goes on after {entry.numbers[0]}, it had read {at}"
+            elif entry.numbers and entry.numbers != tuple(range(at + 1, at + 1 + len(entry.numbers))):
+                yield f"{_when(entry)}: {entry.watcher} read {entry.numbers} after {at}"
+            at = entry.numbers[-1] if entry.numbers else at + entry.missing
+            if at > last.get(entry.run, 0):
+                yield f"{_when(entry)}: {entry.watcher} read event {at}, which was not told"
+            read[entry.watcher] = (entry.run, at)
+
+
+def ends_are_told(history: History) -> Iterator[str]:
+    """How an operation ended is an event, before the daemon stops."""
+    untold: dict[str, Ended] = {}
+    for entry in history:
+        if isinstance(entry, Ended):
+            untold[entry.operation] = entry
+        elif (
+            isinstance(entry, Published) and entry.operation in untold and entry.state == untold[entry.operation].state
+        ):
+            del untold[entry.operation]
+        elif isinstance(entry, Died):
+            if entry.stopped:
+                yield from (f"{_when(one)}: no event tells that {one.operation} ended" for one in untold.values())
+            untold.clear()
+
+
+def served_in_the_end(history: History) -> Iterator[str]:
+    """When nothing goes wrong any more, what is asked of each drive is done."""
+    last = max((entry.life for entry in history), default=0)
+    began = {entry.operation: entry for entry in history if isinstance(entry, Began) and entry.life == last}
+    done = {entry.operation for entry in history if isinstance(entry, Ended) and entry.state == "SUCCEEDED"}
+    for operation, entry in began.items():
+        if operation not in done:
+            yield f"{_when(entry)}: {operation} on {entry.target} did not succeed"
+    if history and not began:
+        yield "nobody was served in the end"
+
+
+VALIDATORS: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
+    no_bug, one_effect, ends_once, row_before_act, true_verdicts, names_stay, committed_stays, kept_is_there,
+    never_spliced, no_untold_gap, ends_are_told,
+    served_in_the_end,
+)  # fmt: skip
+
+
+def objections(history: History) -> list[str]:
+    """Everything that is wrong with a history, by the promise that it breaks."""
+    return [f"{one.__name__}: {text}" for one in VALIDATORS for text in one(history)]
+
+
+def _when(entry: Entry) -> str:
+    return f"life {entry.life}, {entry.at_ms / 1000:.3f} s"
