@@ -3,7 +3,7 @@
 Those of `by_hand`, and `COUNT` that are drawn by `SEED` among small changes of the modules that matter (`MODULES`): a
 comparison turned round, a number one higher, `and` for `or`, `not` left out, a statement left out. A mutant is tried in
 a copy of the tree, with the tests that import its module, those of its own room first. Survivors are printed with the
-line: see whether a test lacks, or nothing changed.
+line: see whether a test lacks, or nothing changed that anybody could see, which `verdicts.toml` says with its reason.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from __future__ import annotations
 import argparse
 import ast
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,10 @@ from tests.mutants.by_hand import BY_HAND, Mutant
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("nvmed", "tests", "clients", "proto", "scripts", "docs", "pyproject.toml", "systemd", "README.md")
 TIMEOUT_S: Final = 600
+VERDICTS: Final = Path(__file__).with_name("verdicts.toml")
+FATES: Final = {0: "SURVIVED", 1: "noticed", 2: "broken"}
+"""By pytest's exit code: 2 is a module that cannot be imported any more."""
+
 
 MODULES: Final = {
     "nvmed/firmware/spool_part.py": ("tests/unit/firmware/test_spool.py", "tests/unit/test_power_cuts.py"),
@@ -103,8 +110,8 @@ def run(tests: Sequence[str], tree: Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, cwd=tree, capture_output=True, timeout=TIMEOUT_S, check=False)
 
 
-def is_noticed(mutant: Mutant, tree: Path) -> bool:
-    """Whether a test fails once `tree` has the change, which is taken back then."""
+def fate(mutant: Mutant, tree: Path) -> str:
+    """What the tests say once `tree` has the change, which is taken back then."""
     path = tree / mutant.file
     whole = path.read_text(encoding="utf-8")
     if whole.count(mutant.old) != 1:
@@ -115,12 +122,47 @@ def is_noticed(mutant: Mutant, tree: Path) -> bool:
     try:
         ended = run(mutant.tests, tree)
     except subprocess.TimeoutExpired:
-        return True
+        return "hung"
     finally:
         path.write_text(whole, encoding="utf-8")
-    if ended.returncode not in (0, 1, 2):
+    if ended.returncode not in FATES:
         raise SystemExit(f"{mutant.name}: pytest ended with {ended.returncode}\n{ended.stdout.decode()[-2000:]}")
-    return ended.returncode != 0
+    return FATES[ended.returncode]
+
+
+def verdicts() -> dict[str, str]:
+    """Why a drawn mutant that survives changes nothing that anybody could see, by `kind_of` it."""
+    rows = tomllib.loads(VERDICTS.read_text(encoding="utf-8"))["verdicts"]
+    return {row["mutant"]: row["why"] for row in rows}
+
+
+def kind_of(mutant: Mutant) -> str:
+    """Its name without the line's number, which others change."""
+    return re.sub(r"^([^:]+):\d+:", r"\1:", mutant.name)
+
+
+def copied(tree: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, tree / name)
+
+
+def try_all(wanted: Sequence[Mutant], tree: Path) -> dict[str, str]:
+    """The fate of each by its name, printed as it is known."""
+    found: dict[str, str] = {}
+    known = verdicts()
+    for mutant in wanted:
+        found[mutant.name] = came = fate(mutant, tree)
+        why = known.get(kind_of(mutant), "")
+        if came == "SURVIVED" and why:
+            found[mutant.name] = came = "the same"
+        elif why:
+            came = f"{came} against its verdict"
+        sys.stdout.write(f"{came:8}  {mutant.name}{f' ({why})' if why else ''}\n")
+        sys.stdout.flush()
+    return found
 
 
 def main() -> int:
@@ -130,23 +172,21 @@ def main() -> int:
     parser.add_argument("--only", default="", help="those whose name has this in it")
     given = parser.parse_args()
     wanted = [one for one in (*BY_HAND, *drawn(given.count, given.seed)) if given.only in one.name]
-    survivors = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
-        for name in COPIED:
-            source = ROOT / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy2
-            copy(source, tree / name)
+        copied(tree)
         every = sorted({test for mutant in wanted for test in mutant.tests})
         if (ended := run(every, tree)).returncode:
             raise SystemExit(f"with nothing changed the tests fail:\n{ended.stdout.decode()[-2000:]}")
-        for mutant in wanted:
-            noticed = is_noticed(mutant, tree)
-            survivors += [] if noticed else [mutant.name]
-            sys.stdout.write(f"{'noticed ' if noticed else 'SURVIVED'}  {mutant.name}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"seed {given.seed}: {len(wanted) - len(survivors)} of {len(wanted)} mutants were noticed\n")
-    return 1 if any(name in {one.name for one in BY_HAND} for name in survivors) else 0
+        found = try_all(wanted, tree)
+    counts = Counter(found.values())
+    judged = len(found) - counts["the same"]
+    noticed = judged - counts["SURVIVED"]
+    sys.stdout.write(
+        f"seed {given.seed}: {noticed} of {judged} mutants were noticed, {100 * noticed / max(judged, 1):.0f} %;"
+        f" {counts['the same']} more change nothing ({VERDICTS.name}); {counts['hung']} of those noticed hung\n"
+    )
+    return 1 if any(found.get(one.name) == "SURVIVED" for one in BY_HAND) else 0
 
 
 if __name__ == "__main__":

@@ -198,7 +198,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--judge", type=Path, nargs="+", default=[], help="histories that were kept")
-    parser.add_argument("--keep", type=Path, help="a directory for all histories, not only those that break one")
+    parser.add_argument(
+        "--keep", type=Path, help="a directory for all histories; else .cache/robustness has those that break one"
+    )
     parser.add_argument("--report", type=Path, help="write what came of all rounds there, a line of JSON each")
     asked = parser.parse_args()
     broken = 0
@@ -211,7 +213,7 @@ def main() -> int:
             with asked.report.open("a") as file:
                 file.write(line + "\n")
         if (asked.keep or report.broken) and not asked.judge:
-            directory = asked.keep or Path()
+            directory = asked.keep or Path(".cache/robustness")
             directory.mkdir(parents=True, exist_ok=True)
             history.write(found, directory / f"round-{seed}.jsonl.gz")
     return bool(broken)
