@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -92,9 +92,8 @@ class Caller:
     async def operate(self, method: str, stub: Any, request: Any, drive: str = "") -> operations_pb2.Operation:
         """Begin an operation, sometimes twice at once, and wait for its end; what is told of it is recorded."""
 
-        def begin() -> Awaitable[operations_pb2.Operation]:
-            begun: Awaitable[operations_pb2.Operation] = stub(request, timeout=CALL_S)
-            return begun
+        async def begin() -> operations_pb2.Operation:
+            return await self._told(stub(request, timeout=CALL_S), request.request_id)
 
         twice = self.chance.random() < 0.2
         begun = await asyncio.gather(
@@ -103,26 +102,29 @@ class Caller:
         for one in begun:
             if isinstance(one, BaseException):
                 raise one
-            self._told(one, request.request_id)
         return await self._waited(begun[0], request.request_id)
 
     async def _waited(self, operation: Any, request_id: str) -> operations_pb2.Operation:
-        wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=Duration(seconds=2))
-        while not operation.done:
-            operation = await self.surely(
-                "WaitOperation", lambda: self.client.operations.WaitOperation(wait, timeout=CALL_S)
-            )
-            self._told(operation, request_id)
-        return operation
+        asked = operations_pb2.WaitOperationRequest(name=operation.name, timeout=Duration(seconds=2))
 
-    def _told(self, operation: operations_pb2.Operation, request_id: str) -> None:
-        metadata = ours.OperationMetadata()
+        async def wait() -> operations_pb2.Operation:
+            return await self._told(self.client.operations.WaitOperation(asked, timeout=CALL_S), request_id)
+
+        while not operation.done:
+            operation = await self.surely("WaitOperation", wait)
+        return cast("operations_pb2.Operation", operation)
+
+    async def _told(self, call: Awaitable[operations_pb2.Operation], request_id: str) -> operations_pb2.Operation:
+        """The operation that a call answers with, recorded."""
+        began_s = time.monotonic()
+        operation, metadata = await call, ours.OperationMetadata()
         operation.metadata.Unpack(metadata)
         state = ours.OperationMetadata.State.Name(metadata.state).removeprefix("STATE_")
         self.world.record(Operation(
             name=operation.name, principal=self.principal, request_id=request_id, state=state, method=metadata.method,
-            target=metadata.target,
+            target=metadata.target, began_s=began_s,
         ))  # fmt: skip
+        return operation
 
     async def learn(self) -> None:
         """See which drives there are."""

@@ -54,7 +54,10 @@ class Answered(Entry, frozen=True, kw_only=True, tag="answered"):
 
 
 class Operation(Entry, frozen=True, kw_only=True, tag="operation"):
-    """What a client was told of an operation; `is_last` at the end of the round, when nothing runs any more."""
+    """What a client was told of an operation, in a call that began at `began_s`: it was so at some time in between.
+
+    `is_last` is what the journal has at the end of the round, when nothing runs any more.
+    """
 
     name: str
     principal: str
@@ -63,6 +66,7 @@ class Operation(Entry, frozen=True, kw_only=True, tag="operation"):
     method: str = ""
     target: str = ""
     reason: str = ""
+    began_s: float = float("inf")
     running_revision: str = ""
     is_last: bool = False
 

@@ -96,6 +96,7 @@ WRONG = (
     Wrong("journalled_before", nth(Command), (replaced(COMMIT, drive="B"),)),
     Wrong("verdicts_are_true", nth(Command, 2), (replaced(HEALTHY[nth(Command, 2)], runs="1.0.0"),)),
     Wrong("ends_once", found(LAST), (replaced(LAST, state="FAILED"),)),
+    Wrong("ends_once", found(LAST), (replaced(LAST, is_last=False, state="RUNNING"), LAST)),
     Wrong("ends_once", found(LAST), (replaced(LAST, name="operations/9"),)),
     Wrong("committed_stays", nth(Committed, 1), (Committed(upload="u", size_bytes=4),)),
     Wrong("kept_is_there", nth(Kept, 1), ()),

@@ -135,12 +135,13 @@ def verdicts_are_true(history: History) -> Iterator[str]:
 
 def ends_once(history: History) -> Iterator[str]:
     """G10: an operation that has ended stays as it ended, is there at the end, and none is left open."""
-    ended: dict[str, str] = {}
+    ended: dict[str, tuple[str, float]] = {}
     for one in of(history, Operation):
-        if one.name in ended and ended[one.name] != one.state:
-            yield f"{one.name} was {ended[one.name]}, and is {one.state} now"
+        state, told_s = ended.get(one.name, ("", 0.0))
+        if state not in ("", one.state) and (one.state in ENDED or one.began_s > told_s):
+            yield f"{one.name} was {state}, and is {one.state} now"
         if one.state in ENDED:
-            ended[one.name] = one.state
+            ended[one.name] = (one.state, one.at_s)
         elif one.is_last:
             yield f"{one.name} ({one.method}) is {one.state} when nothing runs any more"
     last = {one.name for one in of(history, Operation) if one.is_last}
