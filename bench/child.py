@@ -10,15 +10,21 @@ import runpy
 import signal
 import sys
 import threading
+import time
 
 COMMAND = (sys.executable, "-m", "bench.child")
 """What stands before a module's name. The process's standard input has to be a pipe."""
+
+GRACE_S = 20
+"""How long it may take to end."""
 
 
 def _end_with_input() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)  # nobody is left who would wait for it
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

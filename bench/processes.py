@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,7 +36,7 @@ def server(module: str, kind: str, socket: Path, *arguments: str, state: Path | 
         try:
             yield process.pid
         finally:
-            process.terminate()
+            _end(process)
 
 
 @contextmanager
@@ -59,8 +60,15 @@ def program(said: str, module: str, *arguments: str) -> Iterator[tuple[int, floa
             assert heard, f"it ended without {said!r}"
             yield started.pid, time.perf_counter() - began
         finally:
-            started.terminate()
-            started.stdout.read()
+            _end(started)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End it; raises `RuntimeError` of what does not within `child.GRACE_S`, and is killed."""
+    process.terminate()
+    process.communicate()  # closes its standard input, too
+    if process.returncode == -signal.SIGKILL:
+        raise RuntimeError(f"{process.args!r} did not end within {child.GRACE_S} s")
 
 
 def rss_bytes(pid: int) -> int:
