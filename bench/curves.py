@@ -19,7 +19,7 @@ CURVES: Mapping[str, Curve] = {
     "message-size": Curve(
         curve_streams.by_message,
         {"message-size": Picture("One stream, by the size of its messages", Axis("size of a message", True, True),
-                                 SPEED)},
+                                 Axis("MiB/s", True))},
     ),
     "load": Curve(
         curve_streams.by_load,

@@ -68,7 +68,7 @@ def reading(socket: Path, method: str, request: bytes, pid: int) -> Callable[[],
 def telemetry_request(drive: int, chunk_bytes: int = 0, *, window: int = 0, hashed: bool = True) -> bytes:
     """A request for the whole host-initiated log of a drive."""
     return telemetry_pb2.StreamTelemetryRequest(
-        controller=f"nvme{drive}",
+        controller=f"controllers/bench{drive}-1",  # a node would be looked up anew, for each of many at once
         source=telemetry_pb2.TELEMETRY_SOURCE_HOST,
         data_area=telemetry_pb2.TELEMETRY_DATA_AREA_4,
         chunk_bytes=chunk_bytes,
