@@ -34,7 +34,7 @@ LONG = GIB
 
 STREAMS = (1, 4, 16, 64, 128, 256)
 DRIVES = 64
-BESIDE = (0, 1, 2, 4, 8, 16)
+BESIDE = (0, 1, 2, 4, 8)
 
 
 def by_message(scratch: Path) -> Iterator[Measured]:

@@ -82,6 +82,9 @@ class EffortlessHost(SimulatedHost):
         return cast("Transport", _Effortless(super().open(controller, node)))
 
 
+_TELEMETRY = frozenset(TelemetryLog)
+
+
 class _Effortless:
     """A transport that answers what asks for telemetry behind the first block without doing anything."""
 
@@ -91,7 +94,7 @@ class _Effortless:
     def admin(
         self, command: Command, data: bytearray | memoryview | None = None, metadata: bytearray | None = None
     ) -> Completion:
-        is_telemetry = command.opcode == AdminOpcode.GET_LOG_PAGE and command.cdw10 & 0xFF in tuple(TelemetryLog)
+        is_telemetry = command.opcode == AdminOpcode.GET_LOG_PAGE and command.cdw10 & 0xFF in _TELEMETRY
         if is_telemetry and command.cdw12 | command.cdw13:
             return Completion(0, 0)
         return self._drive.admin(command, data, metadata)

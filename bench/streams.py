@@ -22,7 +22,7 @@ GIB = 1 << 30
 STREAM = "/nvmed.v1.TelemetryService/StreamTelemetry"
 BARE = "/bench.Bare/Stream"
 BARE_HASHED = "/bench.Bare/StreamHashed"
-CHUNKS = (0, 256 << 10, MIB)
+CHUNKS = (0, 512 << 10, MIB)
 """Sizes of chunks that are compared; 0 is the daemon's choice."""
 
 
