@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tests.vopr.history import (
     Audited,
@@ -39,6 +39,10 @@ DAY_MS: Final = 24 * 3600 * 1000
 
 STAGE: Final = "nvmed.v1.FirmwareService/StageFirmware"
 ACTIVATE: Final = "nvmed.v1.FirmwareService/ActivateFirmware"
+SANITIZE: Final = "nvmed.v1.DriveService/SanitizeDrive"
+RESUMED: Final = (SANITIZE,)
+"""Kinds that go on in the next life of the daemon, as the drive does."""
+
 OPEN: Final = ("PENDING", "RUNNING")
 
 CERTAIN: Final = ("SAFE_TO_RETRY", "CANCELLED")
@@ -91,7 +95,8 @@ def ends_once(history: History) -> Iterator[str]:
                 yield f"{_when(entry)}: {entry.operation} was told as {entry.state}, it is {now and now.state}"
         elif isinstance(entry, Opened):
             for began in open_since.values():
-                yield f"{_when(entry)}: {began.operation} ({began.kind}) of life {began.life} is open"
+                if began.kind not in RESUMED:
+                    yield f"{_when(entry)}: {began.operation} ({began.kind}) of life {began.life} is open"
     if history and isinstance(history[-1], Died) and history[-1].stopped:
         for began in open_since.values():
             yield f"{began.operation} ({began.kind}) of life {began.life} never ended"
@@ -102,12 +107,16 @@ def ends_once(history: History) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Work:
-    """An operation as far as it has come: `step` is the one that it is in."""
+    """An operation as far as it has come: `step` is the one that it is in.
+
+    `did` is what its steps did to the drive, `was` the states in which that was meanwhile.
+    """
 
     began: Began
     audited: bool = False
     step: str = ""
     did: list[Took] = field(default_factory=list)
+    was: list[dict[str, Any]] = field(default_factory=list)
 
 
 class _Works:
@@ -144,6 +153,8 @@ STEPS: Final = {
     "reset": ("reset", "reset_controller", "reset_subsystem"),
     "create": ("create",),
     "clear": ("clear_event",),
+    "sanitize": ("sanitize", "exit_media_verification"),
+    "format": ("sanitize",),
 }
 """In which steps a command is sent that changes a drive."""
 
@@ -165,57 +176,63 @@ def row_before_act(history: History) -> Iterator[str]:
             works.works.pop(entry.operation, None)
 
 
+EFFECTS: Final = {"commit": ("commit",), "sanitize": ("sanitize", "format")}
+"""What a step does to a drive that a verdict must tell."""
+
+
 def true_verdicts(history: History) -> Iterator[str]:
-    """How an operation on firmware ended is what the drive did, whether the daemon lived to hear it or not."""
+    """How an operation on firmware, or an erasure, ended is what the drive did, whether a daemon lived to hear it."""
     works, now = _Works(), dict[str, Took]()
     for entry in history:
-        if isinstance(entry, Took) and entry.detail:
-            if entry.what == "commit":
-                for work in works.on(entry.drive):
-                    if work.step == "commit" and _changed(now.get(entry.drive), entry):
-                        work.did.append(entry)
-            now[entry.drive] = entry
-            for work in works.works.values():
-                if work.began.target in works.names[entry.drive] and entry.what != "commit":
-                    work.did.append(entry)
         works.see(entry)
-        if isinstance(entry, Ended) and entry.operation in works.works:
-            problem = _untrue(works.works.pop(entry.operation), entry, works, now)
+        if isinstance(entry, Began):
+            drive = next((drive for drive, names in works.names.items() if entry.target in names), "")
+            works.works[entry.operation].was += [now[drive].detail] if drive in now else []
+        elif isinstance(entry, Took):
+            for work in works.on(entry.drive):
+                if entry.what in EFFECTS.get(work.step, ()) and _changed(now.get(entry.drive), entry):
+                    work.did.append(entry)
+            if "slots" in entry.detail:
+                now[entry.drive] = entry
+                for work in works.works.values():
+                    if work.began.target in works.names[entry.drive]:
+                        work.was.append(entry.detail)
+        elif isinstance(entry, Ended) and entry.operation in works.works:
+            problem = _untrue(works.works.pop(entry.operation), entry)
             if problem:
                 yield f"{_when(entry)}: {entry.operation} ended {entry.state}: {problem}"
 
 
-def _untrue(work: _Work, ended: Ended, works: _Works, now: dict[str, Took]) -> str:
+def _untrue(work: _Work, ended: Ended) -> str:
     """What is wrong with a verdict, "" for nothing."""
-    commits = [took for took in work.did if took.what == "commit"]
-    if work.began.kind not in (STAGE, ACTIVATE) or not work.began.target.startswith("controllers/"):
+    kind, effects = work.began.kind, [took.detail or took.what for took in work.did]
+    if kind not in (STAGE, ACTIVATE, SANITIZE) or not work.began.target.startswith("controllers/"):
         return ""
-    if ended.state in CERTAIN and commits:
-        return f"the drive took {[took.detail for took in commits]}"
-    if ended.state == "FAILED" and commits and ended.reason != "FIRMWARE_NOT_VERIFIED":
-        return f"{ended.reason}, and the drive took {[took.detail for took in commits]}"
-    if len(commits) > 1:
-        return f"the drive took {len(commits)} commits"
+    if ended.state in CERTAIN and effects:
+        return f"the drive took {effects}"
+    if kind == SANITIZE:
+        return "the drive was told nothing" if ended.state == "SUCCEEDED" and not effects else ""
+    if ended.state == "FAILED" and effects and ended.reason != "FIRMWARE_NOT_VERIFIED":
+        return f"{ended.reason}, and the drive took {effects}"
+    if len(effects) > 1:
+        return f"the drive took {len(effects)} commits"
     if ended.state != "SUCCEEDED":
         return ""
     (result,) = ended.result.get("drives", [ended.result])
     outcome = str(result.get("outcome", "")).removeprefix("FIRMWARE_OUTCOME_")
-    drive = next((drive for drive, names in works.names.items() if work.began.target in names), "")
-    held = now[drive].detail if drive in now else {}
-    if outcome == "STAGED" and held["slots"][result["slot"] - 1] != result["slot_revision"]:
-        return f"slot {result['slot']} of {drive} does not hold {result['slot_revision']}: {held}"
-    ran = {held.get("revision"), *(took.detail["revision"] for took in work.did)}
-    if (
-        outcome in ("ACTIVATED", "ALREADY_CURRENT")
-        and work.began.kind == ACTIVATE
-        and result["slot_revision"] not in ran
-    ):
-        return f"{drive} does not run {result['slot_revision']}: {held}"
+    slot, revision = result["slot"], result["slot_revision"]
+    if outcome == "STAGED" and not any(state["slots"][slot - 1] == revision for state in work.was):
+        return f"slot {slot} never held {revision}: {work.was[-1:]}"
+    is_run = kind == ACTIVATE and outcome in ("ACTIVATED", "ALREADY_CURRENT")
+    if is_run and not any(state["revision"] == revision for state in work.was):
+        return f"the drive never ran {revision}: {work.was[-1:]}"
     return ""
 
 
 def _changed(before: Took | None, after: Took) -> bool:
-    """Whether a commit left a drive other than it was."""
+    """Whether a drive is another one than it was; of what shows nothing it is."""
+    if not after.detail:
+        return True
     keys = ("slots", "active", "pending", "revision")
     return before is None or any(before.detail[key] != after.detail[key] for key in keys)
 
@@ -350,7 +367,7 @@ def served_in_the_end(history: History) -> Iterator[str]:
     began = {entry.operation: entry for entry in history if isinstance(entry, Began) and entry.life == last}
     done = {entry.operation for entry in history if isinstance(entry, Ended) and entry.state == "SUCCEEDED"}
     for operation, entry in began.items():
-        if operation not in done:
+        if operation not in done and entry.kind not in RESUMED:
             yield f"{_when(entry)}: {operation} on {entry.target} did not succeed"
     if history and not began:
         yield "nobody was served in the end"

@@ -21,6 +21,10 @@ from isal import isal_zlib
 
 from nvmed.captures.capturing import CAPTURE, DELETE, Wanted, delete
 from nvmed.devices.controller import Device
+from nvmed.erasure.kit import NAMED
+from nvmed.erasure.methods import Settings
+from nvmed.erasure.sanitizing import KIND as SANITIZE
+from nvmed.erasure.sanitizing import Wanted as Erasing
 from nvmed.errors import NvmedError
 from nvmed.firmware.activation import ACTIVATE, STAGE, Activation, Activations, Mode
 from nvmed.firmware.spool_files import Image
@@ -118,7 +122,7 @@ class Workload:
     async def _client(self, on: Components, client: Client) -> None:
         acts = (
             (self._upload, 4), (self._stage_image, 6), (self._activate, 4), (self._capture, 4), (self._delete, 1),
-            (self._repeat, 4), (self._recall, 1), (self._look_for, 1),
+            (self._sanitize, 1), (self._repeat, 4), (self._recall, 1), (self._look_for, 1),
         )  # fmt: skip
         while not self._stage.is_quiet:
             if self._chance.random() < 0.8:
@@ -150,6 +154,8 @@ class Workload:
         result = record.result or {}
         if record.state is State.SUCCEEDED and record.kind == CAPTURE and result.get("capture"):
             self._kept(result["capture"], b64_hex(result["sha256"]))
+        if record.kind == SANITIZE and (name := erasure_record(record)):
+            self._kept(name, "")
 
     def _kept(self, name: str, sha256: str) -> None:
         until_ms = round(CLOCK.now_s * 1000) + 29 * 24 * 3600 * 1000
@@ -217,6 +223,17 @@ class Workload:
             return partial(on.capturing.run, wanted=wanted)
 
         await self._new(on, client, CAPTURE, name, make)
+
+    async def _sanitize(self, on: Components, client: Client) -> None:
+        name = (await self._device(on)).resource_name
+        samples = self._chance.choice((0, 4))
+
+        async def make(on: Components) -> Run:
+            found = (await on.inventory.find(name, "controller")).device
+            wanted = Erasing(found, Settings(), samples, 0.0, frozenset(), {})
+            return partial(on.erasures.sanitizing.run, wanted=wanted)
+
+        await self._new(on, client, SANITIZE, name, make, samples=samples)
 
     async def _delete(self, on: Components, client: Client) -> None:
         if self._chance.random() < 0.3 and (images := on.spool.images()):
@@ -295,6 +312,8 @@ class Workload:
             )
             captures[capture.name] = digests
         self._stage.note(Listed(kind="captures/", since_ms=since_ms, there=captures))
+        records = {NAMED + one.id: ("", one.damage, "") for one in await on.erasures.records()}
+        self._stage.note(Listed(kind=NAMED, since_ms=since_ms, there=records))
 
     async def _recall(self, on: Components, client: Client) -> None:
         """Ask what became of what was asked before."""
@@ -347,6 +366,12 @@ def _always(wanted: Wanted) -> Callable[[Components], Awaitable[Run]]:
         return partial(on.capturing.run, wanted=wanted)
 
     return make
+
+
+def erasure_record(record: Record) -> str:
+    """The name of the record that a sanitize wrote, however it ended; "" for none."""
+    failed = (record.failure or {}).get("metadata") or {}
+    return str((record.result or failed).get("erasure_record", ""))
 
 
 def b64_hex(text: str) -> str:
