@@ -104,10 +104,10 @@ def drawn(count: int, seed: int) -> list[Mutant]:
     return random.Random(seed).sample(every, min(count, len(every)))
 
 
-def run(tests: Sequence[str], tree: Path) -> subprocess.CompletedProcess[bytes]:
+def run(tests: Sequence[str], tree: Path, timeout_s: float | None = TIMEOUT_S) -> subprocess.CompletedProcess[bytes]:
     """The tests in a copy; raises `TimeoutExpired`."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
-    return subprocess.run(command, cwd=tree, capture_output=True, timeout=TIMEOUT_S, check=False)
+    return subprocess.run(command, cwd=tree, capture_output=True, timeout=timeout_s, check=False)
 
 
 def fate(mutant: Mutant, tree: Path) -> str:
@@ -176,7 +176,7 @@ def main() -> int:
         tree = Path(folder)
         copied(tree)
         every = sorted({test for mutant in wanted for test in mutant.tests})
-        if (ended := run(every, tree)).returncode:
+        if (ended := run(every, tree, None)).returncode:
             raise SystemExit(f"with nothing changed the tests fail:\n{ended.stdout.decode()[-2000:]}")
         found = try_all(wanted, tree)
     counts = Counter(found.values())
