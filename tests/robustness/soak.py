@@ -25,6 +25,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
+from nvmedctl.errors import from_rpc
 
 from nvmed import daemon  # noqa: F401  # with every contract that it serves
 from nvmed.security.policy import METHODS
@@ -144,7 +145,7 @@ class Caller:
 
 
 async def work(target: Target, worked: Counter[str]) -> None:
-    """List drives, watch events, read a telemetry log, until cancelled: refusals are counted by their code.
+    """List drives, watch events, read a telemetry log, until cancelled: refusals are counted by code and reason.
 
     A drive that the others have reset, sanitized or shut down gives no log.
     """
@@ -164,7 +165,7 @@ async def work(target: Target, worked: Counter[str]) -> None:
                 async for part in telemetry.StreamTelemetry(asked, timeout=30):
                     worked["logs"] += part.HasField("trailer")
             except grpc.aio.AioRpcError as failure:
-                worked[failure.code().name] += 1
+                worked[f"{failure.code().name} {from_rpc(failure).reason}"] += 1
             await asyncio.sleep(0.05)
 
 
