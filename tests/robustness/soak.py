@@ -165,7 +165,8 @@ async def work(target: Target, worked: Counter[str]) -> None:
                 async for part in telemetry.StreamTelemetry(asked, timeout=30):
                     worked["logs"] += part.HasField("trailer")
             except grpc.aio.AioRpcError as failure:
-                worked[f"{failure.code().name} {from_rpc(failure).reason}"] += 1
+                told = from_rpc(failure, "")
+                worked[f"{told.code} {told.reason}"] += 1
             await asyncio.sleep(0.05)
 
 

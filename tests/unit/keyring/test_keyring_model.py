@@ -1,4 +1,4 @@
-"""TLS keys against a dictionary: put in, replaced, running out, revoked and compared, in a simulated `.nvme` keyring."""
+"""TLS keys against a dictionary: put in, replaced, expired, revoked, compared, in a simulated `.nvme` keyring."""
 
 from __future__ import annotations
 
