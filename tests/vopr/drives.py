@@ -13,6 +13,7 @@ from nvmed.nvme.firmware import decode_commit
 from nvmed.nvme.host import ControllerNode
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.status import required_reset
+from nvmed.nvme.surroundings import Surroundings
 from nvmed.nvme.telemetry import HEADER_BYTES, TelemetryLog
 from nvmed.nvme.transport import Command, Completion, Transport
 from nvmed.simulator.controller import Controller
@@ -22,6 +23,7 @@ from nvmed.simulator.spec import DriveSpec, FirmwareSpec, TelemetrySpec
 from nvmed.simulator.subsystem import Subsystem
 from tests.vopr.clock import CLOCK
 from tests.vopr.history import Entry, Raised, Sent, Took
+from tests.vopr.kernel import SteppedKernel
 
 KIB: Final = 1024
 BLOCK_BYTES: Final = 512
@@ -84,6 +86,22 @@ class SteppedHost(SimulatedHost):
     """A host whose device nodes are `SteppedTransport`s, and each of whose drives has a bay of its own."""
 
     scene: Scene
+    kernel: SteppedKernel
+
+    def scan(self) -> tuple[ControllerNode, ...]:
+        """As `Host.scan`."""
+        return (*super().scan(), *self.kernel.scan())
+
+    def check(self, controller: ControllerNode) -> None:
+        """As `Host.check`."""
+        if self.kernel.is_of(controller):
+            self.kernel.check(controller)
+        else:
+            super().check(controller)
+
+    def surroundings(self, controller: ControllerNode) -> Surroundings:
+        """As `Host.surroundings`."""
+        return Surroundings() if self.kernel.is_of(controller) else super().surroundings(controller)
 
     def who(self, node: ControllerNode) -> str:
         """The identity of the drive that a node is, or was until just now; "" if it has gone."""
@@ -99,6 +117,8 @@ class SteppedHost(SimulatedHost):
     def open(self, controller: ControllerNode, node: str = "") -> Transport:
         """As `Host.open`."""
         self.scene.reached("open")
+        if self.kernel.is_of(controller):
+            return self.kernel.open(controller, node)
         inner = super().open(controller, node)
         return SteppedTransport(inner, self.scene, self.controller(controller.node))
 

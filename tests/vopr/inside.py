@@ -65,6 +65,8 @@ def install() -> None:
         (nvmed.daemon, "Journal", RecordedJournal),
         (nvmed.daemon, "Names", RecordedNames),
         (nvmed.daemon, "Audit", SteppedAudit),
+        (nvmed.daemon, "make_fabrics", lambda configured: AT.scene.host.kernel),
+        (nvmed.daemon, "make_key_service", lambda configured: AT.scene.host.kernel.keyring),
         (nvmed.events.sources, "Events", RecordedEvents),
         (nvmed.trim, "returned", _nothing_returned),
         (nvmed.rpc.governed, "LOOK_S", RULES_LOOK_S),

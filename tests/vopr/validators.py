@@ -38,6 +38,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 """For so long a request_id finds its operation, and an upload what was committed of it."""
 
 STAGE: Final = "nvmed.v1.FirmwareService/StageFirmware"
+ROTATE: Final = "nvmed.v1.KeyService/RotateTlsKey"
 ACTIVATE: Final = "nvmed.v1.FirmwareService/ActivateFirmware"
 SANITIZE: Final = "nvmed.v1.DriveService/SanitizeDrive"
 RESUMED: Final = (SANITIZE,)
@@ -150,7 +151,9 @@ class _Works:
 STEPS: Final = {
     "download": ("download",),
     "commit": ("commit",),
-    "reset": ("reset", "reset_controller", "reset_subsystem"),
+    "reset": ("reset", "put_back"),
+    "connect": ("connect", "put_back"),
+    "disconnect": ("disconnect", "connect", "put_back"),
     "create": ("create",),
     "clear": ("clear_event",),
     "sanitize": ("sanitize", "exit_media_verification"),
@@ -227,6 +230,28 @@ def _untrue(work: _Work, ended: Ended) -> str:
     if is_run and not any(state["revision"] == revision for state in work.was):
         return f"the drive never ran {revision}: {work.was[-1:]}"
     return ""
+
+
+def rotations_are_true(history: History) -> Iterator[str]:
+    """After a rotation the connection uses the key that its verdict says, and no other."""
+    key, used = 0, dict[str, list[int]]()
+    for entry in history:
+        if isinstance(entry, Took) and "key" in entry.detail:
+            key = entry.detail["key"]
+            for seen in used.values():
+                seen.append(key)
+        elif isinstance(entry, Began) and entry.kind == ROTATE:
+            used[entry.operation] = [key]
+        elif isinstance(entry, Died) and entry.is_cut:  # another boot has other keys
+            used.clear()
+        elif isinstance(entry, Ended) and entry.operation in used:
+            seen = used.pop(entry.operation)
+            serial = entry.result.get("key", {}).get("serial", 0)
+            if entry.state == "SUCCEEDED" and serial not in seen:
+                yield f"{_when(entry)}: the connection never used key {serial}, but {seen}"
+            is_back = entry.state in CERTAIN or entry.reason == "KEY_ROTATION_UNDONE"
+            if is_back and not used and seen[-1] != seen[0]:
+                yield f"{_when(entry)}: {entry.state}, and the connection uses key {seen[-1]}, not {seen[0]}"
 
 
 def _changed(before: Took | None, after: Took) -> bool:
@@ -374,7 +399,7 @@ def served_in_the_end(history: History) -> Iterator[str]:
 
 
 VALIDATORS: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
-    no_bug, one_effect, ends_once, row_before_act, true_verdicts, names_stay, committed_stays, kept_is_there,
+    no_bug, one_effect, ends_once, row_before_act, true_verdicts, rotations_are_true, names_stay, committed_stays, kept_is_there,
     never_spliced, no_untold_gap, ends_are_told,
     served_in_the_end,
 )  # fmt: skip

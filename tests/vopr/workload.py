@@ -29,16 +29,21 @@ from nvmed.errors import NvmedError
 from nvmed.firmware.activation import ACTIVATE, STAGE, Activation, Activations, Mode
 from nvmed.firmware.spool_files import Image
 from nvmed.firmware.staging import Staging
+from nvmed.keyring.rotation import TlsRotation
+from nvmed.keyring.rotation_recovery import ROTATE_TLS_KEY
 from nvmed.nvme.telemetry import HEADER_BYTES, TelemetryLog
 from nvmed.operations.manager import Mutation, Run
 from nvmed.operations.records import Record, State
 from nvmed.reasons import Reason, error
 from nvmed.rpc.services import Components
 from nvmed.simulator.firmware_image import build_image
+from nvmed.simulator.keyring import NVME_KEYRING
 from nvmed.simulator.subsystem import Subsystem
+from tests.support.kernel_double import HOST, SUBSYSTEM
 from tests.vopr.clock import CLOCK
 from tests.vopr.drives import Scene, come_back, raise_telemetry
 from tests.vopr.history import Bug, Committed, Dropped, Kept, Listed, Told, Watched
+from tests.vopr.kernel import KEY_BYTES, derived
 
 CLIENTS: Final = 4
 PAUSE_S: Final = 180.0
@@ -115,14 +120,14 @@ class Workload:
         for client in self._clients:
             await self._recall(on, client)
         if self._stage.is_quiet:
-            for device in await on.inventory.controllers():
+            for device in [one for one in await on.inventory.controllers() if not one.node.is_connection]:
                 wanted = Wanted(device, TelemetryLog.HOST_INITIATED, create=True)
                 await self._new(on, self._clients[0], CAPTURE, device.resource_name, _always(wanted))
 
     async def _client(self, on: Components, client: Client) -> None:
         acts = (
             (self._upload, 4), (self._stage_image, 6), (self._activate, 4), (self._capture, 4), (self._delete, 1),
-            (self._sanitize, 1), (self._repeat, 4), (self._recall, 1), (self._look_for, 1),
+            (self._sanitize, 1), (self._rotate, 2), (self._repeat, 4), (self._recall, 1), (self._look_for, 1),
         )  # fmt: skip
         while not self._stage.is_quiet:
             if self._chance.random() < 0.8:
@@ -180,7 +185,7 @@ class Workload:
                 raise found
 
     async def _device(self, on: Components) -> Device:
-        if devices := await on.inventory.controllers():
+        if devices := [one for one in await on.inventory.controllers() if not one.node.is_connection]:
             return self._chance.choice(devices)
         raise error(Reason.CONTROLLER_NOT_FOUND, "every drive is away")
 
@@ -235,6 +240,17 @@ class Workload:
 
         await self._new(on, client, SANITIZE, name, make, samples=samples)
 
+    async def _rotate(self, on: Components, client: Client) -> None:
+        key = derived(self._chance.randbytes(KEY_BYTES))
+        wanted = TlsRotation(key, NVME_KEYRING, is_disruption_acknowledged=True)
+        about = {"host_nqn": HOST, "subsystem_nqn": SUBSYSTEM, "key_type": wanted.key_type, "identity": key.identity}
+        planned = await on.keys.tls_rotations.check(wanted)
+
+        async def make(on: Components) -> Run:
+            return partial(on.keys.tls_rotations.run, wanted=wanted)
+
+        await self._new(on, client, ROTATE_TLS_KEY, f"keyrings/{NVME_KEYRING}", make, **about, planned=planned)
+
     async def _delete(self, on: Components, client: Client) -> None:
         if self._chance.random() < 0.3 and (images := on.spool.images()):
             sha256 = self._chance.choice(images).sha256
@@ -283,6 +299,7 @@ class Workload:
     async def _look(self, on: Components) -> None:
         """List what is kept, and read every byte of it."""
         since_ms = round(CLOCK.now_s * 1000)
+        self._stage.note(Listed(kind="connections/", since_ms=since_ms, there=self._stage.host.kernel.states()))
         images: dict[str, tuple[str, str, str]] = {}
         for image in on.spool.images():
             try:

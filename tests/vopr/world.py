@@ -21,12 +21,14 @@ from nvmed import config, daemon
 from nvmed.errors import NvmedError
 from nvmed.nvme.telemetry import TelemetryLog
 from nvmed.security.bindings import make_policy
+from nvmed.simulator.keyring import NVME_KEYRING
 from tests.support.memory import MEMORY
 from tests.support.power_cut import PowerCut
 from tests.vopr import clock, inside
 from tests.vopr.clock import CLOCK
 from tests.vopr.drives import SteppedHost, come_back, make_drive, note_telemetry
-from tests.vopr.history import Bug, Died, Entry, Opened
+from tests.vopr.history import Bug, Died, Entry, Named, Opened
+from tests.vopr.kernel import KEYS, SteppedKernel
 from tests.vopr.loop import Killed, SimulatedLoop
 from tests.vopr.workload import Workload
 
@@ -43,9 +45,8 @@ STEPS_MAX: Final = 200_000
 ACTS_MAX: Final = 400
 """After how many steps, or how many of those that matter, it is killed, at most."""
 
-PLACES: Final = tuple(
-    f"{when} {what}" for when in ("before", "after") for what in ("download", "commit", "reset", "create", "clear")
-)
+KILLED_AT: Final = ("download", "commit", "reset", "create", "add_key", "revoke")
+PLACES: Final = tuple(f"{when} {what}" for when in ("before", "after") for what in KILLED_AT)
 """Where it is killed too: at one of the first times that it comes there."""
 
 NEVER: Final = 1 << 60
@@ -83,6 +84,7 @@ class World:
         self._next_state: Path | None = None
         inside.AT.scene = self
         self.host = self._booted()
+        self.note(Named(name=f"keyrings/{NVME_KEYRING}", drive=KEYS))
         for drive in self.drives:
             note_telemetry(self, drive.controller, TelemetryLog.HOST_INITIATED)
 
@@ -174,7 +176,8 @@ class World:
         self._steps_left = self._acts_left = self._places_left = NEVER
         self._place_of_death = ""
         if self.is_quiet:
-            self.host = self._booted()
+            for drive in self.drives:
+                come_back(self, drive.controller)
             return
         how = self.fate.choice(("steps", "acts", "place", "place", "place", "none"))
         if how == "steps":
@@ -203,6 +206,7 @@ class World:
                 os.utime(kept, ns=(before.stat().st_mtime_ns,) * 2)
         if is_cut:
             self.host = self._booted()
+        self.host.kernel.keyring.forget_task()
         self._loop.is_dead, self._is_dying = True, False
 
     def _bury(self) -> None:
@@ -219,6 +223,7 @@ class World:
             come_back(self, drive.controller)
         host = SteppedHost()
         host.scene = self
+        host.kernel = SteppedKernel(self, self.fate.getrandbits(32))
         for drive in self.drives:
             host.add(drive)
         return host
