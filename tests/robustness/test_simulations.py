@@ -12,6 +12,7 @@ BROKEN = (
     ("a request_id is not remembered", "one_effect"),
     ("the journal forgets", "one_effect"),
     ("a verdict is guessed", "true_verdicts"),
+    ("a rotation's verdict is guessed", "rotations_are_true"),
     ("what was cut off stays open", "ends_once"),
     ("a capture is damaged on its way", "kept_is_there"),
 )

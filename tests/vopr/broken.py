@@ -15,6 +15,7 @@ from nvmed.events.events import Watcher
 from nvmed.firmware import recovery
 from nvmed.firmware.spool_files import committed_field
 from nvmed.firmware.spool_part import PartFile
+from nvmed.keyring import rotation_recovery
 from nvmed.nvme.host import ControllerNode
 from nvmed.operations.journal import Journal
 from nvmed.operations.manager import Interrupted, Manager, Verdict
@@ -68,6 +69,13 @@ def _a_verdict_is_guessed() -> None:
         return Verdict(State.SAFE_TO_RETRY, "nothing will have come of it")
 
     recovery.staged = staged
+
+
+def _rotations_are_guessed() -> None:
+    async def reconcile(keyring: Any, paths: Any, case: Interrupted) -> Verdict:
+        return Verdict(State.SAFE_TO_RETRY, "the old keys will have been put back")
+
+    rotation_recovery._reconcile = reconcile
 
 
 def _what_was_cut_off_stays_open() -> None:
@@ -134,6 +142,7 @@ BROKEN: Final[dict[str, Callable[[], None]]] = {
     "the journal's row comes after the act": _the_row_comes_after_the_act,
     "a request_id is not remembered": _a_request_is_not_remembered,
     "a verdict is guessed": _a_verdict_is_guessed,
+    "a rotation's verdict is guessed": _rotations_are_guessed,
     "what was cut off stays open": _what_was_cut_off_stays_open,
     "a name passes on": _a_name_passes_on,
     "an event is dropped": _an_event_is_dropped,

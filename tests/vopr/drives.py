@@ -64,7 +64,7 @@ def make_drive(number: int, serial: str = "") -> Subsystem:
         telemetry=TelemetrySpec.of_sizes(2 * KIB, 8 * KIB, 6 * KIB, seed=number),
         journal_limit=4,
     )
-    return Subsystem(spec, CLOCK.monotonic)
+    return Subsystem(spec, CLOCK.steady)
 
 
 def identity(controller: Controller) -> str:

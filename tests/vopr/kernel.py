@@ -86,7 +86,7 @@ class SteppedKernel(KernelDouble):
 
     def __init__(self, scene: Scene, seed: int) -> None:
         self.scene = scene
-        self.keyring = SteppedKeyring(CLOCK.monotonic, seed)
+        self.keyring = SteppedKeyring(CLOCK.steady, seed)
         self.keyring.scene = scene
         answering.use(self.keyring)
         super().__init__(calls.find_keyring(NVME_KEYRING))

@@ -399,9 +399,8 @@ def served_in_the_end(history: History) -> Iterator[str]:
 
 
 VALIDATORS: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
-    no_bug, one_effect, ends_once, row_before_act, true_verdicts, rotations_are_true, names_stay, committed_stays, kept_is_there,
-    never_spliced, no_untold_gap, ends_are_told,
-    served_in_the_end,
+    no_bug, one_effect, ends_once, row_before_act, true_verdicts, rotations_are_true, names_stay, committed_stays,
+    kept_is_there, never_spliced, no_untold_gap, ends_are_told, served_in_the_end,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Everything that is drawn is drawn of the seed: what clients ask, what goes wrong
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import random
@@ -76,7 +77,8 @@ class World:
         self.drives = [make_drive(1), make_drive(2), make_drive(3, TWIN), make_drive(4, TWIN)]
         self._steps_left = self._acts_left = self._places_left = 0
         self._place_of_death = ""
-        self._is_dying = False
+        self._is_dying = self._is_syncing = False
+        self._failed_syncs = 0
         self._loop: SimulatedLoop | None = None
         self._power: PowerCut | None = None
         self._place = Path()
@@ -139,15 +141,19 @@ class World:
         loop = self._loop = SimulatedLoop(CLOCK, self.schedule, self.reached)
         loop.set_exception_handler(lambda _, context: self._unhandled(loop, context))
         self._next_state = None
+        self._is_syncing, self._failed_syncs = False, 0
         try:
-            with PowerCut(self._state, lambda _: self.reached("a sync", is_act=True), holes=False).watching() as power:
+            with PowerCut(self._state, lambda _: self._synced(), holes=False).watching() as power:
                 self._power = power
                 loop.run_until_complete(self._serve())
                 self.note(Died(stopped=True))
         except Killed:
             pass
-        except NvmedError as exc:
-            self.note(Bug(text=f"the daemon does not go on: {exc.message}"))
+        except (NvmedError, OSError) as exc:
+            if self._failed_syncs:
+                self.note(Died(where="a disk that fails"))
+                return
+            self.note(Bug(text=f"the daemon does not go on: {exc}"))
             raise _Stuck from exc
         finally:
             is_dead, loop.is_dead = loop.is_dead, True
@@ -186,6 +192,15 @@ class World:
             self._acts_left = round(ACTS_MAX ** self.fate.random())
         elif how == "place":
             self._place_of_death, self._places_left = self.fate.choice(PLACES), self.fate.randint(1, 4)
+
+    def _synced(self) -> None:
+        """Called before and after each sync, which may fail before."""
+        self._is_syncing = not self._is_syncing
+        self.reached("a sync", is_act=True)
+        if self._is_syncing and self.faults.random() < self.trouble / 3:
+            self._is_syncing = False
+            self._failed_syncs += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     # -- dying
 
