@@ -14,6 +14,7 @@ import hashlib
 import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from nvmed.devices.controller import Session
@@ -105,7 +106,8 @@ class _Reading(Generic[T]):
         self.stopped = False
         self.next = 0
         self.taken = 0
-        self.jobs = 0
+        self.jobs: dict[object, int | None] = {}
+        """Jobs that have not left: the chunk that each one's thread fills, None while it has no thread."""
         self.ready: dict[int, T | BaseException] = {}
         self.awaited: tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self.free: list[memoryview] = []
@@ -114,18 +116,52 @@ class _Reading(Generic[T]):
         """How many more chunks may be begun; called with the lock held."""
         return min(self.count - self.next, self.what.window - (self.next - self.taken))
 
-    def job(self) -> None:
+    def unserved(self) -> int:
+        """How many jobs more are of use: each that waits for a thread begins a chunk; called with the lock held, and on
+        the loop.
+
+        Where others wait for a thread too, one that waits is enough: more would only wait.
+        """
+        waiting = sum(1 for chunk in self.jobs.values() if chunk is None)
+        return max(0, min(self.room(), 1 if self.session.device.lane.waiting else self.what.window) - waiting)
+
+    def add_jobs(self, count: int) -> list[object]:
+        """So many more; called with the lock held."""
+        added = [object() for _ in range(count)]
+        self.jobs |= dict.fromkeys(added)
+        return added
+
+    def job(self, job: object) -> None:
         """Read chunks while there is room, a window of them at most; runs in a lane's thread."""
         for _ in range(self.what.window):
             with self.lock:
                 if self.stopped or self.room() <= 0:
+                    self.jobs.pop(job, None)
                     return
-                index = self.next
+                self.jobs[job] = index = self.next
                 self.next += 1
             try:
                 self._chunk(index)
             except BaseException as exc:  # the consumer raises it when its turn comes
                 self.deliver(index, exc)
+        with self.lock:
+            self.jobs.pop(job, None)
+
+    def ended(self, job: object, failure: NvmedError | None) -> tuple[int | None, bool]:
+        """Which chunk has failed with a job that ended, and whether the job is over; called with the lock held."""
+        index = self.jobs.pop(job, None)
+        is_busy = failure is not None and failure.reason == Reason.DEVICE_BUSY.name
+        if index is not None or (is_busy and self.jobs):  # a busy lane may leave us fewer threads: one is enough
+            return index, True
+        if failure is not None:
+            if self.next < self.count:
+                index, self.next = self.next, self.next + 1
+            return index, True
+        # That one may have left when another one found the lane busy and relied on it.
+        is_wanted = self.awaited is not None and self.awaited[0] >= self.next and not self.jobs and not self.stopped
+        if is_wanted:
+            self.jobs[job] = None
+        return None, not is_wanted
 
     def deliver(self, index: int, result: T | BaseException) -> None:
         """Have chunk `index` ready, and wake the loop if that is what it waits for."""
@@ -184,65 +220,66 @@ async def read_chunks(
     Raises what the first chunk that failed raised; commands already with the drive then still complete, unheard.
     """
     reading = _Reading(session, what, limit, digest)
-    jobs: set[asyncio.Task[None]] = set()
+    tasks: set[asyncio.Task[None]] = set()
     try:
         for index in range(reading.count):
-            result = await _take(reading, index, jobs)
+            result = await _take(reading, index, tasks)
             if isinstance(result, BaseException):
                 raise result
             yield result
     finally:
         reading.stopped = True
-        for task in jobs:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         reading.ready.clear()  # whoever keeps the error that ended it keeps this frame
         reading.free.clear()
 
 
-async def _take(reading: _Reading[T], index: int, jobs: set[asyncio.Task[None]]) -> T | BaseException:
+async def _take(reading: _Reading[T], index: int, tasks: set[asyncio.Task[None]]) -> T | BaseException:
     """Chunk `index`, once it is ready; sees to it that enough threads read."""
     future: asyncio.Future[None] | None = None
-    wanted = 0
+    added: list[object] = []
     with reading.lock:
         if index not in reading.ready:
             future = asyncio.get_running_loop().create_future()
             reading.awaited = index, future.get_loop(), future
-            wanted = reading.room()  # as many threads as there are chunks to begin: the drive is what takes time
-            reading.jobs += wanted
+            # As many threads as there are chunks to begin, as the drive is what takes time; no more, as a lane has few.
+            added = reading.add_jobs(reading.unserved())
     if future is not None:
-        _begin(reading, index, wanted, jobs)
+        _begin(reading, added, tasks)
         await future
     with reading.lock:
         reading.taken = index + 1
         result, room = reading.ready.pop(index), reading.room()
         # A thread that is woken has half a window to read; until then what is ready is enough. One that is there still
         # counts, unless it has left everything: then it is on its way out, and the next chunk is read beside sending.
-        is_left = reading.jobs == 0 or reading.next == reading.taken
-        wanted = 1 if room and is_left and room * 2 >= reading.what.window else 0
-        reading.jobs += wanted
-    _begin(reading, index + 1, wanted, jobs)
+        is_left = not reading.jobs or reading.next == reading.taken
+        added = reading.add_jobs(1 if is_left and room * 2 >= reading.what.window and reading.unserved() else 0)
+    _begin(reading, added, tasks)
     return result
 
 
-def _begin(reading: _Reading[T], index: int, count: int, jobs: set[asyncio.Task[None]]) -> None:
-    """Begin `count` jobs, of which chunk `index` is awaited next."""
-    for _ in range(count):
-        task = asyncio.create_task(_job(reading, index))
-        jobs.add(task)
-        task.add_done_callback(jobs.discard)
+def _begin(reading: _Reading[T], added: list[object], tasks: set[asyncio.Task[None]]) -> None:
+    for job in added:
+        task = asyncio.create_task(_job(reading, job))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
-async def _job(reading: _Reading[T], index: int) -> None:
-    """One job in the lane. Where the lane has none to give, chunk `index`, the next that is wanted, has failed."""
-    failure: NvmedError | None = None
-    try:
-        await reading.session.run(reading.job)
-    except NvmedError as exc:
-        failure = exc
-    with reading.lock:
-        reading.jobs -= 1
-        others = reading.jobs > 0
-    # A busy lane may leave us fewer threads than we like; one is enough.
-    if failure is not None and not (others and failure.reason == Reason.DEVICE_BUSY.name):
-        reading.deliver(index, failure)
+async def _job(reading: _Reading[T], job: object) -> None:
+    """One job in the lane. What it was given and did not do has failed: the chunk that its thread does not come back
+    with, or, where the lane had no thread for it, the next one.
+    """
+    while True:
+        failure: NvmedError | None = None
+        try:
+            await reading.session.run(partial(reading.job, job))
+        except NvmedError as exc:
+            failure = exc
+        with reading.lock:
+            index, is_over = reading.ended(job, failure)
+        if failure is not None and index is not None:
+            reading.deliver(index, failure)
+        if is_over:
+            return

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.log_reader import LogRange, OrderedDigest, read_chunks
 from nvmed.errors import NvmedError
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.nvme.telemetry import TelemetryLog, read_data
-from nvmed.simulator.faults import Fault, Refuse
+from nvmed.simulator.faults import Fault, Hang, Refuse
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec, TelemetrySpec
 from nvmed.simulator.subsystem import Subsystem
@@ -70,7 +71,13 @@ def test_threads_together_make_the_hash_of_the_whole() -> None:
 async def read(host: SimulatedHost, *, chunk: int = CHUNK, window: int = 4, transfer: int = CHUNK) -> list[bytes]:
     """The chunks of the drive's log, whose hash was proven."""
     inventory = Inventory(host)
-    device = (await inventory.find("nvme0")).device
+    try:
+        return await read_from((await inventory.find("nvme0")).device, chunk, window, transfer)
+    finally:
+        inventory.close()
+
+
+async def read_from(device: Device, chunk: int, window: int, transfer: int) -> list[bytes]:
     what = LogRange(
         command=lambda offset, size: read_data(TelemetryLog.HOST_INITIATED, size, offset),
         start=512, end=SIZE, chunk_bytes=chunk, window=window, transfer_bytes=transfer, headroom=8,
@@ -82,7 +89,6 @@ async def read(host: SimulatedHost, *, chunk: int = CHUNK, window: int = 4, tran
         async with aclosing(read_chunks(session, what, limit, digest)) as parts:
             async for part in parts:
                 chunks.append(part)
-    inventory.close()
     assert digest.digest() == hashlib.sha256(b"".join(chunks)).digest()
     return chunks
 
@@ -115,3 +121,25 @@ async def test_what_a_chunk_raised_comes_in_its_turn(failing: int) -> None:
         await read(host)
     assert failure.value.nvme is not None
     assert failure.value.nvme.raw == ABORTED
+
+
+@pytest.mark.parametrize("skip", range(8))
+async def test_a_drive_that_hangs_anywhere_ends_the_reading(monkeypatch: pytest.MonkeyPatch, skip: int) -> None:
+    monkeypatch.setattr("nvmed.devices.lane.KERNEL_ADMIN_TIMEOUT_MS", 50)
+    monkeypatch.setattr("nvmed.devices.inventory.LANE_GRACE_MS", 50)
+    host, hang = drive(), Hang()
+    host.controller("nvme0").faults.add(Fault(hang, opcode=AdminOpcode.GET_LOG_PAGE, skip=skip))
+    with pytest.raises(NvmedError) as failure:
+        await read(host, chunk=KIB, window=4, transfer=KIB)
+    hang.release()
+    assert failure.value.reason in ("COMMAND_TIMEOUT", "DEVICE_STALLED")
+
+
+async def test_many_may_read_the_same_drive() -> None:
+    """A lane has eight threads and room for 64 calls that wait for one: where some do, each has one that waits."""
+    host, readers = drive(latency_ms=0.2), 64
+    inventory = Inventory(host)
+    device = (await inventory.find("nvme0")).device
+    whole = await asyncio.gather(*(read_from(device, 512, 4, 512) for _ in range(readers)))
+    inventory.close()
+    assert {b"".join(chunks) for chunks in whole} == {b"".join(whole[0])}
