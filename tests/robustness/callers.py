@@ -28,7 +28,7 @@ AGAIN: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
 """After these nobody knows what became of a request: it is made again, as it was."""
 
 TRIES_MAX: Final = 60
-"""Half a minute in all: a channel that found nobody tries again after 5 s at most, and says until then what it found."""
+"""Half a minute in all: a channel that found nobody looks again within 5 s, and says until then what it found."""
 
 PENDING, RUNNING = ours.OperationMetadata.STATE_PENDING, ours.OperationMetadata.STATE_RUNNING
 
