@@ -76,7 +76,7 @@ DRIVE: Final[DriveFaults] = (
     (1, 'kind = "status"\nopcode = "firmware-commit"\nsct = 1\nsc = 7\ncount = 1'),
     (2, 'kind = "latency"\nmilliseconds = 80'),
     (1, 'kind = "critical-warning"\nwarnings = ["temperature"]'),
-    (1, 'kind = "aer"\nseverity = "correctable"\nerror = "bad-tlp"\nerrors = 50'),
+    (1, 'kind = "aer"\nseverity = "correctable"\nerror = "BadTLP"\nerrors = 50'),
 )
 """Faults of `nvmed.simulator.fault_file`, by how often they are drawn."""
 

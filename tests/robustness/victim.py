@@ -76,8 +76,11 @@ class Disk:
         self.cut = PowerCut(folder / "disk" / "state", holes=False)
         self._watching = self.cut.watching()
 
-    def changed(self, *_: Any) -> None:
-        """SIGUSR2: read what to do; on the main thread, so that nothing is answered meanwhile."""
+    def changed(self) -> None:
+        """SIGUSR2: read what to do; on the loop, between two callbacks, so that nothing is answered meanwhile.
+
+        In the middle of one, a lock might be held that a fork has to have.
+        """
         self.control = msgspec.json.decode((self.folder / "control.json").read_bytes(), type=Control)
         if self.control.cut_seed is not None:
             self._lose_power(self.control.cut_seed)
@@ -104,7 +107,6 @@ class Disk:
 
     def install(self) -> None:
         """Be the disk and the clock of everything that this process does."""
-        signal.signal(signal.SIGUSR2, self.changed)
         self._watching.__enter__()  # until the process ends
         now, now_ns = time.time, time.time_ns
         for module, name, replacement in (
@@ -199,7 +201,8 @@ def make_host(folder: Path) -> SimulatedHost:
 def main() -> None:
     """Serve until it is killed."""
     folder, *sabotages = Path(sys.argv[1]), *sys.argv[2:]
-    Disk(folder).install()
+    disk = Disk(folder)
+    disk.install()
     for sabotage in sabotages:
         SABOTAGES[sabotage]()
     logs.configure("warning")
@@ -209,7 +212,11 @@ def main() -> None:
     def ready(_: tuple[str, ...]) -> None:
         (folder / "serving").touch()
 
-    asyncio.run(daemon.run(make_host(folder), config.load(file), ready, str(file), lambda: config.load(file)))
+    async def serve() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, disk.changed)
+        await daemon.run(make_host(folder), config.load(file), ready, str(file), lambda: config.load(file))
+
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":
