@@ -42,7 +42,11 @@ MODULES: Final = {
     "nvmed/security/audit_file.py": ("tests/unit/security", "tests/unit/test_power_cuts.py"),
     "nvmed/devices/names.py": ("tests/unit/devices/test_names.py",),
     "nvmed/devices/lane.py": ("tests/unit/devices/test_lane.py",),
-    "nvmed/devices/telemetry.py": ("tests/rpc/devices/test_telemetry.py", "tests/rpc/devices/test_odd_telemetry.py"),
+    "nvmed/devices/telemetry.py": (
+        "tests/rpc/devices/test_telemetry.py",
+        "tests/rpc/devices/test_odd_telemetry.py",
+        "tests/rpc/devices/test_names.py",
+    ),
     "nvmed/events/events.py": ("tests/unit/events", "tests/rpc/events/test_events.py"),
     "nvmed/firmware/evidence.py": ("tests/unit/firmware", "tests/rpc/firmware"),
     "nvmed/keyring/rotation.py": ("tests/unit/keyring",),
