@@ -33,7 +33,11 @@ FATES: Final = {0: "SURVIVED", 1: "noticed", 2: "broken"}
 
 
 MODULES: Final = {
-    "nvmed/firmware/spool_part.py": ("tests/unit/firmware/test_spool.py", "tests/unit/test_power_cuts.py"),
+    "nvmed/firmware/spool_part.py": (
+        "tests/unit/firmware/test_spool.py",
+        "tests/unit/firmware/test_descriptors.py",
+        "tests/unit/test_power_cuts.py",
+    ),
     "nvmed/disk/files.py": ("tests/unit/test_power_cuts.py", "tests/unit/captures", "tests/unit/support"),
     "nvmed/captures/files.py": ("tests/unit/captures", "tests/unit/test_power_cuts.py"),
     "nvmed/operations/journal.py": ("tests/unit/operations",),

@@ -1,10 +1,14 @@
-"""What firmware operations have open: nothing, once they have ended."""
+"""What firmware operations and uploads have open: nothing, once they have ended."""
 
 from __future__ import annotations
 
 import gc
+import hashlib
+import zlib
 from pathlib import Path
 
+from nvmed.firmware.spool import Spool
+from nvmed.firmware.spool_files import Image
 from nvmed.nvme.opcodes import AdminOpcode
 from nvmed.operations.records import State
 from nvmed.simulator.faults import Fault, Refuse
@@ -29,7 +33,17 @@ async def test_an_image_is_closed_when_the_drive_refuses_it(tmp_path: Path) -> N
         gc.enable()
 
 
+async def test_an_upload_is_closed_when_its_caller_leaves_it(tmp_path: Path) -> None:
+    image = Image(hashlib.sha256(b"image").hexdigest(), 5)
+    async with Spool(tmp_path).serving() as spool:
+        for _ in range(3):
+            async with spool.receive(image, "unix:alice") as writer:
+                await writer.write(writer.committed_bytes, zlib.crc32(b"i"), b"i")
+                assert [path.suffix for path in opened(tmp_path)].count(".part") == 1
+        assert opened(tmp_path) == []
+
+
 def opened(below: Path) -> list[Path]:
-    """Images that this process has open."""
+    """Files of images and uploads that this process has open."""
     found = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    return [path for path in found if below in path.parents and path.suffix == ".image"]
+    return [path for path in found if below in path.parents and path.suffix in (".image", ".part", ".json")]
