@@ -50,6 +50,7 @@ MODULES: Final = {
         "tests/rpc/devices/test_telemetry.py",
         "tests/rpc/devices/test_odd_telemetry.py",
         "tests/rpc/devices/test_names.py",
+        "tests/rpc/captures",
     ),
     "nvmed/events/events.py": ("tests/unit/events", "tests/rpc/events/test_events.py"),
     "nvmed/firmware/evidence.py": ("tests/unit/firmware", "tests/rpc/firmware"),

@@ -34,7 +34,7 @@ async def test_an_image_is_closed_when_the_drive_refuses_it(tmp_path: Path) -> N
 
 
 async def test_an_upload_is_closed_when_its_caller_leaves_it(tmp_path: Path) -> None:
-    image = Image(hashlib.sha256(b"image").hexdigest(), 5)
+    image = Image(hashlib.sha256(b"an image").hexdigest(), 8)
     async with Spool(tmp_path).serving() as spool:
         for _ in range(3):
             async with spool.receive(image, "unix:alice") as writer:
