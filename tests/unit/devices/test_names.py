@@ -157,6 +157,14 @@ def test_discovery_subsystems_and_twins_are_apart_and_paths_together() -> None:
     assert alone == [found[1], found[5], found[3]]
 
 
+def test_of_twins_neither_has_the_subsystem_that_a_drive_alone_would_have() -> None:
+    """Whoever finds it later could not say whose it was."""
+    alone = Names().assign([plugged(1)])[0].subsystem
+    both = [named.subsystem for named in Names().assign([plugged(1), plugged(2)])]
+    assert len({alone, *both}) == 3
+    assert all(one.startswith(f"{alone}-") for one in both)
+
+
 def test_a_subsystem_keeps_its_name_though_all_of_its_paths_are_new() -> None:
     book = Names()
     before = book.assign([CONNECTION])[0].subsystem
