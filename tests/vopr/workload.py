@@ -53,6 +53,7 @@ QUIET_S: Final = 900.0
 """How long the last life of a daemon is, to which nothing happens."""
 
 CHUNK_BYTES: Final = 4096
+LOOKED_BYTES: Final = 1 << 20
 IMAGE_BYTES: Final = 32 * 1024
 REVISIONS: Final = tuple(f"2.{number}.0" for number in range(10))
 IMAGES: Final = {
@@ -313,7 +314,7 @@ class Workload:
         captures: dict[str, tuple[str, str, str]] = {}
         for capture in on.capturing.store.captures():
             parts: list[bytes] = []
-            chunks = on.capturing.store.read(capture, 0, CHUNK_BYTES, 0, lambda buffer, size, _: bytes(buffer[:size]))
+            chunks = on.capturing.store.read(capture, 0, LOOKED_BYTES, 0, lambda buffer, size, _: bytes(buffer[:size]))
             try:
                 async with aclosing(chunks):
                     parts = [chunk async for chunk in chunks]
