@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+SQLITE: Final = ".sqlite"
+"""In the name of each of its files."""
+
 SECTOR_BYTES: Final = 512
 """What a drive writes whole or not at all."""
 
@@ -65,12 +68,14 @@ class PowerCut:
     def _survive(self, directory: Path, target: Path, chance: random.Random, seed: int) -> None:
         target.mkdir()
         inode = directory.stat().st_ino
-        names = self._some(self._names.get(inode, {}), self._now(directory), chance, seed)
-        for name, found in sorted(names.items()):
+        now = self._now(directory)
+        some = self._some(self._names.get(inode, {}), now, chance, seed)
+        names = {name: (now if SQLITE in name else some).get(name) for name in {*some, *now}}
+        for name, found in sorted((name, found) for name, found in names.items() if found is not None):
             here = directory / name
             if here.is_dir() and not here.is_symlink():
                 self._survive(here, target / name, chance, seed)
-            elif ".sqlite" in name:
+            elif SQLITE in name:
                 (target / name).write_bytes(here.read_bytes())
             else:
                 (target / name).write_bytes(self._content(found, chance, seed))

@@ -95,6 +95,8 @@ class World:
     def note(self, entry: Entry) -> None:
         """Remember what happened, unless nobody lives to whom it can."""
         if self._loop is None or not self._loop.is_dead:
+            if isinstance(entry, Bug):
+                entry = Bug(text=entry.text.replace(str(self._place), ""))  # which is another one each time
             at_ms = round((CLOCK.now_s + CLOCK.debt_s) * 1000)
             self.history.append(type(entry)(**{**_fields(entry), "at_ms": at_ms, "life": self.life}))
 
