@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -90,12 +91,15 @@ class Disk:
         parent = os.getpid()
         if os.fork():
             os.kill(parent, signal.SIGKILL)
-        while os.getppid() == parent:
-            time.sleep(0.001)
-        kept = self.folder / "disk" / "cut"
-        self.cut.cut(kept, seed)
-        (self.folder / "cut.done").touch()
-        os._exit(0)
+        try:
+            while os.getppid() == parent:
+                time.sleep(0.001)
+            self.cut.cut(self.folder / "disk" / "cut", seed)
+            (self.folder / "cut.done").touch()
+        except BaseException:
+            traceback.print_exc()  # or it would go on as another daemon
+        finally:
+            os._exit(0)
 
     def sync(self, real: Any) -> Any:
         def synced(descriptor: int) -> None:

@@ -144,7 +144,8 @@ class World:
         done, cut = self.folder / "cut.done", self.folder / "disk" / "cut"
         self.change(cut_seed=seed)
         self.process.wait(START_S_MAX)
-        await until(done.exists)
+        async with asyncio.timeout(START_S_MAX):
+            await until(done.exists)
         done.unlink()
         shutil.rmtree(self.folder / "disk" / "state")
         cut.rename(self.folder / "disk" / "state")
