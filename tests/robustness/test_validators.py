@@ -31,8 +31,10 @@ from tests.robustness.history import (
     Trailer,
     Window,
 )  # fmt: skip
-from tests.robustness.validators import GROWTH_BYTES_MAX, LANE_S_MAX, VALIDATORS, judge
+from tests.robustness.rounds import Report
+from tests.robustness.validators import GROWTH_BYTES_MAX, LANE_S_MAX, VALIDATORS, counts, judge
 
+REPORTS = Path(__file__).parent / "reports"
 ALICE, EVE, METHOD, DRIVE, NAME = (
     "unix:alice",
     "unix:eve",
@@ -145,3 +147,13 @@ def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:
     history.write(entries, tmp_path / "round-1.jsonl.gz")
     assert history.read(tmp_path / "round-1.jsonl.gz") == entries
     assert history.parse([*map(history.encoded, entries), b'{"what":"bu']) == entries, "a last line may be cut off"
+
+
+def test_the_long_run_that_is_kept_broke_no_promise_and_is_judged_again() -> None:
+    rows = [msgspec.json.decode(row, type=Report) for row in (REPORTS / "rounds.jsonl").read_bytes().splitlines()]
+    assert [row.seed for row in rows] == list(range(1, 101))
+    assert [row.seed for row in rows if row.broken] == []
+    for file in REPORTS.glob("round-*.jsonl.gz"):
+        kept = history.read(file)
+        assert judge(kept) == {}
+        assert counts(kept) == next(row.entries for row in rows if f"round-{row.seed}.jsonl.gz" == file.name)
