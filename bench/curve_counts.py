@@ -11,14 +11,12 @@ from pathlib import Path
 
 from bench import events, serve
 from bench.curve import Measured
-from bench.processes import MIB, cpu_s, program, rss_bytes, server
+from bench.processes import MIB, program, server
 from nvmed import farm, limits
 
 DRIVES = (1, 4, 16, 64, 128, 256)
 WATCHERS = (1, 10, 100, 1000, limits.WATCHERS_MAX)
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 200)
-WINDOWS = 3
-WINDOW_S = 10.0
 
 
 def by_drives(scratch: Path) -> Iterator[Measured]:
@@ -26,14 +24,9 @@ def by_drives(scratch: Path) -> Iterator[Measured]:
     socket = scratch / "drives.sock"
     for count in DRIVES:
         with server("bench.servers", "nvmed", socket, "--sizes", *[str(MIB)] * count) as pid:
-            time.sleep(serve.SETTLED_S)
-            used = []
-            for _ in range(WINDOWS):
-                before = cpu_s(pid)
-                time.sleep(WINDOW_S)
-                used.append((cpu_s(pid) - before) / WINDOW_S * 100)
-            yield Measured("drives", "nvmed", count, used)
-            yield Measured("drives-memory", "nvmed", count, [rss_bytes(pid) / MIB])
+            core, memory = serve.idling(pid)
+            yield Measured("drives", "nvmed", count, [core])
+            yield Measured("drives-memory", "nvmed", count, [memory])
 
 
 def by_watchers(scratch: Path) -> Iterator[Measured]:
@@ -56,8 +49,8 @@ def by_hosts(scratch: Path) -> Iterator[Measured]:
             taken = []
             for _ in range(3):
                 started = time.perf_counter()
-                asked = (str(nvmedctl), "--hosts", str(hosts), "--output", "jsonl", "list")
+                asked = (str(nvmedctl), "--hosts", str(hosts), "--output", "jsonl", "controllers", "list")
                 told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
                 taken.append(time.perf_counter() - started)
                 assert len(told.splitlines()) >= count, told
-            yield Measured("hosts", "nvmedctl list", count, taken)
+            yield Measured("hosts", "nvmedctl controllers list", count, taken)

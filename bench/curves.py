@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import curve_counts, curve_streams
@@ -47,7 +48,7 @@ CURVES: Mapping[str, Curve] = {
     ),
     "hosts": Curve(
         curve_counts.by_hosts,
-        {"hosts": Picture("nvmedctl list on many hosts, 32 at a time", Axis("hosts"), Axis("s"))},
+        {"hosts": Picture("nvmedctl controllers list on many hosts, 32 at a time", Axis("hosts"), Axis("s"))},
     ),
 }  # fmt: skip
 
@@ -61,16 +62,20 @@ def draw(picture: Picture, points: Sequence[Measured]) -> str:
 
 
 def measure(name: str, folder: Path) -> None:
-    """Measure a curve, and leave its figures and pictures in `folder`."""
+    """Measure a curve, and leave its figures in `folder`."""
     on, found = machine(), []
     with tempfile.TemporaryDirectory() as scratch:
         for point in CURVES[name].measure(Path(scratch)):
             say(point)
             found.append(point)
     write(folder / f"{name}.json", on, "points", found)
+
+
+def pictures(name: str, folder: Path) -> Iterator[tuple[Path, str]]:
+    """The pictures of a curve's figures in `folder`, and where they belong."""
+    found = [Measured(**row) for row in json.loads((folder / f"{name}.json").read_text())["points"]]
     for shown, picture in CURVES[name].pictures.items():
-        points = [each for each in found if each.name == shown]
-        (folder / f"{shown}.svg").write_text(draw(picture, points))
+        yield folder / f"{shown}.svg", draw(picture, [point for point in found if point.name == shown])
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -78,9 +83,13 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench curves", description=__doc__)
     parser.add_argument("curves", nargs="*", metavar="NAME", help=f"of {', '.join(CURVES)}; all if none is named")
     parser.add_argument("--to", type=Path, default=Path("dist/curves"), metavar="FOLDER", help="default: dist/curves")
+    parser.add_argument("--draw", action="store_true", help="only draw again what was measured")
     asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.curves if name not in CURVES]:
         parser.error(f"no curve {unknown[0]!r}; choose of {', '.join(CURVES)}")
     asked.to.mkdir(parents=True, exist_ok=True)
     for name in asked.curves or CURVES:
-        measure(name, asked.to)
+        if not asked.draw:
+            measure(name, asked.to)
+        for file, text in pictures(name, asked.to):
+            file.write_text(text)

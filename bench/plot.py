@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 16, 64, 56
+LEFT, RIGHT, TOP, BOTTOM = 70, 30, 72, 56
 COLOURS = ("#3274d9", "#e0752d", "#37872d", "#8f3bb8")
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#444}.title{font-size:15px;font-weight:600;fill:#1b2733}"
@@ -93,7 +93,7 @@ def _grid(x: Axis, y: Axis, across: tuple[Scale, list[float]], up: tuple[Scale, 
         yield f'<path class="grid" d="M{LEFT},{at:.1f}H{WIDTH - RIGHT}"/>'
         yield f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{shown(mark, y)}</text>'
     yield f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 14}" text-anchor="middle">{escape(x.name)}</text>'
-    yield f'<text x="{LEFT - 54}" y="{TOP - 10}">{escape(y.name)}</text>'
+    yield f'<text x="{LEFT - 54}" y="{TOP - 20}">{escape(y.name)}</text>'
 
 
 def _series(points: Sequence[Point], colour: str, across: Scale, up: Scale) -> Iterable[str]:
@@ -109,8 +109,8 @@ def _series(points: Sequence[Point], colour: str, across: Scale, up: Scale) -> I
 def _legend(names: Iterable[str]) -> Iterable[str]:
     at = LEFT + 130.0
     for name, colour in zip(names, COLOURS, strict=False):
-        yield f'<path class="line" stroke="{colour}" d="M{at:.0f},{TOP - 14}h20"/>'
-        yield f'<text x="{at + 26:.0f}" y="{TOP - 10}">{escape(name)}</text>'
+        yield f'<path class="line" stroke="{colour}" d="M{at:.0f},{TOP - 24}h20"/>'
+        yield f'<text x="{at + 26:.0f}" y="{TOP - 20}">{escape(name)}</text>'
         at += 46 + 6.4 * len(name)
 
 

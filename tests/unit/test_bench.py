@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import child, figures, goals, lines
+from bench.curves import CURVES, pictures
 from bench.figures import Figure
 from bench.plot import Axis, Point, svg, ticks
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 RATIO = Figure("stage", "staging on 24 drives", "s", (3.0, 2.0, 8.0), "on one", (2.0, 2.0, 4.0), "stage")
 ALONE = Figure("idle-memory", "memory with 64 drives", "MiB", (90.0,))
 
@@ -50,8 +52,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         (ALONE, "| memory with 64 drives | 90 MiB | 90.0 MiB | met | `serve` |"),
         (RATIO, "| 24 drives staged to one, to the bare threads' ratio | 1.1 | 1.50 (1.00 to 2.00) | **not met** |"),
         (
-            Figure("decode", "", "MiB/s", (49.0,)),
-            "| decoding 64 MiB of telemetry | at least 50 MiB/s | 49.0 MiB/s | **not met** |",
+            Figure("decode", "", "MiB/s of a processor", (49.0,)),
+            "| at least 50 MiB/s of a processor | 49.0 MiB/s of a processor | **not met** | `decode` |",
         ),
     ],
 )
@@ -63,6 +65,15 @@ def test_goals_are_met_or_not(found: Figure, verdict: str) -> None:
 
 def test_every_goal_has_a_line() -> None:
     assert set(goals.LINES) <= set(lines.LINES)
+
+
+def test_every_curve_is_shown() -> None:
+    """As its figures draw it: `python -m bench curves --draw --to docs/performance` does."""
+    text, folder = (DOCS / "performance.md").read_text(), DOCS / "performance"
+    drawn = {file: picture for name in CURVES for file, picture in pictures(name, folder)}
+    assert {file: file.read_text() for file in folder.glob("*.svg")} == drawn
+    assert [file.name for file in drawn if f"(performance/{file.name})" not in text] == []
+    assert {file.stem for file in folder.glob("*.json")} == CURVES.keys()
 
 
 def test_a_server_ends_when_who_started_it_does(tmp_path: Path) -> None:
