@@ -49,10 +49,11 @@ def main() -> None:
         parser.error(f"no line {unknown[0]!r}; choose of {', '.join(LINES)}, or goals alone")
     if asked.file and not is_judged:
         parser.error("--from goes with goals")
-    machine = figures.machine()
-    found = list(figures.read(asked.file) if asked.file else measured(names))
-    if asked.json:
-        figures.write(asked.json, machine, "figures", found)
+    machine, found = figures.machine(), []
+    for figure in figures.read(asked.file) if asked.file else measured(names):
+        found.append(figure)
+        if asked.json:  # as it goes, too: what was measured for minutes is not lost with what fails after it
+            figures.write(asked.json, machine, "figures", found)
     if is_judged:
         say("")
         say(goals.table(found))

@@ -79,7 +79,9 @@ def shown(value: float, axis: Axis) -> str:
 
 def _scale(axis: Axis, values: Sequence[float], begin: float, end: float) -> tuple[Scale, list[float]]:
     marks = ticks(axis, min(values), max(values))
-    return Scale(min(marks[0], *values), max(marks[-1], *values), begin, end, axis.is_log), marks
+    low = min(marks[0], *values)
+    high = max(marks[-1], *values, low * 1.01)  # of what is all the same, too
+    return Scale(low, high, begin, end, axis.is_log), marks
 
 
 def _grid(x: Axis, y: Axis, across: tuple[Scale, list[float]], up: tuple[Scale, list[float]]) -> Iterable[str]:
