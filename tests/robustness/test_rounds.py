@@ -19,6 +19,9 @@ CUTS = ((1, nemesis.lose_power),)
 KILLS = ((1, nemesis.kill),)
 LOST_ANSWERS = ((1, 'kind = "hang"\nopcode = "firmware-commit"\nexecuted = true'),)
 TORN = ((1, 'kind = "torn-telemetry"\nsource = "host"\nafter = 2'),)
+ROUNDS_MAX = 6
+"""In which a validator has to see what is broken; nearly all do in the first."""
+
 QUIET = Plan(seed=1, seconds=8, host=(), drives=())
 
 SABOTAGED = {
@@ -48,11 +51,13 @@ def test_no_promise_is_broken(seed: int, tmp_path: Path) -> None:
     assert judge(history.read(tmp_path / "round-1.jsonl.gz")) == {}, "and so it is when it is judged again"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("sabotage", SABOTAGED)
 def test_what_is_broken_on_purpose_is_seen(sabotage: str) -> None:
+    """In one of a few rounds: traffic and faults are drawn, and have to meet."""
     plan, seen_by = SABOTAGED[sabotage]
-    assert judge(played(replace(plan, sabotage=sabotage))).keys() >= seen_by
+    rounds = (judge(played(replace(plan, seed=seed, sabotage=sabotage))) for seed in range(1, ROUNDS_MAX + 1))
+    assert any(broken.keys() >= seen_by for broken in rounds)
 
 
 def test_each_sabotage_is_one_of_a_validators() -> None:

@@ -219,11 +219,13 @@ class World:
 
     def _audit(self) -> Audited:
         directory = self.folder / "disk" / "state" / "audit"
-        records = [msgspec.json.decode(line) for _, path in files(directory) for line in path.read_bytes().splitlines()]
+        lines = [line for _, path in files(directory) for line in path.read_bytes().splitlines()]
+        records = [record for line in lines if (record := _record(line))]
         attempts = tuple(
             Attempt(one["seq"], one["principal"], one["method"].removeprefix("/"))
-            for one in records if one["event"] == "attempt"
-        )  # fmt: skip
+            for one in records
+            if one["event"] == "attempt"
+        )
         problems = tuple(f"{one.where}: {one.sentence}" for one in verify(directory).problems)
         return Audited(problems=problems, attempts=attempts)
 
@@ -231,6 +233,13 @@ class World:
         for path in (*self.folder.glob("disk/state/**/*"), self.folder / "log"):
             content = path.read_bytes() if path.is_file() else b""
             yield from (Leaked(secret=secret, place=path.name) for secret in self.planted if secret.encode() in content)
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """A record of the audit; nothing of a line that is damaged, which `verify` tells."""
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(line, type=dict[str, Any])
+    return {}
 
 
 @contextmanager
