@@ -21,6 +21,7 @@ import json
 import re
 import secrets
 import sqlite3
+import threading
 import time
 import zlib
 from collections import defaultdict
@@ -103,7 +104,7 @@ def _serial(node: ControllerNode) -> str:
 
 
 class Names:
-    """The table, in the file `path`, or in memory only. One thread at a time uses it.
+    """The table, in the file `path`, or in memory only. One thread assigns; any may close, also meanwhile.
 
     Raises STATE_NOT_WRITABLE if the file cannot be used when it is opened. What cannot be written later is written
     with what comes next: the name holds meanwhile.
@@ -111,6 +112,8 @@ class Names:
 
     def __init__(self, path: Path | None = None, *, names_max: int = limits.NAMES_MAX) -> None:
         self._file = NamesFile(path) if path else None
+        self._lock = threading.Lock()
+        """Held while names are given: a scan that its caller left goes on when the daemon closes the file."""
         self._names_max = names_max
         self._entries = {entry.name: entry for entry in (self._file.read() if self._file else ())}
         self._of: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -121,12 +124,18 @@ class Names:
         """By instance, of those that are there and were not identified when they came."""
 
     def close(self) -> None:
-        """Close the file; idempotent."""
-        if self._file:
-            self._file.close()
+        """Close the file; idempotent. What is given afterwards is not kept."""
+        with self._lock:
+            if self._file:
+                self._file.close()
+            self._file = None
 
     def assign(self, nodes: Sequence[ControllerNode]) -> tuple[Named, ...]:
         """Everyone's name, in the order of `nodes`, which are all there are now. Blocks: writes what is new."""
+        with self._lock:
+            return self._assign(nodes)
+
+    def _assign(self, nodes: Sequence[ControllerNode]) -> tuple[Named, ...]:
         given: dict[int, str] = {}
         provisional: dict[str, str] = {}
         groups: dict[tuple[str, ...], list[int]] = defaultdict(list)

@@ -60,6 +60,8 @@ class Locators:
         self._inventory = inventory
         self._path = state_dir / FILE_NAME
         self._lit: dict[tuple[str, Indicator], _Lit] = {}
+        self._turn = asyncio.Lock()
+        """Held while a light changes: who finds one due must not put out what was asked for meanwhile."""
         self._changed = asyncio.Event()
 
     def until_ms(self, controller: str, indicator: Indicator) -> int | None:
@@ -83,7 +85,7 @@ class Locators:
         """Switch it, and remember until when."""
         await self.check(wanted)
         name, until_ms = wanted.device.resource_name, _now_ms() + wanted.on_ms
-        async with running.step("switch", indicator=wanted.indicator.value, on=wanted.is_on):
+        async with running.step("switch", indicator=wanted.indicator.value, on=wanted.is_on), self._turn:
             if wanted.is_on:
                 await self._remember(_Lit(until_ms, name, wanted.indicator))
                 await self._switch(wanted.device, wanted.indicator, is_on=True)
@@ -121,11 +123,15 @@ class Locators:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
                 continue
-            if due and due.until_ms <= _now_ms():
-                if await self._try(due, is_on=False):
-                    await self._forget(due.controller, due.indicator)
-                else:
-                    await self._remember(_Lit(_now_ms() + int(RETRY_S * 1000), due.controller, due.indicator))
+            async with self._turn:
+                if due and self._lit.get((due.controller, due.indicator)) == due and due.until_ms <= _now_ms():
+                    await self._put_out(due)
+
+    async def _put_out(self, due: _Lit) -> None:
+        if await self._try(due, is_on=False):
+            await self._forget(due.controller, due.indicator)
+        else:
+            await self._remember(_Lit(_now_ms() + int(RETRY_S * 1000), due.controller, due.indicator))
 
     async def _try(self, lit: _Lit, *, is_on: bool) -> bool:
         """Switch a light if its drive is there; whether that is done with, as where there is no light any more."""

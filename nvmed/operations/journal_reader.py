@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,8 +82,13 @@ class JournalReader:
         """Take no more questions, and close what is open; what is asked right now is answered first."""
         self._closed = True
         self.lane.close()
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        """On the loop's thread and on those that ask, at once: each connection is popped by one of them."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """In a thread: `question` with a connection that nobody else has meanwhile."""
@@ -95,10 +100,9 @@ class JournalReader:
             answer = question(connection)
         except journal_file.ERRORS as exc:
             raise journal_file.failed(self._path, exc) from exc
+        self._idle.append(connection)
         if self._closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+            self._close_idle()
         return answer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from nvmed.devices.names import FILE_NAME, Named, Names, base_name
+from nvmed.devices.names import FILE_NAME, Entry, Named, Names, NamesFile, base_name
 from nvmed.errors import NvmedError
 from nvmed.nvme.host import DISCOVERY_NQN, ControllerNode, identity_of
 from tests.support.memory import MEMORY
@@ -230,6 +231,33 @@ def test_damage_is_refused_or_does_no_harm(data: bytes, at: int) -> None:
             book = Names(path)
             assert len(set(names(book.assign([plugged(1), plugged(2)])))) == 2
             book.close()
+
+
+def test_a_file_is_closed_when_the_names_being_given_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon ends while a thread scans: what it found is written whole, and what comes later is not."""
+    giving, may_go_on = threading.Event(), threading.Event()
+    put = NamesFile.put
+
+    def slowly(file: NamesFile, entry: Entry) -> None:
+        giving.set()
+        may_go_on.wait()
+        put(file, entry)
+
+    monkeypatch.setattr(NamesFile, "put", slowly)
+    book = Names(tmp_path / FILE_NAME)
+    scanning = threading.Thread(target=book.assign, args=([plugged(1), plugged(2, serial="T")],))
+    closing = threading.Thread(target=book.close)
+    scanning.start()
+    giving.wait()
+    closing.start()
+    closing.join(0.05)
+    may_go_on.set()
+    scanning.join()
+    closing.join()
+    assert names(book.assign([plugged(3, serial="U")])) == ["u-1"]
+    book.close()
+    with contextlib.closing(NamesFile(tmp_path / FILE_NAME)) as file:
+        assert [entry.name for entry in file.read()] == ["s-1-1", "t-1"]
 
 
 def test_what_cannot_be_written_now_is_written_later(tmp_path: Path) -> None:

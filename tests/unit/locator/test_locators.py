@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -108,6 +110,20 @@ async def test_the_last_word_counts(lab: Lab) -> None:
         await switch(locators, inventory, on_ms=HOUR_MS)
         await until(lambda: lab.is_on() and bool(lab.kept))
         assert lab.kept[0]["until_ms"] > time.time() * 1000
+
+
+async def test_what_is_asked_for_while_it_goes_off_counts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lab.daemon() as (locators, inventory):
+        await switch(locators, inventory, on_ms=50)
+        may_look = threading.Event()
+        surroundings = lab.host.surroundings
+        monkeypatch.setattr(lab.host, "surroundings", lambda node: may_look.wait() and surroundings(node))
+        again = asyncio.create_task(switch(locators, inventory, on_ms=HOUR_MS))
+        await until(lambda: inventory.lane.waiting == 1)  # due: to be put out behind the look
+        may_look.set()
+        await again
+        assert lab.is_on()
+        assert [one["until_ms"] > time.time() * 1000 for one in lab.kept] == [True]
 
 
 async def test_a_restart_of_the_host_puts_it_on_again(lab: Lab) -> None:
