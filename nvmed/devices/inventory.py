@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from nvmed.devices.controller import Device
 from nvmed.devices.lane import Lane
 from nvmed.devices.names import Named, Names
+from nvmed.devices.shared import Shared
 from nvmed.nvme.host import NODE_NAME, Host, NamespaceNode
 from nvmed.reasons import Reason, error, invalid_field
 
 LANE_GRACE_MS = 5_000
 """How long a command may outlive its timeout before its lane counts as stalled: the kernel aborts and resets first."""
+
+WAITING_MAX = 1_000
+"""How many may wait to read what the kernel tells of a drive."""
 
 CONTROLLERS = "controllers/"
 SUBSYSTEMS = "subsystems/"
@@ -68,12 +72,16 @@ class Inventory:
     def __init__(self, host: Host, names: Names | None = None) -> None:
         self._host = host
         self._names = names or Names()
-        self._scanner = Lane("inventory", threads=1)
+        self._scanner = Lane("inventory", threads=1, waiting_max=WAITING_MAX)
+        self._scans = Shared(self._look)
         self._devices: dict[str, Device] = {}
         self._aliases: dict[str, str] = {}
 
     async def controllers(self) -> tuple[Device, ...]:
-        """Every controller there is now, ordered by name."""
+        """Every controller there is now, ordered by name: one scan serves all who ask before it begins."""
+        return await self._scans.result()
+
+    async def _look(self) -> tuple[Device, ...]:
         found = {one.name: one for one in await self._scanner.run(self._scan)}
         for name in self._devices.keys() - found.keys():
             self._devices.pop(name).lane.close()
