@@ -67,7 +67,7 @@ class DurableDrive:
         if command.opcode in CHANGING or (
             command.opcode == AdminOpcode.GET_LOG_PAGE and decode(command).lid in CHANGING_LOGS
         ):
-            self._save()
+            self.save()
         if command.opcode == AdminOpcode.SANITIZE:
             self._log("sanitize", cdw10=command.cdw10, state=self.subsystem.sanitizer.state.name)
         if command.opcode not in FIRMWARE:
@@ -83,11 +83,11 @@ class DurableDrive:
 
     def reset(self) -> None:
         """Called once a reset is over."""
-        self._save()
+        self.save()
         self._log("reset")
         self._die("after-reset")
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write the state, if it is another than the file's."""
         with self._saving:
             with self.subsystem.lock:

@@ -20,13 +20,14 @@ import grpc
 import pytest
 from google.longrunning import operations_pb2 as longrunning
 
+from nvmed.simulator.durable import durable
 from nvmed.simulator.firmware_image import build_image
 from nvmed.v1 import firmware_pb2 as pb
 from nvmed.v1.common_pb2 import Chunk
 from nvmed.v1.firmware_pb2_grpc import FirmwareServiceStub
 from nvmed.v1.operations_pb2 import OperationMetadata
 from tests.process.conftest import DaemonProcess, StartProcess
-from tests.process.durable_drive import load, save
+from tests.process.durable_drive import SPEC
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -37,21 +38,22 @@ KILLS: list[str] = []
 
 
 class Drive:
-    """A drive in a file, and daemons on it, one after the other."""
+    """A drive in a folder, and daemons on it, one after the other."""
 
     def __init__(self, start_process: StartProcess, path: Path) -> None:
         self.path = path / "drive"
+        self.path.mkdir()
         self._start = start_process
 
     @property
     def firmware(self) -> Any:
-        return load(self.path)
+        return durable(SPEC, self.path).subsystem.firmware
 
     def hold(self, revision: str) -> None:
         """Have that revision in slot 2."""
-        store = load(self.path)
-        store.slots[1] = revision
-        save(self.path, store)
+        kept = durable(SPEC, self.path)
+        kept.subsystem.firmware.slots[1] = revision
+        kept.save()
 
     def serve(self, kill: str = "", skip: int = 0) -> DaemonProcess:
         found = self._start(
