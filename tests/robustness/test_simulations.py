@@ -7,14 +7,14 @@ import pytest
 from tests.vopr.simulating import require_seen, simulate
 
 BROKEN = (
-    ("names are not synced", "kept_is_there"),
+    ("names are not synced", "kept_is_listed"),
     ("committed is told before it is", "committed_stays"),
-    ("a request_id is not remembered", "one_effect"),
+    ("a request_id is not remembered", "at_most_once"),
     ("the journal forgets", "one_effect"),
     ("a verdict is guessed", "true_verdicts"),
     ("a rotation's verdict is guessed", "rotations_are_true"),
-    ("what was cut off stays open", "ends_once"),
-    ("a capture is damaged on its way", "kept_is_there"),
+    ("what was cut off stays open", "settled_when_served"),
+    ("a capture is damaged on its way", "whole_means_whole"),
 )
 """How nvmed is broken, and the validator that objects."""
 

@@ -10,9 +10,9 @@ from tests.vopr.simulating import require_seen, simulate
 
 BROKEN = (
     ("files are not synced", "kept_is_there"),
-    ("the journal's row comes after the act", "row_before_act"),
+    ("the journal's row comes after the act", "journalled_before"),
     ("a name passes on", "names_stay"),
-    ("an event is dropped", "no_untold_gap"),
+    ("an event is dropped", "events_in_order"),
 )
 """How nvmed is broken, and the validator that objects; tests/robustness/test_simulations.py has more."""
 
