@@ -13,6 +13,7 @@ import argparse  # noqa: E402
 import gc  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
+from itertools import groupby  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from tests.vopr import history, inside  # noqa: E402
@@ -21,6 +22,7 @@ from tests.vopr.validators import objections  # noqa: E402
 from tests.vopr.world import World  # noqa: E402
 
 SHOWN: int = 12
+SHOWN_OF_ONE: int = 3
 
 
 def say(text: str) -> None:
@@ -70,8 +72,12 @@ def _run(seed: int, wanted: argparse.Namespace) -> list[str]:
     if wanted.save is not None:
         wanted.save.mkdir(exist_ok=True)
         history.save(found, wanted.save / f"{seed}.jsonl")
-    for text in wrong[:10]:
-        say(f"  {text}")
+    for validator, texts in groupby(wrong, key=lambda text: text.partition(":")[0]):
+        first = [*texts]
+        for text in first[:SHOWN_OF_ONE]:
+            say(f"  {text}")
+        if len(first) > SHOWN_OF_ONE:
+            say(f"  {validator} objects {len(first) - SHOWN_OF_ONE} times more")
     say("the last steps:")
     for entry in found[-SHOWN:]:
         say(f"  {history.line(entry)[:300]}")
