@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,3 +195,10 @@ def test_another_stream_than_the_journals_has_no_priorities(tmp_path: Any, monke
         assert not logs.is_journal(stream, {"JOURNAL_STREAM": "1:1"})
         assert not logs.is_journal(stream, {})
     assert not logs.is_journal(io.StringIO(), {"JOURNAL_STREAM": "1:1"})
+
+
+def test_a_daemon_imports_nothing_for_terminals() -> None:
+    looks = "{'rich', 'pygments'} & {*sys.modules}, 'structlog' in sys.modules"
+    asked = f"import sys, nvmed.__main__, nvmed.daemon; print({looks})"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert said == "set() True\n"
