@@ -14,6 +14,12 @@ from tests.vm.lab import build, cache
 
 TEST_TIMEOUT_S = 600
 GUEST = pytest.StashKey[Guest]()
+GONE = pytest.StashKey[str]()
+"""QEMU's last words, once it has gone in the middle of the tests."""
+
+ABORTED = pytest.StashKey[bool]()
+STATUS_ABORTED = 86
+"""pytest's exit status if it was QEMU itself that failed: `tests/vm/run` boots again and runs what failed, once."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,12 +64,30 @@ def clean_keyring(guest: Guest) -> Iterator[None]:
     nvmet.keyring(guest, "keyctl clear $ring")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test has to find out by itself that the guest has gone."""
+    if said := item.config.stash.get(GONE, ""):
+        pytest.fail(said, pytrace=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the kernel's last words with every failure."""
     report = yield
     guest = item.config.stash.get(GUEST, None)
-    if guest and report.failed:
+    if guest and report.failed and GONE not in item.config.stash:
         report.sections.append(("guest console", guest.serial_log()))
-        report.sections.append(("guest journal", guest.journal()))
+        if said := guest.last_words:
+            item.config.stash[GONE], item.config.stash[ABORTED] = said, guest.is_aborted
+        else:
+            report.sections.append(("guest journal", guest.journal()))
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell a fault of QEMU's own from one of a test, or of the guest's kernel."""
+    if said := session.config.stash.get(GONE, ""):
+        cache.report(said)
+    if session.config.stash.get(ABORTED, False):
+        session.exitstatus = STATUS_ABORTED

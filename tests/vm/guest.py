@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import textwrap
@@ -124,6 +125,19 @@ class Guest:
         self.boot_seconds = time.monotonic() - self.started
         self.qmp = Qmp(self.folder / "qmp.sock")
         self.put("/run/tests/vm/inside.py", Path(__file__).with_name("inside.py").read_bytes())
+
+    @property
+    def last_words(self) -> str:
+        """What QEMU said if it has ended, "" while it runs."""
+        if self._process.poll() is None:
+            return ""
+        said = (self.folder / "qemu.log").read_text(errors="replace").strip()
+        return f"QEMU has ended with {self._process.returncode}: {said or 'it said nothing'}"
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether QEMU itself has failed; it ends otherwise where the guest's kernel has panicked."""
+        return self._process.poll() == -signal.SIGABRT
 
     def close(self) -> None:
         """Pull the plug; what the guest wrote to its disks is gone, logs stay in the folder until the next boot."""
