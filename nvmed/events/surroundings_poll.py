@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ import structlog
 
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
+from nvmed.errors import NvmedError
 from nvmed.events.events import Events
 from nvmed.events.kinds import Detail, Direction, DriveLatency, Event, Kind, LinkErrorsMet, Monitored
 from nvmed.events.link_rules import Known, Told, judge
@@ -28,10 +29,13 @@ from nvmed.events.slow_rules import Measured, Past, Rule, Verdict
 from nvmed.events.slow_rules import judge as judge_latency
 from nvmed.events.slow_witness import SlowWitness
 from nvmed.files import read_bytes, write_whole
-from nvmed.nvme.host import Host
+from nvmed.nvme.host import ControllerNode, Host
 from nvmed.nvme.surroundings import PathFacts, Surroundings
 
 FILE_NAME: Final = "surroundings.json"
+READ_AT_ONCE: Final = 16
+"""Of how many controllers in one turn of the thread: to wake it takes longer than to read, and calls wait meanwhile."""
+
 KEEP_EVERY_S: Final = 3600.0
 """How often what drives took is written down where nothing was told."""
 
@@ -128,10 +132,8 @@ class SurroundingsPoll:
         devices = {device.resource_name: device for device in self._inventory.known}
         self._seen = {name: self._seen.get(name) or _Seen() for name in devices}
         measured: dict[tuple[str, Direction], dict[str, Measured]] = defaultdict(dict)
-        for name, device in devices.items():
-            around = await self._around(device, self._seen[name])
-            if around is None:
-                continue
+        async for device, around in self._arounds([*devices.values()]):
+            name = device.resource_name
             self._look_at_link(device, self._seen[name], around)
             for direction, one in _measured(self._seen[name], around):
                 measured[device.node.model, direction][name] = one
@@ -142,17 +144,23 @@ class SurroundingsPoll:
         self._witness.ask([device for name, device in devices.items() if self._seen[name].is_suspected])
         await self._keep()
 
-    async def _around(self, device: Device, seen: _Seen) -> Surroundings | None:
-        """None where they cannot be read: whatever is odd about a host, the others are looked at."""
-        try:
-            around = await self._inventory.lane.run(partial(self._host.surroundings, device.node))
-        except Exception as exc:
-            if not seen.is_failing:
-                log.warning("surroundings_unreadable", controller=device.name, message=str(exc))
-            seen.is_failing = True
-            return None
-        seen.is_failing = False
-        return around
+    async def _arounds(self, devices: Sequence[Device]) -> AsyncIterator[tuple[Device, Surroundings]]:
+        """Of those whose can be read: whatever is odd about a host, the others are looked at."""
+        for at in range(0, len(devices), READ_AT_ONCE):
+            some = devices[at : at + READ_AT_ONCE]
+            read = partial(_read_around, self._host, [device.node for device in some])
+            try:
+                arounds = await self._inventory.lane.run(read)
+            except NvmedError as exc:
+                arounds = [exc] * len(some)
+            for device, around in zip(some, arounds, strict=True):
+                seen = self._seen[device.resource_name]
+                is_failing = isinstance(around, Exception)
+                if is_failing and not seen.is_failing:
+                    log.warning("surroundings_unreadable", controller=device.name, message=str(around))
+                seen.is_failing = is_failing
+                if not isinstance(around, Exception):
+                    yield device, around
 
     def _look_at_link(self, device: Device, seen: _Seen, around: Surroundings) -> None:
         now = self._clock()
@@ -209,6 +217,17 @@ class SurroundingsPoll:
         except OSError as exc:
             log.warning("surroundings_not_remembered", path=str(self._path), message=str(exc))
         self._kept = (now, told)
+
+
+def _read_around(host: Host, nodes: Sequence[ControllerNode]) -> Sequence[Surroundings | Exception]:
+    """What the kernel tells of each, or why it cannot."""
+    found: list[Surroundings | Exception] = []
+    for node in nodes:
+        try:
+            found.append(host.surroundings(node))
+        except Exception as exc:
+            found.append(exc)
+    return found
 
 
 def _measured(seen: _Seen, around: Surroundings) -> Iterator[tuple[Direction, Measured]]:
