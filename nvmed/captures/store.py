@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from nvmed import limits
+from nvmed.background import running
 from nvmed.captures.files import Capture, CaptureFolder
 from nvmed.devices.lane import Lane
 from nvmed.disk.files import Disk, Stored, disk_error
@@ -130,13 +131,10 @@ class Captures:
             self._keep(capture)
         for owner in {one.owner for one in content.captures if one.automatic}:  # killed before the oldest gave way
             await self._give_way(self._victims(owner, 0) or ())
-        reaper = asyncio.create_task(self._reap_forever())
         try:
-            yield self
+            async with running(self._reap_forever):
+                yield self
         finally:
-            reaper.cancel()
-            with suppress(asyncio.CancelledError):
-                await reaper
             self._threads.close()
 
     # -- what there is

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from nvmed.background import running
 from nvmed.devices.inventory import Inventory
 from nvmed.errors import NvmedError
 from nvmed.events.events import Events
@@ -23,7 +24,6 @@ from nvmed.events.kinds import ControllerState, Event, Kind
 from nvmed.events.path_changes import path_changes
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.host import EVENTS_LOST, Host, HostEvent, HostEvents
-from nvmed.operations.background import running
 
 TOLD_MAX: Final = 4096
 """What waits for the next scan; beyond that, events about nothing but changes are as good as a scan."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nvmed.background import running
 from nvmed.config import TlsListener
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
@@ -20,7 +21,6 @@ from nvmed.events.operation_events import operation_events
 from nvmed.events.surroundings_poll import Rules, SurroundingsPoll
 from nvmed.keyring.keyring import Keyring
 from nvmed.nvme.host import Host
-from nvmed.operations.background import running
 from nvmed.operations.manager import Manager
 from nvmed.operations.records import Record, State
 

@@ -25,6 +25,7 @@ from typing import Final, TypeVar
 import structlog
 
 from nvmed import limits
+from nvmed.background import running
 from nvmed.devices.lane import Lane
 from nvmed.disk.files import READ_BYTES, Disk, digest_of, disk_error
 from nvmed.disk.room import Room, Words
@@ -198,13 +199,10 @@ class Spool:
             self.room.put(image.sha256, image.principal, image.size_bytes)
         for upload in content.uploads:
             self.room.put(upload.id, upload.principal, upload.committed_bytes)
-        reaper = asyncio.create_task(self._reap_forever())
         try:
-            yield self
+            async with running(self._reap_forever):
+                yield self
         finally:
-            reaper.cancel()
-            with suppress(asyncio.CancelledError):
-                await reaper
             self._threads.close()
 
     # -- what there is
@@ -424,13 +422,15 @@ class Spool:
     async def reap(self) -> None:
         """Remove images that nobody used and uploads that nobody went on with for too long."""
         now = self._now_ms()
-        for image in [one for one in self._images.values() if self.expires_ms(one) <= now]:
-            if image.sha256 not in self._pins:
-                log.info("image_expired", image=image.sha256)
+        for key in [*self._images]:  # each is looked at when its turn has come: meanwhile others use and abort them
+            image = self._images.get(key)
+            if image is not None and self.expires_ms(image) <= now and key not in self._pins:
+                log.info("image_expired", image=key)
                 await self._drop_image(image)
-        for upload in [one for one in self._uploads.values() if self.expires_ms(one) <= now]:
-            if upload.id not in self._writing:
-                log.info("upload_expired", upload=upload.id)
+        for key in [*self._uploads]:
+            upload = self._uploads.get(key)
+            if upload is not None and self.expires_ms(upload) <= now and key not in self._writing:
+                log.info("upload_expired", upload=key)
                 await self._drop_upload(upload)
 
     # -- inside

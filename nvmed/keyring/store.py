@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import structlog
 
+from nvmed.background import running
 from nvmed.errors import NvmedError
 from nvmed.files import read_bytes, write_whole
 from nvmed.keyring import calls
@@ -31,7 +32,6 @@ from nvmed.keyring.files import KeyFile, KeySources
 from nvmed.keyring.keyring import TLS_KEY_TYPE, Keyring
 from nvmed.keys.keyfile import KeyFileEntry
 from nvmed.linux.uevent import RESCAN, Uevent, UeventReader
-from nvmed.operations.background import running
 from nvmed.operations.request_digest import RequestDigests
 from nvmed.reasons import Reason
 

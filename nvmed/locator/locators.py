@@ -17,13 +17,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from nvmed.background import running
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.errors import NvmedError
 from nvmed.files import read_bytes, write_whole
 from nvmed.nvme.host import Host
 from nvmed.nvme.surroundings import Indicator
-from nvmed.operations.background import running
 from nvmed.operations.running import Result, Running
 from nvmed.reasons import Reason, error
 

@@ -25,9 +25,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from nvmed import config, logs, tracing
+from nvmed.background import Work, running
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sampler
-from nvmed.operations.background import Work, running
 from nvmed.otel import hardware, headers
 from nvmed.otel.log_lines import record_of
 from nvmed.otel.messages import SCOPE, resource_of

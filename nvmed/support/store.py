@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from nvmed import limits
+from nvmed.background import running
 from nvmed.devices.lane import Lane
 from nvmed.disk.files import Disk, Stored, disk_error
 from nvmed.disk.room import Room, Words
@@ -175,13 +176,10 @@ class Bundles:
             log.warning("leftovers_removed", files=content.removed)
         for bundle in content.bundles:
             self._keep(bundle)
-        reaper = asyncio.create_task(self._reap_forever())
         try:
-            yield self
+            async with running(self._reap_forever):
+                yield self
         finally:
-            reaper.cancel()
-            with suppress(asyncio.CancelledError):
-                await reaper
             self._threads.close()
 
     # -- what there is

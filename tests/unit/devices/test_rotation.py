@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from nvmed.background import running
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.sampler import Sample, Sampler
 from nvmed.events.events import Events
@@ -13,7 +14,6 @@ from nvmed.events.health_poll import HealthPoll
 from nvmed.nvme import logpage
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.transport import Command
-from nvmed.operations.background import running
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault, Refuse
 from nvmed.simulator.host import SimulatedHost

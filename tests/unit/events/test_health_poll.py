@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from nvmed.background import running
 from nvmed.devices.inventory import Inventory
 from nvmed.events.events import Events
 from nvmed.events.health_poll import HealthPoll
 from nvmed.events.kinds import CriticalWarnings, Event, Kind, TelemetryAvailable
 from nvmed.nvme.features import AsyncEvent
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
-from nvmed.operations.background import running
 from nvmed.simulator.controller import Controller
 from nvmed.simulator.faults import Fault, Refuse
 from nvmed.simulator.host import SimulatedHost

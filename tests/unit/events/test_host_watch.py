@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from nvmed.background import running
 from nvmed.devices.inventory import Inventory
 from nvmed.events.events import Events
 from nvmed.events.host_watch import HostWatch
@@ -19,7 +20,6 @@ from nvmed.nvme.features import AsyncEventConfiguration
 from nvmed.nvme.host import ControllerNode, HostEvents
 from nvmed.nvme.opcodes import FeatureId
 from nvmed.nvme.status import Queue
-from nvmed.operations.background import running
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem
@@ -144,7 +144,7 @@ async def test_an_event_of_a_drive_that_goes_is_still_its_own() -> None:
 
 
 async def test_a_bug_in_the_background_ends_nothing_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nvmed.operations.background.RESTART_S", 0.001)
+    monkeypatch.setattr("nvmed.background.RESTART_S", 0.001)
     runs: list[int] = []
     third = asyncio.Event()
 

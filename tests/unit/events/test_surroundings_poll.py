@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nvmed.background import running
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.events.events import Events
@@ -19,7 +20,6 @@ from nvmed.events.surroundings_poll import FILE_NAME, KEEP_EVERY_S, Rules, Surro
 from nvmed.nvme.latency_monitor import MonitoredCommand
 from nvmed.nvme.opcodes import AdminOpcode, LogPage
 from nvmed.nvme.surroundings import Link, LinkErrors
-from nvmed.operations.background import running
 from nvmed.simulator.host import SimulatedHost
 from nvmed.simulator.spec import DriveSpec
 from nvmed.simulator.subsystem import Subsystem

@@ -266,6 +266,32 @@ async def test_what_nobody_uses_expires(tmp_path: Path) -> None:
         assert (made.images(), files(tmp_path)) == ((), set())
 
 
+async def test_what_changes_while_others_expire_is_looked_at_anew(tmp_path: Path) -> None:
+    clock, allowed = Clock(), SpoolLimits(upload_ttl_s=10)
+    reached, release = threading.Event(), threading.Event()
+
+    class Slow(Disk):
+        def remove(self, path: Path) -> None:
+            if path.name.endswith(".part") and not reached.is_set():
+                reached.set()
+                release.wait()
+            super().remove(path)
+
+    async with spool(tmp_path, allowed, clock=clock, disk=Slow()) as made:
+        for seed in range(3):
+            async with made.receive(promise(content(8, seed)), ALICE) as writer:
+                await put(writer, content(8, seed)[:4])
+        clock.now += 11
+        reaping = asyncio.create_task(made.reap())
+        await asyncio.to_thread(reached.wait)
+        begun_anew = next(one.image for one in made.uploads() if not made.is_receiving(one))
+        async with made.receive(begun_anew, ALICE) as writer:
+            await put(writer, bytes(4))
+        release.set()
+        await reaping
+        assert [(one.id, one.committed_bytes) for one in made.uploads()] == [(writer.id, 4)]
+
+
 async def test_what_is_used_is_not_deleted(tmp_path: Path) -> None:
     async with spool(tmp_path) as made:
         image = await upload(made, content(8))
