@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from nvmedctl import hosts, operations
+from nvmedctl.retry import RetryPolicy
 
 from nvmed import farm
 from nvmed.errors import InvalidArgument, NvmedError
@@ -21,6 +22,8 @@ from nvmed.v1 import firmware_pb2 as pb
 from tests.support.ports import free_ports
 
 IMAGE = build_image("2.0.0", 8192)
+AT_ONCE = RetryPolicy(attempts=1)
+"""Who dies here is not begun again while somebody waits for it."""
 
 
 def log_of(folder: Path, host: str, drive: int = 1) -> list[dict[str, Any]]:
@@ -31,11 +34,11 @@ def log_of(folder: Path, host: str, drive: int = 1) -> list[dict[str, Any]]:
 
 async def stage(host: hosts.Host, image: Path, node: str = "nvme0") -> Any:
     async with host.client() as client:
-        uploaded = await client.upload_image(image, firmware_revision="2.0.0")
+        uploaded = await client.upload_image(image, firmware_revision="2.0.0", retry=AT_ONCE)
         begun = await client.firmware.StageFirmware(
             pb.StageFirmwareRequest(controllers=[node], image=uploaded.image.name)
         )
-        done = await operations.wait(client.operations, begun)
+        done = await operations.wait(client.operations, begun, retry=AT_ONCE)
         return operations.unpack(done, pb.StageFirmwareResponse)
 
 
@@ -49,7 +52,7 @@ async def activate(host: hosts.Host, node: str = "nvme0") -> pb.ActivateFirmware
                 acknowledge_disruption=True,
             )
         )
-        done = await operations.wait(client.operations, begun)
+        done = await operations.wait(client.operations, begun, retry=AT_ONCE)
         return operations.unpack(done, pb.ActivateFirmwareResponse)
 
 

@@ -7,6 +7,10 @@ import pytest
 from tests.vopr.simulating import require_seen, simulate
 
 BROKEN = (
+    ("files are not synced", "kept_is_there"),
+    ("the journal's row comes after the act", "journalled_before"),
+    ("a name passes on", "names_stay"),
+    ("an event is dropped", "events_in_order"),
     ("names are not synced", "kept_is_listed"),
     ("committed is told before it is", "committed_stays"),
     ("a request_id is not remembered", "at_most_once"),
