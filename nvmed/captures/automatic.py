@@ -99,7 +99,7 @@ class Automatic:
         """
         if self._settings.enabled:
             self._last = await self._store.in_thread(partial(_remembered, self._memory))
-            for capture in self._store.captures():
+            for capture in self._store.all():
                 if capture.automatic:
                     self._learn(capture.controller, Last(capture.fingerprint, capture.created_ms))
         self._is_serving = True
@@ -199,7 +199,7 @@ class Automatic:
         """Acknowledge what was captured and not acknowledged, as the daemon died in between or the drive was busy; only
         what is still there.
         """
-        kept = {one.fingerprint for one in self._store.captures() if one.controller == device.resource_name}
+        kept = {one.fingerprint for one in self._store.all() if one.controller == device.resource_name}
         if self._settings.acknowledge and header.fingerprint().hex() in kept:
             run = partial(self._capturing.acknowledge, device=device, generation=header.generation)
             await self._operations.perform(

@@ -22,11 +22,10 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from nvmed import limits
-from nvmed.background import running
 from nvmed.captures.files import Capture, CaptureFolder
-from nvmed.devices.lane import Lane
 from nvmed.disk.files import Disk, Stored, disk_error
 from nvmed.disk.room import Room, Words
+from nvmed.disk.shelf import Shelf
 from nvmed.disk.threads import DiskThreads
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
@@ -87,7 +86,7 @@ class Writer:
         return capture
 
 
-class Captures:
+class Captures(Shelf[Capture]):
     """The captures in `directory`. Made, then used inside `async with captures.serving()`, on one event loop.
 
     `clock` gives seconds since the epoch.
@@ -103,9 +102,7 @@ class Captures:
     ) -> None:
         self.folder = CaptureFolder(directory, disk or Disk())
         self.limits = allowed or CaptureLimits()
-        self._clock = clock
-        self._threads = DiskThreads("captures", self._failed, threads=4)
-        self._captures: dict[str, Capture] = {}
+        super().__init__(DiskThreads("captures", self._failed, threads=4), clock)
         self._writing: set[str] = set()
         quotas = {False: self.limits.quota_bytes, True: self.limits.automatic_quota_bytes}
         self.rooms = {
@@ -127,30 +124,12 @@ class Captures:
         content = await self.in_thread(self.folder.scan)
         if content.removed:
             log.warning("leftovers_removed", files=content.removed)
-        for capture in content.captures:
-            self._keep(capture)
-        for owner in {one.owner for one in content.captures if one.automatic}:  # killed before the oldest gave way
-            await self._give_way(self._victims(owner, 0) or ())
-        try:
-            async with running(self._reap_forever):
-                yield self
-        finally:
-            self._threads.close()
+        async with self.holding(content.captures):
+            for owner in {one.owner for one in content.captures if one.automatic}:  # killed before the oldest gave way
+                await self._give_way(self._victims(owner, 0) or ())
+            yield self
 
     # -- what there is
-
-    @property
-    def lane(self) -> Lane:
-        """The threads that read and write."""
-        return self._threads.lane
-
-    def captures(self) -> Sequence[Capture]:
-        """Every capture, ordered by id."""
-        return tuple(self._captures[key] for key in sorted(self._captures))
-
-    def find(self, capture: str) -> Capture | None:
-        """The capture of that id, if there is one."""
-        return self._captures.get(capture)
 
     def capture(self, capture: str) -> Capture:
         """The capture of that id; raises CAPTURE_NOT_FOUND."""
@@ -166,7 +145,7 @@ class Captures:
 
     def require_room(self, draft: Capture) -> Sequence[Capture]:
         """Raise CAPTURES_FULL or LIMIT_EXCEEDED unless it fits; the automatic captures that give way to it then."""
-        if len(self._captures) + len(self._writing) >= self.limits.captures_max:
+        if self.count + len(self._writing) >= self.limits.captures_max:
             raise error(
                 Reason.LIMIT_EXCEEDED,
                 f"there are {self.limits.captures_max} captures, the most there may be; delete some",
@@ -199,7 +178,7 @@ class Captures:
         finally:
             self._writing.discard(draft.id)
             if writer is not None and writer.capture is not None:
-                self._keep(writer.capture)
+                self.put(writer.capture)
             else:
                 room.free(draft.id)
                 await self._discard(draft.id)
@@ -240,33 +219,23 @@ class Captures:
 
     async def delete(self, capture: str) -> None:
         """Delete a capture; raises CAPTURE_NOT_FOUND, STATE_NOT_WRITABLE."""
-        await self._drop(self.capture(capture))
-
-    async def reap(self) -> None:
-        """Delete what has expired."""
-        now = self.now_ms()
-        for capture in [one for one in self._captures.values() if one.expires_ms <= now]:
-            log.info("capture_expired", capture=capture.id, controller=capture.controller)
-            await self._drop(capture)
+        await self.drop(self.capture(capture))
 
     # -- inside
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Call a blocking function of the file system; a caller that is cancelled leaves when it has returned."""
-        return await self._threads.run(function)
+    def _forget(self, key: str) -> None:
+        self.folder.forget(key)
 
-    def now_ms(self) -> int:
-        """The time now."""
-        return int(self._clock() * 1000)
+    def _place(self, thing: Capture) -> tuple[Room, str]:
+        return self.rooms[thing.automatic], thing.owner
 
-    def _keep(self, capture: Capture) -> None:
-        self._captures[capture.id] = capture
-        self.rooms[capture.automatic].put(capture.id, capture.owner, capture.size_bytes)
+    def _tell_expired(self, thing: Capture) -> None:
+        log.info("capture_expired", capture=thing.id, controller=thing.controller)
 
     def _victims(self, owner: str, more_bytes: int) -> Sequence[Capture] | None:
         """The oldest automatic captures of `owner` that must go for `more_bytes` to fit; None if that is not enough."""
         room, victims = self.rooms[True], list[Capture]()
-        own = (one for one in self._captures.values() if one.automatic and one.owner == owner)
+        own = (one for one in self.all() if one.automatic and one.owner == owner)
         oldest = iter(sorted(own, key=lambda one: one.created_ms))
         while room.refusal(owner, more_bytes, [one.id for one in victims]) is not None:
             if (older := next(oldest, None)) is None:
@@ -278,19 +247,9 @@ class Captures:
         for capture in victims:
             log.info("capture_gave_way", capture=capture.id, controller=capture.controller)
             try:
-                await self._drop(capture)
+                await self.drop(capture)
             except NvmedError as exc:
                 log.warning("not_given_way", capture=capture.id, reason=exc.reason, message=exc.message)
-
-    async def _drop(self, capture: Capture) -> None:
-        if self._captures.pop(capture.id, None) is None:
-            return
-        try:
-            await self.in_thread(partial(self.folder.forget, capture.id))
-        except NvmedError:
-            self._captures[capture.id] = capture
-            raise
-        self.rooms[capture.automatic].free(capture.id)
 
     async def _discard(self, capture: str) -> None:
         try:
@@ -303,7 +262,7 @@ class Captures:
 
     def _remedy(self, automatic: bool) -> str:  # by partial
         field = "captures.automatic_quota_bytes" if automatic else "captures.quota_bytes"
-        kept = [one for one in self._captures.values() if one.automatic is automatic]
+        kept = [one for one in self.all() if one.automatic is automatic]
         if not kept:
             return f"raise {field}"
         first = min(kept, key=lambda one: one.expires_ms)
@@ -312,14 +271,6 @@ class Captures:
             f"{first.name} of {first.controller} ({first.size_bytes} bytes) expires next, at {when}; delete captures, "
             f"or raise {field}"
         )
-
-    async def _reap_forever(self) -> None:
-        while True:
-            try:
-                await self.reap()
-            except NvmedError as exc:
-                log.warning("not_reaped", reason=exc.reason, message=exc.message)
-            await asyncio.sleep(REAP_EVERY_S)
 
 
 def _damaged(capture: Capture, why: str) -> NvmedError:

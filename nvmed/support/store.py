@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,10 +20,9 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from nvmed import limits
-from nvmed.background import running
-from nvmed.devices.lane import Lane
 from nvmed.disk.files import Disk, Stored, disk_error
 from nvmed.disk.room import Room, Words
+from nvmed.disk.shelf import Shelf
 from nvmed.disk.threads import DiskThreads
 from nvmed.errors import NvmedError
 from nvmed.reasons import Reason, error
@@ -145,7 +144,7 @@ class Writer:
                 self.release(most - min(self._archive.size_bytes - before, most))
 
 
-class Bundles:
+class Bundles(Shelf[Bundle]):
     """The bundles in `directory`. Made, then used inside `async with bundles.serving()`, on one event loop.
 
     `clock` gives seconds since the epoch.
@@ -163,9 +162,7 @@ class Bundles:
         self.limits = allowed or BundleLimits()
         quota = self.limits.quota_bytes
         self.room = Room(quota, quota // 2, Words(Reason.SUPPORT_BUNDLES_FULL, "support bundles", self._remedy))
-        self._clock = clock
-        self._threads = DiskThreads("support", self._failed, threads=4)
-        self._bundles: dict[str, Bundle] = {}
+        super().__init__(DiskThreads("support", self._failed, threads=4), clock)
         self._writing: set[str] = set()
 
     @asynccontextmanager
@@ -174,28 +171,10 @@ class Bundles:
         content = await self.in_thread(self.folder.scan)
         if content.removed:
             log.warning("leftovers_removed", files=content.removed)
-        for bundle in content.bundles:
-            self._keep(bundle)
-        try:
-            async with running(self._reap_forever):
-                yield self
-        finally:
-            self._threads.close()
+        async with self.holding(content.bundles):
+            yield self
 
     # -- what there is
-
-    @property
-    def lane(self) -> Lane:
-        """The threads that read and write."""
-        return self._threads.lane
-
-    def bundles(self) -> Sequence[Bundle]:
-        """Every bundle, ordered by id."""
-        return tuple(self._bundles[key] for key in sorted(self._bundles))
-
-    def find(self, bundle: str) -> Bundle | None:
-        """The bundle of that id, if there is one."""
-        return self._bundles.get(bundle)
 
     def bundle(self, bundle: str) -> Bundle:
         """The bundle of that id; raises SUPPORT_BUNDLE_NOT_FOUND."""
@@ -211,7 +190,7 @@ class Bundles:
 
     def require_room(self, principal: str) -> None:
         """Raise LIMIT_EXCEEDED or SUPPORT_BUNDLES_FULL where there is no room for even an empty one."""
-        if len(self._bundles) + len(self._writing) >= self.limits.bundles_max:
+        if self.count + len(self._writing) >= self.limits.bundles_max:
             raise error(
                 Reason.LIMIT_EXCEEDED,
                 f"there are {self.limits.bundles_max} support bundles, the most there may be; delete some",
@@ -240,7 +219,7 @@ class Bundles:
             if writer is not None:
                 writer.let_go()
             if writer is not None and writer.bundle is not None:
-                self._keep(writer.bundle)
+                self.put(writer.bundle)
             else:
                 self.room.free(draft.id)
                 await self._discard(draft.id)
@@ -271,38 +250,18 @@ class Bundles:
 
     async def delete(self, bundle: str) -> None:
         """Delete a bundle; raises SUPPORT_BUNDLE_NOT_FOUND, STATE_NOT_WRITABLE."""
-        await self._drop(self.bundle(bundle))
-
-    async def reap(self) -> None:
-        """Delete what has expired."""
-        now = self.now_ms()
-        for bundle in [one for one in self._bundles.values() if one.expires_ms <= now]:
-            log.info("bundle_expired", support_bundle=bundle.id)
-            await self._drop(bundle)
+        await self.drop(self.bundle(bundle))
 
     # -- inside
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Call a blocking function of the file system; a caller that is cancelled leaves when it has returned."""
-        return await self._threads.run(function)
+    def _forget(self, key: str) -> None:
+        self.folder.forget(key)
 
-    def now_ms(self) -> int:
-        """The time now."""
-        return int(self._clock() * 1000)
+    def _place(self, thing: Bundle) -> tuple[Room, str]:
+        return self.room, thing.principal
 
-    def _keep(self, bundle: Bundle) -> None:
-        self._bundles[bundle.id] = bundle
-        self.room.put(bundle.id, bundle.principal, bundle.size_bytes)
-
-    async def _drop(self, bundle: Bundle) -> None:
-        if self._bundles.pop(bundle.id, None) is None:
-            return
-        try:
-            await self.in_thread(partial(self.folder.forget, bundle.id))
-        except NvmedError:
-            self._bundles[bundle.id] = bundle
-            raise
-        self.room.free(bundle.id)
+    def _tell_expired(self, thing: Bundle) -> None:
+        log.info("bundle_expired", support_bundle=thing.id)
 
     async def _discard(self, bundle: str) -> None:
         try:
@@ -315,19 +274,10 @@ class Bundles:
         return disk_error(exc, self.folder.path, Reason.SUPPORT_BUNDLES_FULL, remedy)
 
     def _remedy(self) -> str:
-        if not self._bundles:
+        if (first := self.first_to_expire()) is None:
             return "wait until those that are being made have ended"
-        first = min(self._bundles.values(), key=lambda one: one.expires_ms)
         when = datetime.fromtimestamp(first.expires_ms / 1000, UTC).isoformat(timespec="seconds")
         return f"{first.name} ({first.size_bytes} bytes) expires next, at {when}; delete bundles"
-
-    async def _reap_forever(self) -> None:
-        while True:
-            try:
-                await self.reap()
-            except NvmedError as exc:
-                log.warning("not_reaped", reason=exc.reason, message=exc.message)
-            await asyncio.sleep(REAP_EVERY_S)
 
 
 def _damaged(bundle: Bundle, why: str) -> NvmedError:

@@ -97,10 +97,10 @@ async def capture(root: Path, promised: Promised) -> None:
 
 async def look_at_captures(root: Path, promised: Promised) -> None:
     async with Captures(root / "captures").serving() as found:
-        for one in found.captures():
+        for one in found.all():
             async for _ in found.read(one, 0, PART, 0, lambda buffer, size, _: bytes(buffer[:size])):
                 pass
-        assert {one.id for one in found.captures()} >= {*promised}
+        assert {one.id for one in found.all()} >= {*promised}
 
 
 async def bundle(root: Path, promised: Promised) -> None:
@@ -113,10 +113,10 @@ async def bundle(root: Path, promised: Promised) -> None:
 
 async def look_at_bundles(root: Path, promised: Promised) -> None:
     async with Bundles(root / "support").serving() as found:
-        for one in found.bundles():
+        for one in found.all():
             async for _ in found.read(one, 0, PART, 0, lambda buffer, size, _: bytes(buffer[:size])):
                 pass
-        assert {one.id for one in found.bundles()} >= {*promised}
+        assert {one.id for one in found.all()} >= {*promised}
 
 
 # -- the audit, and records of erasures

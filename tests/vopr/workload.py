@@ -258,7 +258,7 @@ class Workload:
             self._stage.note(Dropped(name=f"images/{sha256}"))
             await on.spool.delete(sha256)
             return
-        if not (captures := on.capturing.store.captures()):
+        if not (captures := on.capturing.store.all()):
             return
         capture = self._chance.choice(captures)
         self._stage.note(Dropped(name=capture.name))
@@ -312,7 +312,7 @@ class Workload:
             images[f"images/{image.sha256}"] = (image.sha256, hashlib.sha256(found).hexdigest(), "")
         self._stage.note(Listed(kind="images/", since_ms=since_ms, there=images))
         captures: dict[str, tuple[str, str, str]] = {}
-        for capture in on.capturing.store.captures():
+        for capture in on.capturing.store.all():
             parts: list[bytes] = []
             chunks = on.capturing.store.read(capture, 0, LOOKED_BYTES, 0, lambda buffer, size, _: bytes(buffer[:size]))
             try:

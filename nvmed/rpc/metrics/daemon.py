@@ -92,7 +92,7 @@ _AUTOMATIC: Final = {False: "no", True: "yes"}
 
 
 def _captures(sources: Sources) -> Values:
-    found = [one.automatic for one in sources.parts.capturing.store.captures()]
+    found = [one.automatic for one in sources.parts.capturing.store.all()]
     return [((word,), found.count(automatic)) for automatic, word in _AUTOMATIC.items()]
 
 
@@ -178,7 +178,7 @@ DAEMON: Final = (
         ("automatic", "reason"),
     ),
     DaemonMetric(
-        "nvmed_support_bundles", "Support bundles on the host's disk.", _one(lambda s: len(s.parts.bundles.bundles()))
+        "nvmed_support_bundles", "Support bundles on the host's disk.", _one(lambda s: len(s.parts.bundles.all()))
     ),
     DaemonMetric(
         "nvmed_support_bundles_bytes", "Bytes that bundles take, with those that are being made.",

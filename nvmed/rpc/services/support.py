@@ -96,7 +96,7 @@ class SupportService(support_pb2_grpc.SupportServiceServicer):
         principal = current_call.get().principal
         items = [
             convert.bundle(one)
-            for one in self._store.bundles()
+            for one in self._store.all()
             if may_see(principal, READ_SUPPORT, one.principal, one.subjects)
         ]
         shown, token = page(items, request, pb.SupportBundle)

@@ -106,7 +106,7 @@ class CaptureMethods:
         wanted = "" if request.parent in _EVERYWHERE else next(iter(call.resources.values()))
         seen = [
             convert.capture(one)
-            for one in self._capturing.store.captures()
+            for one in self._capturing.store.all()
             if one.controller == (wanted or one.controller)
             and grant_of(call.principal, READ_TELEMETRY, one.controller) is not None
         ]

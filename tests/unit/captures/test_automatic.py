@@ -27,16 +27,16 @@ async def test_what_is_raised_is_captured_once_and_acknowledged(tmp_path: Path) 
     labs = Labs(tmp_path)
     async with labs.start() as lab:
         await follow(lab)
-        assert lab.store.captures() == ()
+        assert lab.store.all() == ()
         generation = labs.drive.capture_controller_telemetry()
         await follow(lab)
-        (capture,) = lab.store.captures()
+        (capture,) = lab.store.all()
         assert (capture.automatic, capture.principal, capture.generation) == (True, "", generation)
         assert (capture.controller, capture.size_bytes, labs.is_pending) == (NAME, SIZE, False)
         await follow(lab)
         labs.drive.capture_controller_telemetry()
         await follow(lab)
-        assert len(lab.store.captures()) == 2
+        assert len(lab.store.all()) == 2
 
 
 async def test_of_a_drive_that_became_slow_a_log_is_created_once_in_a_while(tmp_path: Path) -> None:
@@ -46,10 +46,10 @@ async def test_of_a_drive_that_became_slow_a_log_is_created_once_in_a_while(tmp_
         async def become_slow() -> int:
             lab.automatic.became_slow(await lab.device())
             await asyncio.gather(*lab.automatic._tasks.values())
-            return len(lab.store.captures())
+            return len(lab.store.all())
 
         assert [await become_slow(), await become_slow()] == [1, 1]
-        (capture,) = lab.store.captures()
+        (capture,) = lab.store.all()
         assert (capture.log, capture.automatic, capture.size_bytes) == (TelemetryLog.HOST_INITIATED, True, SIZE)
         (record,) = await remembered(lab.operations)
         assert record.parameters["cause"] == "drive-slow"
@@ -67,7 +67,7 @@ async def test_off_unless_it_is_asked_for(tmp_path: Path) -> None:
     labs.drive.capture_controller_telemetry()
     async with labs.start() as lab:
         await follow(lab)
-        assert (lab.store.captures(), labs.is_pending) == ((), True)
+        assert (lab.store.all(), labs.is_pending) == ((), True)
 
 
 @pytest.mark.parametrize("deleted", [False, True])
@@ -77,13 +77,13 @@ async def test_once_also_after_a_restart_and_when_it_was_deleted(tmp_path: Path,
     labs.drive.capture_controller_telemetry()
     async with labs.start() as lab:
         await follow(lab)
-        (capture,) = lab.store.captures()
+        (capture,) = lab.store.all()
         if deleted:
             await lab.end(await lab.delete(capture.id))
     for _ in range(2):
         async with labs.start() as lab:
             await follow(lab)
-            assert lab.store.captures() == (() if deleted else (capture,))
+            assert lab.store.all() == (() if deleted else (capture,))
     assert labs.is_pending
 
 
@@ -96,7 +96,7 @@ async def test_a_daemon_that_died_before_it_acknowledged_does_so_now(tmp_path: P
     labs.settings = replace(labs.settings, acknowledge=True)
     async with labs.start() as lab:
         await follow(lab)
-        assert (len(lab.store.captures()), labs.is_pending) == (1, False)
+        assert (len(lab.store.all()), labs.is_pending) == (1, False)
 
 
 async def test_a_controller_that_raises_all_the_time_is_left_alone_for_a_while(tmp_path: Path) -> None:
@@ -104,17 +104,17 @@ async def test_a_controller_that_raises_all_the_time_is_left_alone_for_a_while(t
     labs.drive.capture_controller_telemetry()
     async with labs.start() as lab:
         lab.automatic.raised(await lab.device())
-        while not lab.store.captures() or labs.is_pending:  # noqa: ASYNC110  # a store tells nobody
+        while not lab.store.all() or labs.is_pending:  # noqa: ASYNC110  # a store tells nobody
             await asyncio.sleep(0)
         labs.drive.capture_controller_telemetry()
         for _ in range(1000):
             lab.automatic.raised(await lab.device())
             await asyncio.sleep(0)
-        assert (len(lab.store.captures()), labs.is_pending) == (1, True)
+        assert (len(lab.store.all()), labs.is_pending) == (1, True)
     labs.clock.now += 3601  # and the next daemon knows when it was
     async with labs.start() as lab:
         lab.automatic.raised(await lab.device())
-        while len(lab.store.captures()) < 2:  # noqa: ASYNC110
+        while len(lab.store.all()) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
@@ -127,11 +127,11 @@ async def test_the_oldest_gives_way_to_the_newest_and_no_persons_does(tmp_path: 
         kept: list[str] = []
         for _ in range(4):
             await follow(lab)
-            kept += [one.id for one in lab.store.captures() if one.automatic and one.id not in kept]
+            kept += [one.id for one in lab.store.all() if one.automatic and one.id not in kept]
             labs.clock.now += 1
             labs.drive.capture_controller_telemetry()
         assert len(kept) == 4
-        assert {one.id for one in lab.store.captures()} == {mine, *kept[-2:]}
+        assert {one.id for one in lab.store.all()} == {mine, *kept[-2:]}
         assert labs.files == {f"{one}.{kind}" for one in (mine, *kept[-2:]) for kind in ("log", "json")} | {MEMORY}
         assert lab.store.rooms[True].used_bytes == 2 * SIZE
 
@@ -153,4 +153,4 @@ async def test_a_memory_that_is_none_is_forgotten(tmp_path: Path) -> None:
     (tmp_path / "captures" / MEMORY).write_text("[]")
     async with labs.start() as lab:
         await follow(lab)
-        assert len(lab.store.captures()) == 1
+        assert len(lab.store.all()) == 1

@@ -96,7 +96,7 @@ async def kill(lab: Lab) -> None:
 async def content(lab: Lab) -> dict[str, str]:
     """Every capture, read to its end, which proves its hash, and that hash."""
     found = {}
-    for capture in lab.store.captures():
+    for capture in lab.store.all():
         digest = hashlib.sha256()
         async for data in lab.store.read(capture, 0, 4096, 0, lambda buffer, size, _: bytes(buffer[:size])):
             digest.update(data)
@@ -189,7 +189,7 @@ async def test_a_full_disk_keeps_nothing_by_halves_whichever_write_it_fails(tmp_
             if number:
                 failed.add(calls[number - 1])
                 assert (record.state, (record.failure or {})["reason"]) == (State.FAILED, "CAPTURES_FULL"), calls
-                assert (labs.files, lab.store.captures(), lab.store.rooms[False].used_bytes) == (set(), (), 0)
+                assert (labs.files, lab.store.all(), lab.store.rooms[False].used_bytes) == (set(), (), 0)
                 assert labs.is_pending
                 assert (await lab.end(await lab.capture())).state is State.SUCCEEDED
             else:

@@ -135,7 +135,7 @@ async def test_a_full_disk_at_any_call_leaves_nothing(tmp_path: Path) -> None:
             with pytest.raises(NvmedError, match="ENOSPC") as caught:
                 await make(store)
             assert caught.value.reason == "SUPPORT_BUNDLES_FULL"
-            assert (store.bundles(), files_in(place), store.room.used_bytes) == ((), [], 0)
+            assert (store.all(), files_in(place), store.room.used_bytes) == ((), [], 0)
             await make(store, OTHER)  # there is room again
 
 
@@ -146,7 +146,7 @@ def test_a_daemon_that_is_killed_at_any_call_leaves_all_or_nothing(tmp_path: Pat
 
     async def left(place: Path) -> tuple[int, int]:
         async with Bundles(place).serving() as store:
-            return len(store.bundles()), len(files_in(place))
+            return len(store.all()), len(files_in(place))
 
     counting = CountingDisk()
     asyncio.run(run(tmp_path / "0", counting))
@@ -181,7 +181,7 @@ async def test_what_has_expired_is_deleted(tmp_path: Path) -> None:
         await make(store)
         now[0] += 61
         await store.reap()
-        assert (store.bundles(), files_in(tmp_path)) == ((), [])
+        assert (store.all(), files_in(tmp_path)) == ((), [])
 
 
 @given(st.binary(max_size=200))
