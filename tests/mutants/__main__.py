@@ -35,6 +35,7 @@ FATES: Final = {0: "SURVIVED", 1: "noticed", 2: "broken"}
 MODULES: Final = {
     "nvmed/firmware/spool_part.py": (
         "tests/unit/firmware/test_spool.py",
+        "tests/unit/firmware/test_spool_disk.py",
         "tests/unit/firmware/test_descriptors.py",
         "tests/unit/test_power_cuts.py",
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nvmed.firmware.spool import SpoolLimits, Writer
 from nvmed.reasons import Reason
-from tests.unit.firmware.test_spool import ALICE, BOB, KIB, MIB, Clock, content, promise, put, raises, spool, upload
+from tests.unit.firmware.spool_lab import ALICE, BOB, KIB, MIB, Clock, content, promise, put, raises, spool, upload
 
 CAROL = "uri:spiffe://x/carol"
 SHARE = 5 * MIB // 2
