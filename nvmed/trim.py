@@ -52,13 +52,14 @@ async def _give(pause: Callable[[], Awaitable[None]]) -> None:
             to_leave_out = 0
         if now > least + GROWN_BYTES and to_leave_out == 0:
             await asyncio.to_thread(trim)
-            kept = resident_bytes()
-            brought_much = now - kept >= GROWN_BYTES // 4
+            before, now = now, resident_bytes()
+            kept = now
+            brought_much = before - now >= GROWN_BYTES // 4
             left_out = 0 if brought_much else min(2 * left_out + 1, LEFT_OUT_MAX)
             to_leave_out = left_out
         else:
             to_leave_out = max(to_leave_out - 1, 0)
-        least = min(least, resident_bytes())
+        least = min(least, now)
 
 
 def resident_bytes() -> int:

@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from nvmed.devices import shared_smart
 from nvmed.devices.controller import Device
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.logs import read_smart
@@ -141,7 +142,7 @@ class Sampler:
             is_spent = True
             return (await read_smart(device, None, None)).log
 
-        age_max_s = self._interval_s * (1.5 if due else 0.5)
+        age_max_s = self._interval_s * (shared_smart.AGE_MAX if due else 0.5)
         reading = await device.smart.within(age_max_s, smart, self._clock)
         return reading, logs if is_spent else await read_next(device, logs, self._clock())
 

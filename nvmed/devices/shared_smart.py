@@ -6,8 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from nvmed.nvme.health import SmartLog
+
+AGE_MAX: Final = 1.5
+"""How old data may be that others have read, in intervals of who asks: those of the round before leave this round's
+command to another question.
+"""
 
 
 @dataclass(frozen=True, slots=True)

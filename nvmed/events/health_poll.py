@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import structlog
 
+from nvmed.devices import shared_smart
 from nvmed.devices.controller import Device, Session
 from nvmed.devices.inventory import Inventory
 from nvmed.devices.logs import read_bytes
@@ -80,7 +81,7 @@ class HealthPoll:
                 present = {device.resource_name: device for device in self._inventory.known}
                 self._seen = {name: seen for name, seen in self._seen.items() if name in present}
                 for device in present.values():
-                    self._ask_soon(device, self._interval_s * SMART_AGE_MAX)
+                    self._ask_soon(device, self._interval_s * shared_smart.AGE_MAX)
                 await asyncio.sleep(self._interval_s)
         finally:
             for task in self._asking.values():
@@ -148,10 +149,6 @@ class HealthPoll:
         return ""
 
 
-SMART_AGE_MAX: Final = 1.5
-"""How old SMART data may be that others have read, in intervals: those of the round before leave this one's command to
-the other question.
-"""
 _SMART: Final = partial(get_log_page, LogPage.SMART_HEALTH_INFORMATION, rae=True, nsid=NSID_ALL)
 _Question = Callable[[Session, _Seen, float], Awaitable[Any]]
 """Asks, and may take SMART data that are not older than so many seconds."""
