@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nvmed import __version__, grpc_environment, malloc, plain_structlog  # noqa: F401
+from nvmed import __version__, grpc_environment, malloc
 from nvmed.errors import NvmedError
 from nvmed.simulator_commands import say_ready, simulator
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 SOCKET: Final = "/run/systemd/journal/socket"
 PREFIX: Final = "NVMED_"

@@ -17,10 +17,9 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-import structlog
-
 from nvmed import journald, limits
 from nvmed.cut import cut
+from nvmed.plain_structlog import structlog
 
 TEXT_BYTES_MAX: Final = 2048
 """Of a value in a line: most of what is logged of a call is its caller's."""

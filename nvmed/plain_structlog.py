@@ -1,4 +1,4 @@
-"""Import this before structlog: it then leaves rich out, which it has for terminals alone.
+"""structlog without rich, which it has for terminals alone, if nobody imported either before.
 
 A daemon's log is JSON. Rich and pygments would be a twentieth of the time until it serves, and 4.6 MiB of its memory.
 """
@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 
-if "structlog" not in sys.modules and "rich" not in sys.modules:
+if "rich" in sys.modules:
+    import structlog
+else:
     sys.modules["rich"] = None  # type: ignore[assignment]  # what is None cannot be imported
-    import structlog  # noqa: F401
+    import structlog
 
     del sys.modules["rich"]
+
+__all__ = ["structlog"]

@@ -199,6 +199,6 @@ def test_another_stream_than_the_journals_has_no_priorities(tmp_path: Any, monke
 
 def test_a_daemon_imports_nothing_for_terminals() -> None:
     looks = "{'rich', 'pygments'} & {*sys.modules}, 'structlog' in sys.modules"
-    asked = f"import sys, nvmed.__main__, nvmed.daemon; print({looks})"
+    asked = f"import sys, nvmed.__main__, nvmed.logs, nvmed.daemon; print({looks})"
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert said == "set() True\n"
