@@ -64,7 +64,11 @@ class AuditFile:
         """Write `records`; returns where they are on disk. Raises `OSError` or `Damaged`, and none of them counts."""
         end = self._opened()
         if end.size >= self._file_bytes_max:
-            end = self._continue()
+            try:
+                end = self._continue()
+            except BaseException:
+                self._forget()
+                raise
         if wrong := _changed(end):
             self.close()
             raise Damaged(f"{end.path} {wrong} while the daemon wrote it")
@@ -163,6 +167,7 @@ class AuditFile:
             end.size -= len(torn)
             os.ftruncate(end.fd, end.size)
         os.fsync(end.fd)
+        sync_directory(self._directory)  # whoever made the file may have been killed, or have failed, before that
         os.pwrite(self._head, encode_head(self._position), 0)
         os.fsync(self._head)
         if torn:
@@ -171,10 +176,15 @@ class AuditFile:
         return end
 
     def _begin_file(self) -> _End:
-        end = self._end = _open_end(self._directory / file_name(self._position.sequence + 1))
-        os.pwrite(self._head, encode_head(self._position), 0)
-        os.fsync(self._head)  # before there is a record: one without a head is damage
-        sync_directory(self._directory)
+        end = _open_end(self._directory / file_name(self._position.sequence + 1))
+        try:
+            os.pwrite(self._head, encode_head(self._position), 0)
+            os.fsync(self._head)  # before there is a record: one without a head is damage
+            sync_directory(self._directory)
+        except BaseException:
+            os.close(end.fd)
+            raise
+        self._end = end
         return end
 
     # -- going on
