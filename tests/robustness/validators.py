@@ -58,6 +58,14 @@ def attributed(history: History) -> Iterator[tuple[Command, Step]]:
                 yield command, step
 
 
+def alone(history: History) -> Iterator[tuple[Command, Step]]:
+    """The same of those whose step nobody can mistake for another's."""
+    for _, steps in groupby(attributed(history), key=lambda pair: id(pair[0])):
+        first, *others = steps
+        if not others:
+            yield first
+
+
 def never_spliced(history: History) -> Iterator[str]:
     """G1, G3: bytes of a log at a place are the same, whoever reads them, whenever, in one stream or resumed."""
     seen: dict[tuple[str, str, int, int, int], int] = {}
@@ -101,7 +109,7 @@ def at_most_once(history: History) -> Iterator[str]:
             yield f"request {request_id} of {principal} is {len(found)} operations: {sorted(found)}"
     done = Counter(
         (step.operation, command.drive, command.opcode)
-        for command, step in attributed(history) if command.is_changed and command.opcode not in REPEATED
+        for command, step in alone(history) if command.is_changed and command.opcode not in REPEATED
     )  # fmt: skip
     for (operation, drive, opcode), count in done.items():
         if count > 1:
@@ -121,10 +129,10 @@ def verdicts_are_true(history: History) -> Iterator[str]:
     last: dict[str, Command] = {}
     changed: dict[str, str] = {}
     for command, step in attributed(history):
-        name = f"operations/{step.operation}"
-        last[name] = command
+        last[f"operations/{step.operation}"] = command
+    for command, step in alone(history):
         if command.is_changed and command.opcode not in ("RESET", "FIRMWARE_IMAGE_DOWNLOAD"):
-            changed[name] = command.opcode
+            changed[f"operations/{step.operation}"] = command.opcode
     for one in of(history, Operation):
         if one.is_last and one.state == "SAFE_TO_RETRY" and one.name in changed:
             yield f"{one.name} ({one.method}) is safe to retry, and did {changed[one.name]}"
@@ -214,11 +222,8 @@ def audited_before(history: History) -> Iterator[str]:
         for attempt in audit.attempts:
             attempts[attempt.principal, attempt.method].append(attempt.number)
         begun: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for one, steps in groupby(attributed(history), key=lambda pair: pair[0]):
-            (_, step), *others = steps
+        for one, step in alone(history):
             who = (step.principal, step.method)
-            if others:
-                continue  # nobody can tell which of them it was
             begun[who].add(step.request)
             if len(begun[who]) > sum(number <= one.audited for number in attempts[who]):
                 yield f"{one.opcode} reached {one.drive} for {step.principal}, and the audit had no {step.method}"
