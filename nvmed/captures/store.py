@@ -36,7 +36,6 @@ T = TypeVar("T")
 SYNC_BYTES: Final = 64 * limits.MIB
 """How much is written before it is put on disk: or the last sync of a large log would take minutes."""
 
-REAP_EVERY_S: Final = 600.0
 _SHARES: Final = {False: 2, True: 4}
 """One principal's captures are at most half of their quota, one controller's automatic ones a quarter of theirs."""
 

@@ -6,24 +6,17 @@ the shelf's own.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-import structlog
-
-from nvmed.background import running
 from nvmed.devices.lane import Lane
+from nvmed.disk.reaping import reaped
 from nvmed.disk.room import Room
 from nvmed.disk.threads import DiskThreads
 from nvmed.errors import NvmedError
-
-REAP_EVERY_S: Final = 600.0
-
-log: Final = structlog.get_logger("nvmed.disk")
 
 T = TypeVar("T")
 
@@ -70,7 +63,7 @@ class Shelf(ABC, Generic[K]):
         for thing in found:
             self.put(thing)
         try:
-            async with running(self._reap_forever):
+            async with reaped(self.reap):
                 yield
         finally:
             self._threads.close()
@@ -128,11 +121,3 @@ class Shelf(ABC, Generic[K]):
     def now_ms(self) -> int:
         """The time now."""
         return int(self._clock() * 1000)
-
-    async def _reap_forever(self) -> None:
-        while True:
-            try:
-                await self.reap()
-            except NvmedError as exc:
-                log.warning("not_reaped", reason=exc.reason, message=exc.message)
-            await asyncio.sleep(REAP_EVERY_S)

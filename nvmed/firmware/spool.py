@@ -25,9 +25,9 @@ from typing import Final, TypeVar
 import structlog
 
 from nvmed import limits
-from nvmed.background import running
 from nvmed.devices.lane import Lane
 from nvmed.disk.files import READ_BYTES, Disk, digest_of, disk_error
+from nvmed.disk.reaping import reaped
 from nvmed.disk.room import Room, Words
 from nvmed.disk.threads import DiskThreads
 from nvmed.errors import NvmedError
@@ -42,7 +42,6 @@ COMMIT_BYTES: Final = 4 * limits.MIB
 COMMIT_S: Final = 1.0
 """How much, and how old, what is not on disk becomes before it is put there and the client is told."""
 
-REAP_EVERY_S: Final = 600.0
 _FULL: Final = Words(Reason.SPOOL_FULL, "images and uploads", lambda: "delete an image or abort an upload")
 
 log: Final = structlog.get_logger("nvmed.spool")
@@ -200,7 +199,7 @@ class Spool:
         for upload in content.uploads:
             self.room.put(upload.id, upload.principal, upload.committed_bytes)
         try:
-            async with running(self._reap_forever):
+            async with reaped(self.reap):
                 yield self
         finally:
             self._threads.close()
@@ -477,14 +476,6 @@ class Spool:
             self.room.free(upload.id)
         finally:
             self._writing.discard(upload.id)
-
-    async def _reap_forever(self) -> None:
-        while True:
-            try:
-                await self.reap()
-            except NvmedError as exc:
-                log.warning("not_reaped", reason=exc.reason, message=exc.message)
-            await asyncio.sleep(REAP_EVERY_S)
 
 
 def upload_id(image: Image, principal: str) -> str:

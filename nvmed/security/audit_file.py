@@ -67,7 +67,7 @@ class AuditFile:
             try:
                 end = self._continue()
             except BaseException:
-                self._forget()
+                self._forget()  # what was not begun whole must not be written to
                 raise
         if wrong := _changed(end):
             self.close()
@@ -176,15 +176,10 @@ class AuditFile:
         return end
 
     def _begin_file(self) -> _End:
-        end = _open_end(self._directory / file_name(self._position.sequence + 1))
-        try:
-            os.pwrite(self._head, encode_head(self._position), 0)
-            os.fsync(self._head)  # before there is a record: one without a head is damage
-            sync_directory(self._directory)
-        except BaseException:
-            os.close(end.fd)
-            raise
-        self._end = end
+        end = self._end = _open_end(self._directory / file_name(self._position.sequence + 1))
+        os.pwrite(self._head, encode_head(self._position), 0)
+        os.fsync(self._head)  # before there is a record: one without a head is damage
+        sync_directory(self._directory)
         return end
 
     # -- going on

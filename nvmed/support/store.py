@@ -31,7 +31,6 @@ from nvmed.support.files import Bundle, BundleFolder
 
 T = TypeVar("T")
 
-REAP_EVERY_S: Final = 600.0
 
 log: Final = structlog.get_logger("nvmed.support")
 

@@ -49,7 +49,7 @@ BY_HAND: Final = (
     Mutant("an audit record is not synced", "nvmed/security/audit_file.py",
            "            os.fdatasync(end.fd)\n", "", (POWER,)),
     Mutant("the name of a new audit file is not synced", "nvmed/security/audit_file.py",
-           "            sync_directory(self._directory)\n        except", "        except",
+           "        sync_directory(self._directory)\n        return end\n", "        return end\n",
            ("tests/unit/security/test_audit_file.py",)),
     Mutant("nor is that of one that was found", "nvmed/security/audit_file.py",
            "        sync_directory(self._directory)  # whoever", "        # whoever",

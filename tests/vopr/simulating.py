@@ -21,9 +21,10 @@ def simulate(*arguments: object, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def require_seen(how: str, validator: str, hours: int = 2) -> None:
-    """Break nvmed in a way, and require that a validator objects and that the seed is said."""
+def require_seen(how: str, validator: str, *others: str, hours: int = 2) -> None:
+    """Break nvmed in a way, and require that a validator objects, `others` to the same, and that the seed is said."""
     status, said = simulate("--runs", 20, "--until", validator, "--hours", hours, "--broken", how)
     assert status == 1
-    assert re.search(rf"^  {validator}: ", said, re.MULTILINE), said
+    for name in (validator, *others):
+        assert re.search(rf"^  {name}: ", said, re.MULTILINE), said
     assert re.search(rf"^again: python -m tests.vopr --seed \d+ --hours {hours} --broken ", said, re.MULTILINE)

@@ -83,6 +83,20 @@ def settled_when_served(history: History) -> Iterator[str]:
                     yield f"{_when(entry)}: {began.operation} ({began.kind}) of life {began.life} is open"
 
 
+def told_as_journalled(history: History) -> Iterator[str]:
+    """The journal has one end of an operation, and nobody is told of it before, or of another."""
+    ended: dict[str, Ended] = {}
+    for entry in history:
+        if isinstance(entry, Ended):
+            if entry.operation in ended:
+                yield f"{_when(entry)}: {entry.operation} ended twice, {ended[entry.operation].state}, {entry.state}"
+            ended[entry.operation] = entry
+        elif isinstance(entry, Told) and entry.operation:
+            now = ended.get(entry.operation)
+            if entry.state not in OPEN and (now is None or now.state != entry.state):
+                yield f"{_when(entry)}: {entry.operation} was told as {entry.state}, it is {now and now.state}"
+
+
 # -- drives
 
 
@@ -341,8 +355,8 @@ def served_in_the_end(history: History) -> Iterator[str]:
 
 
 VALIDATORS: Final[tuple[Callable[[History], Iterator[str]], ...]] = (
-    one_effect, settled_when_served, row_before_act, true_verdicts, rotations_are_true, names_are_kept, kept_is_listed,
-    captures_are_logs, no_untold_gap, ends_are_told, served_in_the_end,
+    one_effect, settled_when_served, told_as_journalled, row_before_act, true_verdicts, rotations_are_true,
+    names_are_kept, kept_is_listed, captures_are_logs, no_untold_gap, ends_are_told, served_in_the_end,
 )  # fmt: skip
 
 
